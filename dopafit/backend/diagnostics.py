@@ -1,0 +1,309 @@
+"""Numbers that say whether draws can be believed, for every scalar in a posterior.
+
+Sources: rank-normalised split R-hat, bulk and tail effective sample size (Vehtari et al. 2021,
+Bayesian Analysis 16:667); energy Bayesian fraction of missing information (Betancourt 2016,
+arXiv:1604.00695). The numbers are ArviZ's, unrounded.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import FitError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["LOG_POSTERIOR", "diagnose", "sampler_health", "scalars", "summary"]
+
+CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
+LOG_POSTERIOR = "log_posterior"
+KINDS = ("eti", "hdi")
+MIN_DRAWS = 8  # halves of four draws: less has no variance to speak of
+# names of one statistic in nutpie and in PyMC's own sampler
+NAMES = {
+    "depth": ("maxdepth_reached", "reached_max_treedepth"),
+    "accept": ("mean_tree_accept", "acceptance_rate"),
+    "log_posterior": ("logp", "lp"),
+    "steps": ("n_steps",),
+}
+
+
+def scalars(posterior: xr.Dataset) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return every scalar quantity of a posterior as one array.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        Variables with dims (chain, draw, ...); others are left out.
+
+    Returns
+    -------
+    labels : list of str
+        ``"trough_ratio"``, ``"peak_effect[drug[precursor]]"``, ``"x[a, b]"``.
+    draws : ndarray, shape (quantity, chain, draw)
+        Values as float.
+    continuous : ndarray of bool, shape (quantity,)
+        False where the variable holds whole numbers or truth values.
+
+    Raises
+    ------
+    FitError
+        No variable has the dims (chain, draw).
+    """
+    labels: list[str] = []
+    blocks, continuous = [], []
+    for name, variable in posterior.data_vars.items():
+        if not {"chain", "draw"} <= set(variable.dims) or variable.dtype.kind not in "fiub":
+            continue
+        rest = [d for d in variable.dims if d not in ("chain", "draw")]
+        values = variable.transpose(*rest, "chain", "draw").values
+        blocks.append(values.reshape(-1, *values.shape[-2:]).astype(float))
+        continuous += [variable.dtype.kind == "f"] * len(blocks[-1])
+        labels += _labels(name, [_coordinate(variable, d) for d in rest])
+    if not labels:
+        raise FitError("the posterior holds no draws", allowed="variables with dims (chain, draw)")
+    return labels, np.concatenate(blocks), np.array(continuous)
+
+
+def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset | None = None) -> pd.DataFrame:
+    """Judge every scalar quantity, and the log posterior itself.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        Variables with dims (chain, draw, ...).
+    sample_stats : xarray.Dataset, optional
+        If it holds the log posterior (``logp`` or ``lp``), a row ``"log_posterior"`` is added:
+        chains in separate modes often differ there first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per quantity: `quantity`; `kind` ("sampled"; "fixed" where all draws are one
+        number; "failed" where a draw is not finite); `r_hat`, `ess_bulk`, `ess_tail`, `mcse_mean`
+        (NaN unless sampled, and NaN where they cannot be computed); `bad_draws`, draws that are
+        not finite; `stuck_chains`, chains of a continuous quantity that never moved although
+        others did; `identical_chains`, chains that repeat an earlier one draw by draw.
+
+    Raises
+    ------
+    FitError
+        No variable has the dims (chain, draw).
+    """
+    labels, draws, continuous = scalars(posterior)
+    extra = _statistic(sample_stats, "log_posterior")
+    if extra is not None and extra.shape == draws.shape[1:] and LOG_POSTERIOR not in labels:
+        labels = [*labels, LOG_POSTERIOR]
+        draws = np.concatenate([draws, extra[None]])
+        continuous = np.append(continuous, True)
+    bad = (~np.isfinite(draws)).sum(axis=(1, 2))
+    fixed = _fixed(draws) & (bad == 0)
+    sampled = (bad == 0) & ~fixed
+    moving = sampled & continuous
+    table = pd.DataFrame(
+        {
+            "quantity": labels,
+            "kind": np.where(bad > 0, "failed", np.where(fixed, "fixed", "sampled")),
+            **_convergence(draws, sampled),
+            "bad_draws": bad,
+            "stuck_chains": np.where(moving, _stuck(draws), 0),
+            "identical_chains": np.where(moving, _identical(draws), 0),
+        }
+    )
+    return table
+
+
+def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:
+    """Return what the sampler recorded about itself, under one set of names.
+
+    Parameters
+    ----------
+    sample_stats : xarray.Dataset or None
+        Statistics with dims (chain, draw), from nutpie or from PyMC's sampler.
+
+    Returns
+    -------
+    dict
+        `chains`, `draws` (per chain); `divergences`, `divergent_share`; `e_bfmi` and `step_size`,
+        lists with one number per chain; `max_depth_share`, share of draws whose trajectory was
+        cut at the largest tree depth; `accept`, mean acceptance; `steps_mean`, leapfrog steps per
+        draw. None where a statistic was not recorded.
+    """
+    names = ["divergences", "divergent_share", "e_bfmi", "step_size", "max_depth_share"]
+    health: dict[str, Any] = {"chains": 0, "draws": 0}
+    health |= dict.fromkeys([*names, "accept", "steps_mean"])
+    if sample_stats is None or not {"chain", "draw"} <= set(sample_stats.sizes):
+        return health
+    health["chains"], health["draws"] = sample_stats.sizes["chain"], sample_stats.sizes["draw"]
+    if not health["chains"] or not health["draws"]:
+        return health
+    diverging = _statistic(sample_stats, "diverging")
+    if diverging is not None:
+        health["divergences"] = int(diverging.sum())
+        health["divergent_share"] = float(diverging.mean())
+    energy = _statistic(sample_stats, "energy")
+    if energy is not None:
+        health["e_bfmi"] = [float(v) for v in _e_bfmi(energy)]
+    step = _statistic(sample_stats, "step_size_bar")
+    step = _statistic(sample_stats, "step_size") if step is None else step
+    if step is not None:
+        health["step_size"] = [float(v) for v in step[:, -1]]
+    for key, name in [("max_depth_share", "depth"), ("accept", "accept"), ("steps_mean", "steps")]:
+        values = _statistic(sample_stats, name)
+        if values is not None:
+            health[key] = float(values.mean())
+    return health
+
+
+def summary(
+    posterior: xr.Dataset,
+    prob: float,
+    kind: str = "eti",
+    *,
+    diagnosis: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Summarise every scalar quantity, unrounded.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        Variables with dims (chain, draw, ...).
+    prob : float
+        Probability inside the interval, in (0, 1).
+    kind : {"eti", "hdi"}
+        Equal-tailed interval, or the shortest one.
+    diagnosis : pandas.DataFrame, optional
+        What `diagnose` returned for this posterior, to save computing it again.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per quantity: `parameter`, `mean`, `sd`, `median`, `lower`, `upper`,
+        `interval_kind`, `interval_prob`, `r_hat`, `ess_bulk`, `ess_tail`, `mcse_mean`. A quantity
+        with draws that are not finite has NaN throughout.
+
+    Raises
+    ------
+    FitError
+        Unknown interval kind or a probability outside (0, 1); a diagnosis of another posterior.
+    """
+    if kind not in KINDS or not 0 < prob < 1:
+        raise FitError(
+            f"interval {kind!r} with probability {prob!r}",
+            allowed="kind 'eti' or 'hdi', 0 < probability < 1",
+        )
+    labels, draws, _ = scalars(posterior)
+    table = diagnose(posterior) if diagnosis is None else diagnosis
+    table = table.set_index("quantity")
+    if not set(labels) <= set(table.index):
+        raise FitError("the diagnosis belongs to another posterior", allowed="diagnose(posterior)")
+    flat = draws.reshape(len(draws), -1)
+    flat = np.where(np.isfinite(flat).all(axis=1, keepdims=True), flat, np.nan)
+    sd = flat.std(axis=1, ddof=min(1, flat.shape[1] - 1))
+    tail = (1 - prob) / 2
+    lower, median, upper = np.quantile(flat, [tail, 0.5, 1 - tail], axis=1)
+    if kind == "hdi":
+        lower, upper = _shortest(flat, prob)
+    numbers = {name: table.loc[labels, name].to_numpy() for name in CONVERGENCE}
+    return pd.DataFrame(
+        {
+            "parameter": labels,
+            "mean": flat.mean(axis=1),
+            "sd": np.where(_fixed(draws), 0.0, sd),
+            "median": median,
+            "lower": lower,
+            "upper": upper,
+            "interval_kind": kind,
+            "interval_prob": prob,
+            **numbers,
+        }
+    )
+
+
+def _convergence(draws: np.ndarray, sampled: np.ndarray) -> dict[str, np.ndarray]:
+    """ArviZ's array functions on the quantities that moved; NaN for the rest."""
+    from arviz_stats.base import array_stats
+
+    numbers = {name: np.full(len(draws), np.nan) for name in CONVERGENCE}
+    if not sampled.any() or draws.shape[2] < MIN_DRAWS:
+        return numbers
+    moving = draws[sampled]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if draws.shape[1] > 1:
+            numbers["r_hat"][sampled] = array_stats.rhat(moving, method="rank")
+        numbers["ess_bulk"][sampled] = array_stats.ess(moving, method="bulk")
+        numbers["ess_tail"][sampled] = array_stats.ess(moving, method="tail", prob=(0.05, 0.95))
+        numbers["mcse_mean"][sampled] = array_stats.mcse(moving, method="mean")
+    return numbers
+
+
+def _fixed(draws: np.ndarray) -> np.ndarray:
+    """Quantities that are one number up to rounding in the last digits."""
+    with np.errstate(invalid="ignore"):
+        low, high = draws.min(axis=(1, 2)), draws.max(axis=(1, 2))
+        size = np.maximum(np.abs(low), np.abs(high))
+        return np.isfinite(size) & (high - low <= 1e-12 * size)
+
+
+def _stuck(draws: np.ndarray) -> np.ndarray:
+    """Count the chains that never move."""
+    return (draws == draws[:, :, :1]).all(axis=2).sum(axis=1)
+
+
+def _identical(draws: np.ndarray) -> np.ndarray:
+    """Count the chains that repeat an earlier chain, up to rounding."""
+    with np.errstate(invalid="ignore"):
+        near = 1e-6 * draws.std(axis=(1, 2))
+        copies = np.zeros(draws.shape[:2], dtype=bool)
+        for first, second in itertools.combinations(range(draws.shape[1]), 2):
+            gap = np.abs(draws[:, first] - draws[:, second]).max(axis=1)
+            copies[:, second] |= gap <= near
+    return copies.sum(axis=1)
+
+
+def _e_bfmi(energy: np.ndarray) -> np.ndarray:
+    """Mean squared change of the energy over its variance, per chain; NaN if it never changes."""
+    if energy.shape[1] < 2:
+        return np.full(len(energy), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.square(np.diff(energy, axis=1)).mean(axis=1)
+        return change / energy.var(axis=1, ddof=1)
+
+
+def _shortest(flat: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the narrowest window that holds `prob` of the sorted draws, shape (quantity,)."""
+    ordered = np.sort(flat, axis=1)
+    size = flat.shape[1]
+    inside = min(size - 1, int(np.floor(prob * size)))
+    width = ordered[:, inside:] - ordered[:, : size - inside]
+    start = np.where(np.isnan(width).any(axis=1), 0, np.argmin(width, axis=1))
+    rows = np.arange(len(flat))
+    return ordered[rows, start], ordered[rows, start + inside]
+
+
+def _statistic(sample_stats: xr.Dataset | None, name: str) -> np.ndarray | None:
+    """Return a statistic as floats of shape (chain, draw), or None if it was not recorded."""
+    if sample_stats is None:
+        return None
+    for key in NAMES.get(name, (name,)):
+        if key in sample_stats and set(sample_stats[key].dims) == {"chain", "draw"}:
+            return sample_stats[key].transpose("chain", "draw").values.astype(float)
+    return None
+
+
+def _coordinate(variable: xr.DataArray, dim: Hashable) -> list[str]:
+    if dim in variable.coords:
+        return [str(v) for v in variable.coords[dim].values]
+    return [str(i) for i in range(variable.sizes[dim])]
+
+
+def _labels(name: Hashable, axes: list[list[str]]) -> list[str]:
+    if not axes:
+        return [str(name)]
+    return [f"{name}[{', '.join(place)}]" for place in itertools.product(*axes)]

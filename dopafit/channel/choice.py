@@ -1,0 +1,78 @@
+"""Pursue or not: a Bernoulli channel with an optional lapse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dopafit.channel.channel import At, Channel, Rows, Scales, outcome_column, with_columns
+from dopafit.core.component import Parameter
+from dopafit.core.prior import Prior
+from dopafit.core.xp import sigmoid, softplus
+from dopafit.study.study import Study
+
+__all__ = ["Choice"]
+
+
+@dataclass(frozen=True)
+class Choice(Channel):
+    r"""Bernoulli with a logistic link.
+
+    .. math:: P(y=1) = \epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta)
+
+    Parameters
+    ----------
+    column : str
+        Column of `observations`: 1 pursued, 0 did not; missing rows are left out.
+    """
+
+    column: str = "pursue"
+
+    name = "choice"
+    prefix = "choice"
+    reference = "logistic mixed model; lapse as in Wichmann & Hill (2001)"
+    outcome = "pursue or not"
+    latex = (
+        r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
+    )
+    arguments = frozenset({"eta", "pursued"})
+
+    rest = Parameter(
+        "log odds of pursuit at baseline", "log odds", Prior.normal(0, 1.5),
+        effect=Prior.normal(0, 0.5), spread=Prior.half_normal(1), varies="row",
+    )
+    gain = Parameter("change of the log odds per unit lobe", "log odds", Prior.normal(0, 1.5), varies="row")
+    lapse = Parameter(
+        "share of responses that ignore the predictor", "1", None, link="logit", fixed=0.0,
+        convention="no lapses unless a prior is given", varies="session",
+    )
+
+    def rows(self, study: Study, at: At, scales: Scales) -> Rows:
+        """Return one row per observation with an outcome."""
+        frame = at(study.observations)
+        value = outcome_column(frame, self.column, self.name)
+        keep = value.notna().to_numpy()
+        kept = frame[keep].reset_index(drop=True)
+        data = {"pursued": value[keep].to_numpy(float)}
+        return Rows(kept, data, kept["trial_number"].to_numpy(np.int64), int((~keep).sum()))
+
+    def logp(self, xp: Any, eta: Any, pursued: Any, lapse: Any = 0.0) -> Any:
+        """Return the log probability of each response."""
+        if isinstance(lapse, float) and lapse == 0.0:
+            return pursued * eta - softplus(xp, eta)
+        hit = sigmoid(xp, (2.0 * pursued - 1.0) * eta)
+        return xp.log(0.5 * lapse + (1.0 - lapse) * hit)
+
+    def blank(self, study: Study) -> Study:
+        """Return the study with every response set to 0."""
+        return with_columns(study, {self.column: 0.0})
+
+    def simulate(
+        self, rng: np.random.Generator, eta: np.ndarray, data: dict[str, Any], lapse: Any = 0.0
+    ) -> dict[str, np.ndarray]:
+        """Draw responses; returns the table column and its values."""
+        chance = 0.5 * lapse + (1.0 - np.asarray(lapse)) * sigmoid(np, eta)
+        return {self.column: (rng.random(eta.shape) < chance).astype(float)}

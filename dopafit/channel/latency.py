@@ -1,0 +1,138 @@
+"""Latency: lognormal, right-censored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dopafit.channel.channel import At, Channel, Rows, Scales, outcome_column, with_columns
+from dopafit.core.component import Parameter
+from dopafit.core.errors import SpecError
+from dopafit.core.prior import Prior
+from dopafit.core.xp import log_ndtr
+from dopafit.study.study import Study
+
+__all__ = ["DEADLINE", "Latency", "apply_deadline", "blank_latency", "deadlines", "latency_rows", "where"]
+
+DEADLINE = "deadline"
+"""Column of `observations`: how long a response was waited for [s]; used by simulation only."""
+
+_HALF_LOG_2PI = 0.9189385332046727
+
+
+def where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
+    """Return ``yes`` where the 0/1 array `condition` is 1."""
+    return np.where(condition > 0, yes, no) if xp is np else xp.switch(xp.gt(condition, 0), yes, no)
+
+
+def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel: str) -> Rows:
+    """Return rows with `latency` [s], `is_censored` (0/1) and each subject's `fastest` [s]."""
+    value = outcome_column(frame, column, channel).astype(float)
+    keep = value.notna().to_numpy()
+    if (value[keep] <= 0).any():
+        row = int(np.flatnonzero(keep & (value <= 0).to_numpy())[0])
+        raise SpecError(
+            f"channel {channel}: {column} = {value.iloc[row]} in observation {row + 1}",
+            allowed="latencies above 0 s",
+            todo="leave out or correct the row; a missed response is a censored latency",
+        )
+    kept = frame[keep].reset_index(drop=True)
+    latency = value[keep].to_numpy()
+    flag = np.zeros(len(kept))
+    if censored is not None and censored in frame:
+        flag = frame.loc[keep, censored].fillna(0).to_numpy(float)
+    seen = pd.Series(np.where(flag > 0, np.nan, latency)).groupby(kept["subject"].to_numpy())
+    fastest = seen.transform("min").fillna(float(latency.min()) if len(latency) else 1.0).to_numpy()
+    data = {"latency": latency, "is_censored": flag, "fastest": np.minimum(fastest, latency)}
+    return Rows(kept, data, kept["trial_number"].to_numpy(np.int64), int((~keep).sum()))
+
+
+def blank_latency(study: Study, column: str, censored: str | None) -> Study:
+    """Return the study with latencies of 1 s, so that no row is left out of a simulation."""
+    return with_columns(study, {column: 1.0} | ({} if censored is None else {censored: 0.0}))
+
+
+def deadlines(frame: pd.DataFrame, latency: np.ndarray, is_censored: np.ndarray) -> np.ndarray:
+    """Return how long each response was waited for [s]; infinite where nothing tells.
+
+    The column `deadline` tells; without it a censored row tells for itself, and for the other rows
+    of its session the longest time that any row of that session was waited for.
+    """
+    if DEADLINE in frame:
+        return frame[DEADLINE].fillna(np.inf).to_numpy(float)
+    waited = pd.Series(np.where(is_censored > 0, latency, np.nan))
+    keys = [frame["subject"].to_numpy(), frame["session"].to_numpy()]
+    longest = waited.groupby(keys).transform("max").fillna(waited.max()).fillna(np.inf).to_numpy()
+    return np.where(is_censored > 0, latency, np.maximum(longest, latency))
+
+
+def apply_deadline(
+    latency: np.ndarray, deadline: np.ndarray, column: str, censored: str | None
+) -> dict[str, np.ndarray]:
+    """Censor simulated latencies at the deadline [s] (infinite: never)."""
+    late = latency > deadline
+    drawn = {column: np.where(late, deadline, latency)}
+    if censored is not None:
+        drawn[censored] = late.astype(float)
+    return drawn
+
+
+@dataclass(frozen=True)
+class Latency(Channel):
+    r"""Lognormal latency; more motivation is faster.
+
+    .. math:: \ln y \sim N(\alpha - b M, \sigma); \quad
+        \ln S(c) = \ln\Phi\{-(\ln c - \mu)/\sigma\}\ \text{if censored at}\ c
+
+    Parameters
+    ----------
+    column : str
+        Column of `observations` with the latency [s]; where censored, the time waited.
+    censored : str or None
+        0/1 column: 1 where no response came by that time. Absent means none is censored.
+    """
+
+    column: str = "latency"
+    censored: str | None = "latency_censored"
+
+    name = "latency"
+    prefix = "latency"
+    reference = "lognormal response times; vigour, Niv et al. (2007)"
+    outcome = "latency [s]"
+    latex = r"\ln y \sim N(-\eta, \sigma)"
+    arguments = frozenset({"eta", "latency", "is_censored", "fastest"})
+
+    rest = Parameter(
+        "minus the log of the median latency at baseline", "-ln s", Prior.normal(0, 2),
+        effect=Prior.normal(0, 0.3), spread=Prior.half_normal(0.5), varies="row",
+    )
+    gain = Parameter("log speed-up per unit lobe", "-ln s", Prior.normal(0, 0.5), varies="row")
+    sigma = Parameter(
+        "standard deviation of the log latency", "ln s", Prior.lognormal(0.5, 0.7), link="log",
+    )
+
+    def rows(self, study: Study, at: At, scales: Scales) -> Rows:
+        """Return one row per observation with a latency."""
+        return latency_rows(at(study.observations), self.column, self.censored, self.name)
+
+    def logp(
+        self, xp: Any, eta: Any, latency: Any, is_censored: Any, fastest: Any, sigma: Any
+    ) -> Any:
+        """Return the log density [1/s] of each latency, or the log survival where censored."""
+        z = (xp.log(latency) + eta) / sigma
+        density = -0.5 * z**2 - _HALF_LOG_2PI - xp.log(sigma) - xp.log(latency)
+        return where(xp, is_censored, log_ndtr(xp, -z), density)
+
+    def blank(self, study: Study) -> Study:
+        """Return the study with every latency set to 1 s, none censored."""
+        return blank_latency(study, self.column, self.censored)
+
+    def simulate(
+        self, rng: np.random.Generator, eta: np.ndarray, data: dict[str, Any], sigma: Any
+    ) -> dict[str, np.ndarray]:
+        """Draw latencies and censor them at ``data["deadline"]`` [s]."""
+        drawn = np.exp(-eta + sigma * rng.standard_normal(eta.shape))
+        return apply_deadline(drawn, data["deadline"], self.column, self.censored)

@@ -1,0 +1,59 @@
+"""Simulate a point process with self-history by thinning (Lewis & Shedler 1979; Ogata 1981)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dopafit.core.errors import FitError
+
+__all__ = ["simulate_presses"]
+
+LIMIT = 5_000_000
+
+
+def simulate_presses(
+    rng: np.random.Generator, offset: np.ndarray, pieces: np.ndarray, log_rate: np.ndarray,
+    *, tau: np.ndarray, weight: np.ndarray, refractory: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw press times.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of randomness.
+    offset : array of int, (session + 1,)
+        Where each session's segments begin.
+    pieces : array, (segment, 2)
+        Start and end of the segments [s].
+    log_rate : array, (segment, 2)
+        Log intensity [ln 1/s] without self-history at both ends; linear in between.
+    tau, weight : array, (history,)
+        Time constants [s] and weights of the self-history.
+    refractory : float
+        Time after a press in which none follows [s].
+
+    Returns
+    -------
+    session : array of int, (press,)
+    time : array, (press,)
+        Press times [s], in order within each session.
+
+    Raises
+    ------
+    FitError
+        More than five million presses: the parameters imply an absurd rate.
+    """
+    from dopafit.channel._thin import thin
+
+    session, time, complete = thin(
+        rng, offset.astype(np.int64), np.ascontiguousarray(pieces[:, 0]), np.ascontiguousarray(pieces[:, 1]),
+        np.ascontiguousarray(log_rate[:, 0]), np.ascontiguousarray(log_rate[:, 1]),
+        np.asarray(tau, float), np.asarray(weight, float), float(refractory), LIMIT,
+    )
+    if not complete:
+        raise FitError(
+            f"the parameters imply more than {LIMIT:,} presses",
+            allowed="a press rate that a subject could reach",
+            todo="narrow the priors of presses_rest and of the presses gain",
+        )
+    return session, time

@@ -1,0 +1,244 @@
+"""Which fit predicts left-out units best, and whether the difference can be told from noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from dopafit.backend.evidence import LooResult, compare_elpd, loo
+from dopafit.core.errors import SpecError
+
+__all__ = ["Comparison", "compare_loo", "compare_pointwise"]
+
+SMALL = 4.0  # elpd; differences below it are called equal (Sivula, Magnusson & Vehtari 2020)
+FEW = 100  # units; below it the standard error of a difference is too small (same source)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Fits ranked by leave-one-out predictive density.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Index `model`, best first; the columns of `compare_elpd` and `unit`, `n_units`,
+        `converged`.
+    unit : str
+        What was left out, e.g. ``"session"``.
+    n_units : int
+        How many of them.
+    pointwise : pandas.DataFrame
+        Predictive density of every unit (index) under every fit (columns).
+    pareto_k : pandas.DataFrame
+        Same shape: how far each left-out density can be trusted.
+    warnings : tuple of str
+        What a reader must know before believing the table.
+    """
+
+    table: pd.DataFrame
+    unit: str
+    n_units: int
+    pointwise: pd.DataFrame
+    pareto_k: pd.DataFrame
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def best(self) -> str:
+        """The fit with the largest elpd."""
+        return str(self.table.index[0])
+
+    @property
+    def distinguishable(self) -> pd.Series:
+        """Per fit, whether it can be told from the best; False for the best itself."""
+        gap, error = -self.table["elpd_diff"], self.table["dse"]
+        return ((gap >= SMALL) & (gap >= 2 * error)).rename("distinguishable")
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """One sentence per rival of the best fit."""
+        sentences = []
+        for name, row in self.table.iloc[1:].iterrows():
+            size = f"{-row['elpd_diff']:.1f} +- {row['dse']:.1f} (elpd, unit: {self.unit})"
+            if self.distinguishable[name]:
+                sentences.append(f"{self.best} is ahead of {name} by {size}")
+            else:
+                sentences.append(f"{self.best} and {name} are not distinguishable: {size}")
+        return tuple(sentences)
+
+    @property
+    def stamp(self) -> str:
+        """A warning for figures if a fit did not converge, else an empty string."""
+        failed = list(self.table.index[~self.table["converged"]])
+        return f"NOT CONVERGED: {', '.join(map(str, failed))}" if failed else ""
+
+    def __str__(self) -> str:
+        shown = self.table[["elpd", "se", "elpd_diff", "dse", "weight", "max_pareto_k"]].round(2)
+        lines = [f"leave-one-out by {self.unit} ({self.n_units} units)"]
+        if self.stamp:
+            lines.append(f"{self.stamp}: no conclusion can rest on this table")
+        lines += [shown.to_string(), *self.reading, *(f"warning: {w}" for w in self.warnings)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def compare_pointwise(
+    log_lik: Mapping[str, np.ndarray],
+    *,
+    unit: str,
+    labels: Sequence[str] | Mapping[str, Sequence[str]],
+    converged: Mapping[str, bool],
+    data_hash: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare fits by the log-likelihood of each unit under each draw.
+
+    Parameters
+    ----------
+    log_lik : mapping of str to ndarray of shape (chain, draw, unit)
+        Per fit, the log-likelihood of each unit.
+    unit : str
+        What is left out: ``"trial"``, ``"session"``, ``"subject"``.
+    labels : sequence of str, or mapping of str to sequence of str
+        Names of the units in the arrays' order, for all fits or per fit.
+    converged : mapping of str to bool
+        Each fit's verdict; every fit must have one.
+    data_hash : mapping of str to str, optional
+        Hash of the data each fit was made from; all must agree.
+    seed : int
+        Seed of the weights' interval.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SpecError
+        Fits of different data or units, or a fit without a verdict.
+    FitError
+        A log-likelihood that is not finite.
+    """
+    names = list(log_lik)
+    shared = _checked(names, labels, converged, data_hash, unit)
+    for name in names:
+        shape = np.shape(log_lik[name])
+        if len(shape) != 3 or shape[2] != len(shared):
+            raise SpecError(
+                f"log-likelihood of {name!r} has shape {shape}",
+                allowed=f"(chain, draw, {len(shared)}): one {unit} per label",
+            )
+    results = {name: loo(log_lik[name]) for name in names}
+    return compare_loo(
+        results, unit=unit, labels=shared, converged=converged, data_hash=data_hash, seed=seed
+    )
+
+
+def compare_loo(
+    results: Mapping[str, LooResult],
+    *,
+    unit: str,
+    labels: Sequence[str] | Mapping[str, Sequence[str]],
+    converged: Mapping[str, bool],
+    data_hash: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare fits whose left-out densities are known already.
+
+    Parameters
+    ----------
+    results : mapping of str to LooResult
+        Per fit, its left-out densities.
+    unit, labels, converged, data_hash, seed
+        As in `compare_pointwise`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SpecError
+        Fits of different data or units, or a fit without a verdict.
+    """
+    names = list(results)
+    shared = _checked(names, labels, converged, data_hash, unit)
+    for name in names:
+        if results[name].n_units != len(shared):
+            raise SpecError(
+                f"{name!r} was scored on {results[name].n_units} units, "
+                f"but there are {len(shared)} labels",
+                allowed=f"one {unit} per label",
+            )
+    table = compare_elpd(results, seed=seed)
+    table["unit"], table["n_units"] = unit, len(shared)
+    table["converged"] = [bool(converged[name]) for name in table.index]
+    index = pd.Index(shared, name=unit)
+    order = list(table.index)
+    points = pd.DataFrame({n: results[n].elpd_i for n in order}, index=index)
+    shape = pd.DataFrame({n: results[n].pareto_k for n in order}, index=index)
+    return Comparison(table, unit, len(shared), points, shape, _warnings(table, unit, len(shared)))
+
+
+def _checked(
+    names: Sequence[str],
+    labels: Sequence[str] | Mapping[str, Sequence[str]],
+    converged: Mapping[str, bool],
+    data_hash: Mapping[str, str] | None,
+    unit: str,
+) -> list[str]:
+    """Return the units' labels if the fits can be compared at all."""
+    if len(names) < 2:
+        raise SpecError(f"a comparison of {len(names)} fit", allowed="two fits or more")
+    unjudged = [n for n in names if n not in converged]
+    if unjudged:
+        raise SpecError(
+            f"no verdict for {', '.join(unjudged)}",
+            allowed="converged: true or false for every fit",
+            todo="check each fit before comparing it",
+        )
+    if data_hash is not None:
+        found = {n: data_hash.get(n) for n in names}
+        if len(set(found.values())) > 1 or None in found.values():
+            raise SpecError(
+                f"the fits were made from different data: {found}",
+                allowed="the same study with the same exclusions for every fit",
+                todo="refit the ones that differ",
+            )
+    per_fit = labels if isinstance(labels, Mapping) else dict.fromkeys(names, labels)
+    missing = [n for n in names if n not in per_fit]
+    if missing:
+        raise SpecError(f"no {unit} labels for {', '.join(missing)}", allowed="labels for each fit")
+    first = [str(v) for v in per_fit[names[0]]]
+    for name in names[1:]:
+        other = [str(v) for v in per_fit[name]]
+        if other != first:
+            raise SpecError(
+                f"{names[0]!r} and {name!r} were scored on different {unit}s: {_gap(first, other)}",
+                allowed="the same units in the same order for every fit",
+            )
+    if len(set(first)) != len(first):
+        twice = sorted({v for v in first if first.count(v) > 1})[:3]
+        raise SpecError(f"{unit} labels occur twice: {', '.join(twice)}", allowed="unique labels")
+    return first
+
+
+def _gap(first: list[str], other: list[str]) -> str:
+    if len(first) != len(other):
+        return f"{len(first)} against {len(other)}"
+    place = next(i for i, (a, b) in enumerate(zip(first, other, strict=True)) if a != b)
+    return f"number {place + 1} is {first[place]!r} in one and {other[place]!r} in the other"
+
+
+def _warnings(table: pd.DataFrame, unit: str, n_units: int) -> tuple[str, ...]:
+    notes = [f"{name} did not converge" for name in table.index[~table["converged"]]]
+    notes += [f"{name}: {text}" for name, text in table["warning"].items() if text]
+    if n_units < FEW:
+        notes.append(
+            f"with {n_units} units ({unit}) the +- of a difference is likely too small; "
+            f"it can be relied on from about {FEW}"
+        )
+    return tuple(notes)

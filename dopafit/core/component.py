@@ -1,0 +1,125 @@
+"""What every kernel, drive and channel has in common: a name, parameters with meaning, a source."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dopafit.core.errors import SpecError, suggest
+from dopafit.core.prior import Prior
+
+__all__ = ["Component", "Parameter"]
+
+LINKS = ("identity", "log", "logit")
+TABLES = ("event", "session", "row", "population")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A model parameter with its unit, scale and default priors.
+
+    Parameters
+    ----------
+    meaning : str
+        One line for tables and the methods text.
+    unit : str
+        Unit as printed, e.g. ``"s"``; ``"1"`` for a pure number.
+    prior : Prior or None
+        Prior of the population value; None where the value is fixed at `fixed`.
+    link : {"identity", "log", "logit"}
+        Scale on which effects add up.
+    effect : Prior
+        Default prior of a fixed effect, on the link scale.
+    spread : Prior
+        Default prior of the standard deviation of a group effect, on the link scale.
+    varies : {"event", "session", "row", "population"}
+        The table whose columns a formula for this parameter may use.
+    fixed : float or None
+        Population value set by convention (with its reason in `convention`).
+    convention : str
+        Why the value is fixed.
+    """
+
+    meaning: str
+    unit: str
+    prior: Prior | None
+    link: str = "identity"
+    effect: Prior = Prior.normal(0, 0.3)
+    spread: Prior = Prior.half_normal(0.3)
+    varies: str = "session"
+    fixed: float | None = None
+    convention: str = ""
+
+    def __post_init__(self) -> None:
+        if self.link not in LINKS or self.varies not in TABLES:
+            raise TypeError(f"Parameter: link {self.link!r}, varies {self.varies!r}")
+        if (self.prior is None) == (self.fixed is None):
+            raise TypeError("Parameter: give either a prior or a fixed value")
+        if self.link == "log" and self.prior is not None and self.prior.family != "lognormal":
+            raise TypeError("Parameter: a log link takes a lognormal prior")
+        if self.link == "logit" and self.prior is not None and self.prior.family != "logit_normal":
+            raise TypeError("Parameter: a logit link takes a logit_normal prior")
+
+
+class Component:
+    """Base of kernels, drives and channels.
+
+    A subclass states `name`, `reference` and its parameters as class attributes of type
+    `Parameter`. The method named by `formula` must take exactly those parameters (beside the
+    names in `arguments`); a mismatch is an error when the class is defined.
+    """
+
+    name: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    arguments: ClassVar[frozenset[str]] = frozenset()
+    parameters: ClassVar[dict[str, Parameter]] = {}
+    _members: ClassVar[dict[str, type]]
+
+    def __init_subclass__(cls, family: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if family:
+            cls._members = {}
+            return
+        own = {k: v for k, v in vars(cls).items() if isinstance(v, Parameter)}
+        cls.parameters = {**cls.parameters, **own}
+        if not cls.name or not cls.reference:
+            raise TypeError(f"{cls.__name__}: a component needs a name and a reference")
+        if cls.formula:
+            taken = set(inspect.signature(getattr(cls, cls.formula)).parameters)
+            taken -= {"self", "xp"} | cls.arguments
+            unknown = taken - set(cls.parameters)
+            if unknown:
+                raise TypeError(
+                    f"{cls.__name__}.{cls.formula} takes {sorted(unknown)}, which are no parameters"
+                )
+        cls._members[cls.name] = cls
+
+    @classmethod
+    def members(cls) -> dict[str, type]:
+        """All members of this family by name; every module of the family's folder is read."""
+        package = importlib.import_module(cls.__module__.rpartition(".")[0])
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+        return dict(sorted(cls._members.items()))
+
+    @classmethod
+    def named(cls, name: str) -> type:
+        """Return the member with this name.
+
+        Raises
+        ------
+        SpecError
+            No such member; the message lists the members and suggests the closest.
+        """
+        members = cls.members()
+        if name not in members:
+            raise SpecError(
+                f"{cls.__name__.lower()} {name!r} is not known",
+                allowed=", ".join(members),
+                todo=suggest(name, members),
+            )
+        return members[name]

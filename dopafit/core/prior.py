@@ -1,0 +1,162 @@
+"""Prior distributions as values: printable, comparable, the same in YAML and in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dopafit.core.errors import SpecError, suggest
+
+__all__ = ["FAMILIES", "Prior"]
+
+# family -> names of (location, scale) as users write them; None where there is no location
+FAMILIES: dict[str, tuple[str | None, str]] = {
+    "normal": ("mean", "sd"),
+    "lognormal": ("median", "sigma"),
+    "logit_normal": ("median", "sigma"),
+    "half_normal": (None, "sd"),
+}
+
+
+@dataclass(frozen=True)
+class Prior:
+    """One prior on a parameter's natural scale.
+
+    Parameters
+    ----------
+    family : {"normal", "lognormal", "logit_normal", "half_normal"}
+    location : float
+        Mean (normal) or median (lognormal, logit_normal); 0 for half_normal.
+    scale : float
+        Standard deviation on the scale on which the distribution is normal
+        (natural, log or logit); the scale of the half-normal. Positive.
+
+    Raises
+    ------
+    SpecError
+        Unknown family, non-finite numbers, or a location outside the support.
+    """
+
+    family: str
+    location: float
+    scale: float
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise SpecError(
+                f"prior family {self.family!r} is not known",
+                allowed=", ".join(FAMILIES),
+                todo=suggest(self.family, FAMILIES),
+            )
+        if not (np.isfinite(self.location) and np.isfinite(self.scale) and self.scale > 0):
+            raise SpecError(
+                f"prior {self.family}({self.location}, {self.scale}) is not a distribution",
+                allowed="finite numbers with a positive scale",
+            )
+        if self.family == "lognormal" and self.location <= 0:
+            raise SpecError(f"lognormal median {self.location} is not positive", allowed="median > 0")
+        if self.family == "logit_normal" and not 0 < self.location < 1:
+            raise SpecError(f"logit_normal median {self.location}", allowed="0 < median < 1")
+
+    @classmethod
+    def normal(cls, mean: float, sd: float) -> Prior:
+        """Return a normal prior with the given mean and sd."""
+        return cls("normal", float(mean), float(sd))
+
+    @classmethod
+    def lognormal(cls, median: float, sigma: float) -> Prior:
+        """Return a lognormal prior with the given median and sd of the logarithm."""
+        return cls("lognormal", float(median), float(sigma))
+
+    @classmethod
+    def logit_normal(cls, median: float, sigma: float) -> Prior:
+        """Return a prior on (0, 1) that is normal after the logit."""
+        return cls("logit_normal", float(median), float(sigma))
+
+    @classmethod
+    def half_normal(cls, sd: float) -> Prior:
+        """Return a half-normal prior with the given scale."""
+        return cls("half_normal", 0.0, float(sd))
+
+    @classmethod
+    def from_dict(cls, spec: Mapping[str, Any], *, where: str = "prior") -> Prior:
+        """Read ``{family: {argument: number}}``, as a YAML file holds it."""
+        if isinstance(spec, Prior):
+            return spec
+        if not isinstance(spec, Mapping) or len(spec) != 1:
+            raise SpecError(
+                f"{where}: {spec!r} is not a prior",
+                allowed="one family with its numbers, e.g. {lognormal: {median: 0.3, sigma: 0.7}}",
+            )
+        family, arguments = next(iter(spec.items()))
+        if family not in FAMILIES:
+            raise SpecError(
+                f"{where}: prior family {family!r} is not known",
+                allowed=", ".join(FAMILIES),
+                todo=suggest(family, FAMILIES),
+            )
+        names = [n for n in FAMILIES[family] if n is not None]
+        if not isinstance(arguments, Mapping) or set(arguments) != set(names):
+            raise SpecError(
+                f"{where}: {family} got {arguments!r}",
+                allowed=f"{{{family}: {{{', '.join(f'{n}: number' for n in names)}}}}}",
+            )
+        numbers = {}
+        for name in names:
+            value = arguments[name]
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise SpecError(f"{where}: {family} {name} = {value!r}", allowed="a number")
+            numbers[name] = float(value)
+        return getattr(cls, family)(**numbers)
+
+    def to_dict(self) -> dict[str, dict[str, float]]:
+        """Return the form that `from_dict` reads."""
+        location, scale = FAMILIES[self.family]
+        values = {} if location is None else {location: self.location}
+        return {self.family: values | {scale: self.scale}}
+
+    @property
+    def link_location(self) -> float:
+        """Mean on the scale on which the distribution is normal."""
+        if self.family == "lognormal":
+            return float(np.log(self.location))
+        if self.family == "logit_normal":
+            return float(np.log(self.location / (1 - self.location)))
+        return self.location
+
+    @property
+    def distribution(self) -> Any:
+        """SciPy's frozen distribution; for logit_normal, of the logit."""
+        from scipy import stats
+
+        if self.family == "lognormal":
+            return stats.lognorm(s=self.scale, scale=self.location)
+        if self.family == "half_normal":
+            return stats.halfnorm(scale=self.scale)
+        return stats.norm(self.link_location, self.scale)
+
+    def sample(self, rng: np.random.Generator, size: int | tuple[int, ...] = ()) -> np.ndarray:
+        """Draw from the prior on the natural scale."""
+        normal = rng.standard_normal(size)
+        return self.natural(np.abs(normal) if self.family == "half_normal" else normal)
+
+    def natural(self, standard: np.ndarray) -> np.ndarray:
+        """Map a standard (half-)normal value to the natural scale."""
+        link = self.link_location + self.scale * np.asarray(standard, dtype=float)
+        if self.family == "lognormal":
+            return np.exp(link)
+        if self.family == "logit_normal":
+            return 1 / (1 + np.exp(-link))
+        return link
+
+    def quantile(self, probability: float) -> float:
+        """Return the quantile on the natural scale."""
+        q = float(self.distribution.ppf(probability))
+        return 1 / (1 + float(np.exp(-q))) if self.family == "logit_normal" else q
+
+    def __str__(self) -> str:
+        family, arguments = next(iter(self.to_dict().items()))
+        return f"{family}({', '.join(f'{k}={v:g}' for k, v in arguments.items())})"

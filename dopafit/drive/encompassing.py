@@ -1,0 +1,34 @@
+"""The encompassing drive: separate effects of excess and deficit; the others lie inside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dopafit.drive.drive import Drive, rectify
+
+__all__ = ["Encompassing"]
+
+
+class Encompassing(Drive):
+    r"""Both lobes with an effect of their own, signs free.
+
+    .. math:: b_+\,\mathrm{sp}_k(s)/\mathrm{sp}_k(1) + b_-\,\mathrm{sp}_k(-s)/\mathrm{sp}_k(\rho)
+    """
+
+    name = "encompassing"
+    reference = "docs/science.md: the plane of gains"
+    gains = ("gain_peak", "gain_trough")
+    directed = False
+    words = "excess and deficit each have an effect of their own, of either sign"
+    latex = (
+        r"M_+(t) = \mathrm{sp}_k(s(t))/\mathrm{sp}_k(1),\quad "
+        r"M_-(t) = \mathrm{sp}_k(-s(t))/\mathrm{sp}_k(\rho)"
+    )
+
+    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+        """Return the scaled excess and the scaled deficit."""
+        up = rectify(xp, level) / rectify(np, 1.0)
+        down = rectify(xp, -level) / rectify(xp, trough_ratio)
+        return (up, down)

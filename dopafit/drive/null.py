@@ -1,0 +1,22 @@
+"""The null drive: events do not move motivation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dopafit.drive.drive import Drive
+
+__all__ = ["Null"]
+
+
+class Null(Drive):
+    """No dynamics: the channels' resting predictors and covariates are all there is."""
+
+    name = "null"
+    reference = "the hypothesis that nothing moves"
+    words = "motivation does not follow the events"
+    latex = r"M(t) = 0"
+
+    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+        """Return no arrays: nothing moves."""
+        return ()

@@ -1,0 +1,182 @@
+"""Rival claims on one scale: differences in predictive accuracy with their uncertainty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpecFromSubplotSpec
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from dopafit.figure import stamp as stamps
+from dopafit.figure import style
+from dopafit.figure.table import clean, has, need, numbers
+
+__all__ = ["EQUIVALENT", "draw"]
+
+EQUIVALENT = 4.0  # |elpd difference| below which models predict equally well (Sivula 2020)
+
+
+def draw(
+    table: pd.DataFrame,
+    *,
+    unit: str = "trial",
+    n_units: int | None = None,
+    limit_k: float = 0.7,
+    stamp: str | None = None,
+    converged: bool | None = None,
+    simulated: bool = False,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw elpd differences, stacking weights and the reliability of each estimate.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``model``, ``elpd_diff``, ``dse`` and, if known, ``elpd``, ``weight``,
+        ``max_pareto_k``, ``n_bad_k``, ``converged``; best first, as they shall be read. Either sign
+        of the difference is drawn as given and the better side is named.
+    unit : str
+        What was left out: ``trial``, ``session``, ``subject``.
+    n_units : int or None
+        How many of them.
+    limit_k : float
+        Pareto k above which an estimate is not to be trusted.
+    stamp, converged, simulated
+        See `dopafit.figure.stamp.put`.
+    ax : Axes or None
+        Axes whose place the panels take; None makes a figure 183 mm wide.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    FigureError
+        A column is missing.
+    """
+    need(table, ("model", "elpd_diff", "dse"), "table")
+    with style.context():
+        height = 6.0 * max(1, len(table)) + 25
+        figure, parent, spec = style.host(ax, style.WIDE, height)
+        handles = [
+            Line2D([], [], color=style.INK, lw=2, label="± 1 s.e. of the difference"),
+            Line2D([], [], color=style.INK, lw=0.8, label="± 2 s.e."),
+            Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"equivalent, < {EQUIVALENT:g}"),
+        ]
+        place = style.legend_row(parent, spec, handles, height, columns=3)
+        inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
+        left = parent.add_subplot(inner[0])
+        middle = parent.add_subplot(inner[1], sharey=left)
+        right = parent.add_subplot(inner[2], sharey=left)
+        ink = style.colours(str(m) for m in table["model"])
+        colour = [ink[str(m)] for m in table["model"]]
+        y = np.arange(len(table), dtype=float)
+        _differences(left, table, y, colour)
+        left.set_xlabel(_axis_label(table, unit, n_units))
+        _weights(middle, table, y, colour)
+        _reliability(right, table, y, limit_k)
+        left.set_yticks(y, [clean(m, 32) for m in table["model"]])
+        left.tick_params(axis="y", length=0)
+        left.set_ylim(max(len(table), 1) - 0.4, -0.6)
+        for panel in (middle, right):
+            panel.tick_params(axis="y", length=0, labelleft=False)
+        first = None if ax is None else left
+        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
+    return figure
+
+
+def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:
+    """Point and interval per model; the best model lies at zero."""
+    x, se = numbers(table, "elpd_diff"), numbers(table, "dse")
+    ax.axvspan(-EQUIVALENT, EQUIVALENT, color=style.FAINT, alpha=0.2, lw=0, gid="equivalent")
+    ax.axvline(0, color=style.FAINT, lw=0.6, zorder=1)
+    for i, row in enumerate(y):
+        if not np.isfinite(x[i]):
+            ax.text(0, row, "no estimate", ha="center", va="center", color=style.WARN)
+            continue
+        if np.isfinite(se[i]) and se[i] > 0:
+            for times, wide in ((2, 0.8), (1, 2.0)):
+                span = [x[i] - times * se[i], x[i] + times * se[i]]
+                ax.plot(span, [row, row], color=colour[i], lw=wide, gid=f"interval {times}")
+        ax.plot(
+            [x[i]],
+            [row],
+            marker="o",
+            ms=4.5,
+            mfc=colour[i],
+            mec="white",
+            mew=0.7,
+            gid="difference",
+            zorder=4,
+        )
+    ax.spines["left"].set_visible(False)
+    ax.margins(x=0.04)
+
+
+def _axis_label(table: pd.DataFrame, unit: str, n_units: int | None) -> str:
+    """Name what was left out, and on which side the better models lie."""
+    many = "" if n_units is None else f", n = {n_units}"
+    x = numbers(table, "elpd_diff")
+    x = x[np.isfinite(x)]
+    side = ""
+    if x.size and (x < 0).any() and not (x > 0).any():
+        side = "better →"
+    elif x.size and (x > 0).any() and not (x < 0).any():
+        side = "← better"
+    head = "elpd difference from the best" + (f" ({side})" if side else "")
+    return f"{head}\nleave one {clean(unit, 24)} out{many}"
+
+
+def _weights(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:
+    """Bars of the stacking weights, with their numbers."""
+    ax.set_xlabel("Stacking weight")
+    ax.set_xlim(0, 1.22)
+    ax.set_xticks([0, 0.5, 1])
+    if not has(table, "weight"):
+        style.nothing(ax, "not computed")
+        return
+    for i, weight in enumerate(numbers(table, "weight")):
+        if not np.isfinite(weight):
+            continue
+        ax.barh(y[i], weight, height=0.5, color=colour[i], lw=0, gid="weight")
+        ax.annotate(
+            f"{weight:.2f}",
+            xy=(weight, y[i]),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center_baseline",
+        )
+
+
+def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray, limit: float) -> None:
+    """Per model in words: largest Pareto k, how many are too large, and whether it converged."""
+    ax.set_xticks([])
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+    ax.set_title("Reliability", color="#555555")
+    worst, bad = numbers(table, "max_pareto_k"), numbers(table, "n_bad_k")
+    fine = table["converged"].tolist() if "converged" in table else [None] * len(table)
+    for i, row in enumerate(y):
+        text, colour, weight = "Pareto k not known", style.FAINT, "normal"
+        if np.isfinite(worst[i]):
+            text, colour = f"max k {worst[i]:.2f}", "#555555"
+        if (np.isfinite(bad[i]) and bad[i] > 0) or worst[i] > limit:
+            count = f"{bad[i]:.0f} " if np.isfinite(bad[i]) else ""
+            text = f"{text}, {count}> {limit:g}"
+            colour = style.WARN
+        if fine[i] is not None and not pd.isna(fine[i]) and not bool(fine[i]):
+            text, colour, weight = "not converged", style.WARN, "bold"
+        ax.text(
+            0,
+            row,
+            text,
+            transform=ax.get_yaxis_transform(),
+            ha="left",
+            va="center_baseline",
+            color=colour,
+            fontweight=weight,
+        )

@@ -1,0 +1,179 @@
+"""Every subject's value with its interval, sorted; from 5 to 1000 subjects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from dopafit.figure import stamp as stamps
+from dopafit.figure import style
+from dopafit.figure.table import clean, has, need, numbers
+
+__all__ = ["LABELLED", "draw"]
+
+LABELLED = 60  # more members than this are drawn as a dense caterpillar without names
+
+
+def draw(
+    rows: pd.DataFrame,
+    population: pd.DataFrame | None = None,
+    *,
+    drive: str = "trough",
+    member: str = "subject",
+    stamp: str | None = None,
+    converged: bool | None = None,
+    simulated: bool = False,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw one panel per parameter, members sorted by their median.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns ``parameter``, ``member``, ``median``, ``lower_90``, ``upper_90`` and, if known,
+        ``lower_50``, ``upper_50``, ``unit``, ``truth``. Rows without a median are left out and
+        counted.
+    population : DataFrame or None
+        One row per parameter with the same columns but ``member``; drawn as a line and band.
+    drive : str
+        Whose fit this is; sets the colour.
+    member : str
+        What a row is, in the singular.
+    stamp, converged, simulated
+        See `dopafit.figure.stamp.put`.
+    ax : Axes or None
+        Axes whose place the panels take; None makes a figure of its own.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    FigureError
+        A column is missing.
+    """
+    need(rows, ("parameter", "member", "median", "lower_90", "upper_90"), "rows")
+    with style.context():
+        parameters = list(rows["parameter"].dropna().unique()) or ["no parameter"]
+        columns = style.columns(len(parameters))
+        lines = -(-len(parameters) // columns)
+        most = int(rows.groupby("parameter", sort=False)["member"].size().max()) if len(rows) else 1
+        tall = max(24.0, 3.1 * most) if most <= LABELLED else 110.0
+        width = {1: style.NARROW, 2: style.MEDIUM + 20}.get(columns, style.WIDE)
+        height = lines * (tall + 14.0) + 5
+        figure, parent, spec = style.host(ax, width, height)
+        colour = style.colours([drive])[drive]
+        inside = colour if most <= LABELLED else "white"
+        handles = [
+            Line2D([], [], marker="o", ms=3.5, ls="", mfc=inside, mec=colour, label="median")
+        ]
+        if has(rows, "lower_50", "upper_50"):
+            handles.append(Line2D([], [], color=colour, lw=1.8, label="50 %"))
+        handles.append(Line2D([], [], color=colour, lw=0.7, label="90 %"))
+        if population is not None:
+            handles.append(Patch(color=style.INK, alpha=0.15, lw=0, label="population 90 %"))
+        if has(rows, "truth"):
+            handles.append(
+                Line2D([], [], color=style.TRUTH, marker="|", ls="", ms=5, label="truth")
+            )
+        place = style.legend_row(parent, spec, handles, height, columns=3 if columns == 1 else 5)
+        panels = style.grid(parent, place, len(parameters), columns)
+        for i, (panel, parameter) in enumerate(zip(panels, parameters, strict=True)):
+            mine = rows[rows["parameter"] == parameter]
+            whole = None
+            if population is not None:
+                need(population, ("parameter", "median", "lower_90", "upper_90"), "population")
+                whole = population[population["parameter"] == parameter]
+            _panel(panel, mine, whole, colour, member)
+            panel.set_title(clean(parameter, 40), fontweight="bold")
+            if len(parameters) > 1:
+                style.letter(panel, chr(ord("a") + i % 26))
+        first = None if ax is None else panels[0]
+        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
+    return figure
+
+
+def _panel(
+    ax: Axes, rows: pd.DataFrame, population: pd.DataFrame | None, colour: str, member: str
+) -> None:
+    """One parameter: population behind, members from the smallest (bottom) to the largest."""
+    known = np.isfinite(numbers(rows, "median"))
+    missing = int((~known).sum())
+    rows = rows[known].sort_values("median", kind="stable")
+    units = rows["unit"].dropna() if "unit" in rows else []
+    unit = clean(units.iloc[0]) if len(units) else ""
+    note = f"  ({missing} without a value)" if missing else ""
+    ax.set_xlabel(("Value" if unit in ("", "1") else f"Value [{unit}]") + note)
+    if rows.empty:
+        style.nothing(ax)
+        return
+    dense = len(rows) > LABELLED
+    y = np.arange(len(rows), dtype=float)
+    for _, whole in [] if population is None else population.iterrows():
+        if np.isfinite([whole["lower_90"], whole["upper_90"]]).all():
+            ax.axvspan(
+                whole["lower_90"],
+                whole["upper_90"],
+                color=style.INK,
+                alpha=0.1,
+                lw=0,
+                zorder=1,
+                gid="population 90",
+            )
+        if np.isfinite(whole["median"]):
+            ax.axvline(whole["median"], color=style.INK, lw=0.7, zorder=1.5, gid="population")
+    thick = {"90": 0.35 if dense else 0.7, "50": 0.8 if dense else 1.8}
+    for mass in ("90", "50"):
+        low, high = numbers(rows, f"lower_{mass}"), numbers(rows, f"upper_{mass}")
+        ok = np.isfinite(low) & np.isfinite(high)
+        if ok.any():
+            ax.hlines(
+                y[ok],
+                low[ok],
+                high[ok],
+                color=colour,
+                lw=thick[mass],
+                alpha=0.6 if dense and mass == "90" else 1,
+                zorder=2,
+                gid=f"interval {mass}",
+            )
+    ax.plot(
+        numbers(rows, "median"),
+        y,
+        ls="",
+        marker="o",
+        ms=1.0 if dense else 3,
+        mew=0 if dense else 0.6,
+        color="white" if dense else colour,
+        mec="white",
+        zorder=4,
+        gid="median",
+    )
+    if has(rows, "truth"):
+        ax.plot(
+            numbers(rows, "truth"),
+            y,
+            ls="",
+            marker="|",
+            ms=2 if dense else 5,
+            mew=0.5 if dense else 1,
+            color=style.TRUTH,
+            zorder=4.5,
+            gid="truth",
+        )
+    ax.set_ylim(-0.8, len(rows) - 0.2)
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    if dense:
+        ax.set_ylabel(f"{member.capitalize()}s, sorted by median (n = {len(rows)})")
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+        ax.set_ylim(-0.01 * len(rows), 1.01 * len(rows))
+    else:
+        ax.set_yticks(y, [clean(m, 24) for m in rows["member"]])
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)

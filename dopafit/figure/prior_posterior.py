@@ -1,0 +1,172 @@
+"""What the data changed: prior and posterior of each parameter side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from dopafit.figure import stamp as stamps
+from dopafit.figure import style
+from dopafit.figure.density import outline
+from dopafit.figure.table import clean, need, numbers
+from dopafit.figure.unit import log_axis, minus
+
+__all__ = ["draw"]
+
+
+def draw(
+    draws: pd.DataFrame,
+    contraction: pd.DataFrame | None = None,
+    *,
+    truth: pd.DataFrame | None = None,
+    drive: str = "trough",
+    stamp: str | None = None,
+    converged: bool | None = None,
+    simulated: bool = False,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw one small panel per parameter; each density is scaled to the same height.
+
+    Parameters
+    ----------
+    draws : DataFrame
+        Columns ``parameter``, ``unit``, ``source`` (``prior`` or ``posterior``), ``value`` and, if
+        wanted, ``scale`` (``log`` for positive, skewed parameters; default ``linear``).
+    contraction : DataFrame or None
+        Columns ``parameter``, ``contraction`` (1 - posterior variance / prior variance) and
+        ``status``; a status that says "not informed" is flagged in the panel.
+    truth : DataFrame or None
+        Columns ``parameter`` and ``value`` of a simulated study.
+    drive : str
+        Whose fit this is; sets the colour.
+    stamp, converged, simulated
+        See `dopafit.figure.stamp.put`.
+    ax : Axes or None
+        Axes whose place the panels take; None makes a figure 183 mm wide (fewer for few panels).
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    FigureError
+        A column is missing.
+    """
+    need(draws, ("parameter", "source", "value"), "draws")
+    with style.context():
+        parameters = list(draws["parameter"].dropna().unique()) or ["no parameter"]
+        columns = min(4, len(parameters))
+        rows = -(-len(parameters) // columns)
+        width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
+        height = 30.0 * rows + 6
+        figure, parent, spec = style.host(ax, width, height)
+        colour = style.colours([drive])[drive]
+        handles = [Patch(fc=colour, alpha=0.5, lw=0, label="posterior (heights scaled)")]
+        if (draws["source"] == "prior").any():
+            handles.append(Line2D([], [], color=style.PRIOR, lw=1, label="prior"))
+        if truth is not None:
+            need(truth, ("parameter", "value"), "truth")
+            handles.append(Line2D([], [], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), label="truth"))
+        place = style.legend_row(parent, spec, handles, height, columns=3)
+        panels = style.grid(parent, place, len(parameters), columns)
+        for panel, parameter in zip(panels, parameters, strict=True):
+            mine = draws[draws["parameter"] == parameter]
+            true = np.empty(0)
+            if truth is not None:
+                true = numbers(truth[truth["parameter"] == parameter], "value")
+            _panel(panel, mine, true[np.isfinite(true)], colour)
+            _heading(panel, parameter, contraction)
+        first = None if ax is None else panels[0]
+        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
+    return figure
+
+
+def _panel(ax: Axes, table: pd.DataFrame, truth: np.ndarray, colour: str) -> None:
+    """Prior outline and posterior fill of one parameter, on its scale."""
+    style.strip(ax)
+    unit = next((clean(u) for u in table["unit"].dropna()), "") if "unit" in table else ""
+    log = "scale" in table and bool((table["scale"] == "log").any())
+    values = {}
+    lost = 0
+    for source in ("prior", "posterior"):
+        value = numbers(table[table["source"] == source], "value")
+        value = value[np.isfinite(value)]
+        kept = value[value > 0] if log else value
+        lost += len(value) - len(kept)
+        values[source] = kept
+    if not any(map(len, values.values())):
+        style.nothing(ax)
+        ax.set_xlabel(_axis_label(unit, log, lost))
+        return
+    edges = [np.quantile(v, q) for v in values.values() if len(v) for q in (0.005, 0.995)]
+    edges += list(truth[truth > 0] if log else truth)
+    low, high = min(edges), max(edges)
+    if log:
+        low, high = np.log10(low), np.log10(high)
+    room = 0.05 * (high - low) or 0.05 * abs(high) or 0.5
+    positive = not log and min(v.min() for v in values.values() if len(v)) >= 0
+    low = max(low - room, 0.0) if positive else low - room
+    at = np.linspace(low, high + room, 300)
+    shown = 10**at if log else at
+    for source, value in values.items():
+        if not len(value):
+            continue
+        height = outline(np.log10(value) if log else value, at, floor=0.0 if positive else None)
+        if not height.any():  # a constant: fixed by convention
+            ax.plot([value[0]] * 2, [0, 1], lw=1.4, gid=source, color=_ink(source, colour))
+        elif source == "prior":
+            ax.plot(shown, height, color=style.PRIOR, lw=1, gid="prior", zorder=3)
+        else:
+            ax.fill_between(shown, 0, height, color=colour, alpha=0.5, lw=0, gid="posterior")
+    for value in truth:
+        ax.plot(
+            [value] * 2, [0, 1.04], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), gid="truth", zorder=4
+        )
+    ax.set_ylim(0, 1.08)
+    if log:
+        log_axis(ax, shown, seconds=unit == "s")
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    ax.set_xlim(shown[0], shown[-1])
+    ax.set_xlabel(_axis_label(unit, log, lost))
+
+
+def _ink(source: str, colour: str) -> str:
+    return style.PRIOR if source == "prior" else colour
+
+
+def _axis_label(unit: str, log: bool, lost: int) -> str:
+    """Return the unit of the axis, and how many draws a log axis could not show."""
+    label = "" if unit in ("", "1") else f"[{unit}]"
+    # times name their unit at the ticks
+    label = "" if log and unit == "s" else label
+    return f"{label} {lost} draws ≤ 0 not shown".strip() if lost else label or " "
+
+
+def _heading(ax: Axes, parameter: str, contraction: pd.DataFrame | None) -> None:
+    """Name of the parameter, and below it how much the data said."""
+    if contraction is None:
+        ax.set_title(clean(parameter, 32), fontweight="bold")
+        return
+    need(contraction, ("parameter", "contraction"), "contraction")
+    ax.set_title(clean(parameter, 32), fontweight="bold", pad=12)
+    row = contraction[contraction["parameter"] == parameter]
+    value = numbers(row, "contraction")
+    text, colour = "contraction not known", style.FAINT
+    if len(value) and np.isfinite(value[0]):
+        text, colour = minus(f"contraction {value[0]:.2f}"), "#555555"
+    status = str(row["status"].iloc[0]) if len(row) and "status" in row else ""
+    if "not informed" in status.lower().replace("_", " "):
+        text, colour = (
+            f"not informed by your data ({text.removeprefix('contraction ')})",
+            style.WARN,
+        )
+    elif "convention" in status.lower():
+        text = "fixed by convention"
+    ax.text(0, 1.03, text, transform=ax.transAxes, va="bottom", color=colour, fontsize=6.5)

@@ -1,0 +1,285 @@
+"""Predictive checks on the patterns that tell the rival drives apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from dopafit.figure import stamp as stamps
+from dopafit.figure import style
+from dopafit.figure.table import clean, has, need, numbers
+from dopafit.figure.unit import log_axis, time_unit
+
+__all__ = ["draw"]
+
+_LOG = 50  # ratio of the largest to the smallest x above which the axis is logarithmic
+_SECONDS = " [s]"
+_KEY = ("signature", "channel", "group")
+
+
+def draw(
+    signature: pd.DataFrame,
+    *,
+    labels: pd.DataFrame | None = None,
+    stamp: str | None = None,
+    converged: bool | None = None,
+    simulated: bool = False,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw what was observed over what each fitted drive would produce, one panel per signature.
+
+    Parameters
+    ----------
+    signature : DataFrame
+        Columns ``signature``, ``x``, ``observed``, ``replicate_median``, ``lower_90``,
+        ``upper_90``; optional ``lower_50``, ``upper_50``, ``channel``, ``group``, ``drive``,
+        ``source`` (``posterior`` or ``prior``), ``x_lower`` and ``x_upper`` (edges of the bin),
+        ``x_name`` (names of categories), ``x_label``, ``y_label``. A panel shows one signature,
+        channel and group; several drives are laid over each other in their colours. Where the
+        label of x ends in ``[s]`` the axis takes the unit that reads best.
+    labels : DataFrame or None
+        Columns ``signature``, ``x_label``, ``y_label``, if not columns of `signature`.
+    stamp, converged, simulated
+        See `dopafit.figure.stamp.put`.
+    ax : Axes or None
+        Axes whose place the panels take; None makes a figure of its own.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    FigureError
+        A column is missing.
+    """
+    need(
+        signature,
+        ("signature", "x", "observed", "replicate_median", "lower_90", "upper_90"),
+        "signature",
+    )
+    with style.context():
+        table = signature.copy()
+        for column, default in (("drive", ""), ("source", "posterior")):
+            table[column] = table[column].fillna(default) if column in table else default
+        for column in ("channel", "group"):
+            table[column] = table[column].fillna("").astype(str) if column in table else ""
+        if labels is not None:
+            need(labels, ("signature", "x_label", "y_label"), "labels")
+            table = table.drop(columns=["x_label", "y_label"], errors="ignore")
+            table = table.merge(labels[["signature", "x_label", "y_label"]], "left", "signature")
+        keys = list(dict.fromkeys(zip(*(table[c] for c in _KEY), strict=True)))
+        columns = style.columns(len(keys))
+        rows = -(-max(1, len(keys)) // columns)
+        width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
+        drives = [d for d in dict.fromkeys(table["drive"])]
+        handles = _legend(table, drives)
+        per_line = 3 if columns == 1 else 6
+        height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(-len(handles) // per_line)
+        figure, parent, spec = style.host(ax, width, height)
+        place = style.legend_row(parent, spec, handles, height, per_line)
+        panels = style.grid(parent, place, max(1, len(keys)), columns)
+        if not keys:
+            style.nothing(panels[0])
+        limits: dict[tuple[str, str], list[float]] = {}
+        for i, (panel, key) in enumerate(zip(panels, keys, strict=False)):
+            mine = table[
+                (table["signature"] == key[0])
+                & (table["channel"] == key[1])
+                & (table["group"] == key[2])
+            ]
+            _panel(panel, mine, drives)
+            low, high = panel.get_ylim()
+            seen = limits.setdefault(key[:2], [low, high])
+            seen[:] = [min(seen[0], low), max(seen[1], high)]
+            pad = _heading(panel, key, keys)
+            if len(keys) > 1:
+                style.letter(panel, chr(ord("a") + i % 26), pad)
+        for panel, key in zip(panels, keys, strict=False):
+            panel.set_ylim(limits[key[:2]])  # groups of one signature compare by eye
+        first = None if ax is None else panels[0]
+        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
+    return figure
+
+
+def _heading(ax: Axes, key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> float:
+    """Name the signature and, below it, what tells this panel from its neighbours.
+
+    Returns the height of the title above the axes [pt].
+    """
+    seconds = {k: _second(k, keys) for k in keys}
+    pad = 12.0 if any(seconds.values()) else 4.0
+    ax.set_title(clean(key[0], 34), fontweight="bold", pad=pad)
+    if seconds[key]:
+        ax.text(0, 1.02, seconds[key], transform=ax.transAxes, va="bottom", color="#555555")
+    return pad
+
+
+def _second(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> str:
+    """Return channel and group, where they differ within a signature."""
+    parts = []
+    if len({k[1] for k in keys if k[0] == key[0]}) > 1:
+        parts.append(clean(key[1], 18))
+    if len({k[2] for k in keys if k[:2] == key[:2]}) > 1:
+        parts.append(clean(key[2], 18))
+    return " · ".join(p for p in parts if p)
+
+
+def _legend(table: pd.DataFrame, drives: list[str]) -> list[Any]:
+    """Entries for the observed points, each drive's replicates and the prior."""
+    ink = style.colours(drives)
+    entries: list[Any] = [
+        Line2D([], [], marker="o", ls="", ms=4, mfc=style.INK, mec="white", label="observed")
+    ]
+    for drive in drives:
+        if (table["source"] == "prior").all():
+            break
+        entries.append(
+            Line2D(
+                [],
+                [],
+                color=ink[drive] if drive else style.DRIVES["trough"],
+                ls=style.dashes(drive),
+                label=clean(drive, 24) if drive else "replicates: median",
+            )
+        )
+    masses = "50, 90 %" if has(table, "lower_50") and len(drives) < 3 else "90 %"
+    entries.append(Patch(color=style.FAINT, alpha=0.4, lw=0, label=f"band: {masses}"))
+    if (table["source"] == "prior").any():
+        entries.append(Patch(color=style.PRIOR, alpha=0.2, lw=0, label="prior 90 %"))
+    return entries
+
+
+def _panel(ax: Axes, table: pd.DataFrame, drives: list[str]) -> None:
+    """Bands and medians of the replicates, points of the data."""
+    x_label, y_label = _text(table, "x_label"), _text(table, "y_label")
+    x = numbers(table, "x")
+    names = _categories(table)
+    seconds = x_label.endswith(_SECONDS)
+    scale = 1.0
+    positive = x[np.isfinite(x) & (x > 0)]
+    spread = positive.max() / positive.min() if positive.size else 1.0
+    if names is None and spread > _LOG:
+        log_axis(ax, x, seconds=seconds)
+        x_label = x_label.removesuffix(_SECONDS) if seconds else x_label
+    elif seconds and names is None:
+        scale, unit = time_unit(x)
+        x_label = f"{x_label.removesuffix(_SECONDS)} [{unit}]"
+    ink = style.colours(drives)
+    prior = table[table["source"] == "prior"]
+    if len(prior):
+        shift = _side(1, len(drives))
+        _band(ax, prior, scale, style.PRIOR, "-", names, shift, few=False, prior=True)
+    for i, drive in enumerate(drives):
+        mine = table[(table["source"] != "prior") & (table["drive"] == drive)]
+        shift = _side(i + 1, len(drives))
+        colour = ink[drive] if drive else style.DRIVES["trough"]
+        few = len(drives) < 3
+        _band(ax, mine, scale, colour, style.dashes(drive), names, shift, few=few, prior=False)
+    _points(ax, table, scale, names, 0.0 if names is None else _side(0, len(drives)))
+    ax.set_xlabel(x_label)
+    ax.set_ylabel(y_label)
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    if names is not None:
+        ax.set_xticks(list(names.values()), [clean(n, 14) for n in names])
+        ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.autoscale_view(scalex=names is None)
+
+
+def _text(table: pd.DataFrame, column: str) -> str:
+    """First label in a column, or an empty string."""
+    if column not in table:
+        return ""
+    found = table[column].dropna()
+    return clean(found.iloc[0], 48) if len(found) else ""
+
+
+def _categories(table: pd.DataFrame) -> dict[str, float] | None:
+    """Return {name: place} where x is named, in the order of x; else None."""
+    if "x_name" not in table or table["x_name"].isna().all():
+        return None
+    known = table[table["x_name"].notna()].sort_values("x", kind="stable")
+    return {str(n): float(i) for i, n in enumerate(dict.fromkeys(known["x_name"]))}
+
+
+def _place(table: pd.DataFrame, scale: float, names: dict[str, float] | None) -> np.ndarray:
+    """Return where the rows lie along x, shape (rows,)."""
+    if names is None:
+        return numbers(table, "x") / scale
+    return np.array([names.get(str(n), np.nan) for n in table["x_name"]])
+
+
+def _side(slot: int, drives: int) -> float:
+    """Return the offset within a category: the data first, then one slot per drive."""
+    return 0.6 * ((slot + 0.5) / (drives + 1) - 0.5)
+
+
+def _band(
+    ax: Axes,
+    table: pd.DataFrame,
+    scale: float,
+    colour: str,
+    dash: Any,
+    names: dict[str, float] | None,
+    shift: float,
+    *,
+    few: bool,
+    prior: bool,
+) -> None:
+    """Bands over a numeric x; bars side by side over categories or where there is one point."""
+    x = _place(table, scale, names)
+    median = numbers(table, "replicate_median")
+    order = np.argsort(x, kind="stable")
+    order = order[np.isfinite(x[order]) & np.isfinite(median[order])]
+    x, median, table = x[order], median[order], table.iloc[order]
+    if not len(x):
+        return
+    name = "prior" if prior else "replicates"
+    bars = names is not None or len(x) == 1
+    at = x + shift if names is not None else x
+    for mass, alpha, wide in (("90", 0.2 if few else 0.13, 1.0), ("50", 0.3, 2.4)):
+        if mass == "50" and (prior or not few or not has(table, "lower_50", "upper_50")):
+            continue
+        low, high = numbers(table, f"lower_{mass}"), numbers(table, f"upper_{mass}")
+        if bars:
+            wide = 3.5 if prior else wide
+            alpha = 0.25 if prior else 1
+            ax.vlines(at, low, high, color=colour, lw=wide, alpha=alpha, gid=f"{name} {mass}")
+        else:
+            ax.fill_between(at, low, high, color=colour, alpha=alpha, lw=0, gid=f"{name} {mass}")
+    if bars:
+        ax.plot(at, median, ls="", marker="_", ms=6, mew=1.2, color=colour, gid=f"{name} median")
+    elif not prior:
+        ax.plot(at, median, color=colour, ls=dash, lw=1.1, gid=f"{name} median")
+
+
+def _points(
+    ax: Axes, table: pd.DataFrame, scale: float, names: dict[str, float] | None, shift: float
+) -> None:
+    """Observed points once, however many drives repeat them; thin bars show the bins."""
+    columns = [c for c in ("x", "x_name", "x_lower", "x_upper", "observed") if c in table]
+    table = table[columns].drop_duplicates()
+    x, y = _place(table, scale, names), numbers(table, "observed")
+    low, high = numbers(table, "x_lower") / scale, numbers(table, "x_upper") / scale
+    ok = np.isfinite(low) & np.isfinite(high) & np.isfinite(y) & (names is None)
+    if ok.any():
+        ax.hlines(y[ok], low[ok], high[ok], color=style.INK, lw=0.5, zorder=4, gid="bins")
+    ax.plot(
+        x + shift,
+        y,
+        ls="",
+        marker="o",
+        ms=3.8,
+        mfc=style.INK,
+        mec="white",
+        mew=0.6,
+        zorder=5,
+        gid="observed",
+    )

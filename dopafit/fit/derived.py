@@ -1,0 +1,98 @@
+"""From standard coordinates to the quantities a reader sees, derived ones included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dopafit.drive import Drive
+from dopafit.model.layout import Layout
+from dopafit.model.spec import Model
+from dopafit.study import Study
+from dopafit.trace.kernel import Kernel
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws"]
+
+UNITS = {
+    "time_to_peak": "s", "time_to_crossing": "s", "time_to_trough": "s",
+    "opponent_gain": "1", "area": "peak s", "load": "peak",
+}
+
+
+def event_rate(model: Model, study: Study) -> tuple[float, float]:
+    """Return the study's mean event rate [1/s] over its sessions and the mean magnitude."""
+    events = study.events
+    if model.events is not None:
+        events = events[events["kind"].isin(model.events)]
+    sessions = study.sessions
+    duration = float((sessions["end"] - sessions["start"]).sum())
+    mean = float(events["magnitude"].mean()) if len(events) else 0.0
+    return len(events) / duration, mean
+
+
+def kernel_shape(model: Model, variables: dict[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Return the population's kernel parameters as arrays over draws, fixed ones included."""
+    found = {}
+    for name in Kernel.named(model.kernel).parameters:
+        parameter = model.parameters[name]
+        if name != "peak":
+            found[name] = variables.get(name, np.full(shape, parameter.fixed if parameter.prior is None else np.nan))
+    return found
+
+
+def implied_gains(model: Model, variables: dict[str, np.ndarray], prefix: str, ratio: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a channel's effects at both lobes of one unit event, whatever the drive."""
+    drive = Drive.named(model.drive)()
+    own = {}
+    for gain in drive.gains:
+        name = f"{prefix}_{gain}"
+        fixed = model.parameters[name].fixed
+        own[gain] = variables[name] if name in variables else np.full(ratio.shape, fixed)
+    return drive.implied_gains(own, ratio)
+
+
+def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr.Dataset:
+    """Return draws of every quantity a reader sees.
+
+    Parameters
+    ----------
+    layout : Layout
+        The model laid out over the study.
+    study : Study
+        For the event rate behind `load`.
+    x, h : array, (chain, draw, coordinate)
+        Draws of the standard coordinates.
+
+    Returns
+    -------
+    Dataset
+        Dims chain, draw; natural scale; attribute `unit` on each variable. Landmarks [s],
+        opponent gain, area and load are derived from the population's kernel.
+    """
+    import xarray as xr
+
+    coordinates, model = layout.coordinates, layout.program.model
+    named = coordinates.named(coordinates.theta(x, h), h)
+    variables = {
+        name: (("chain", "draw", *dims), value) for name, (dims, value) in named.items()
+    }
+    if Drive.named(model.drive).gains:
+        shape = kernel_shape(model, {k: v for k, (d, v) in named.items() if not d}, x.shape[:2])
+        kernel = Kernel.named(model.kernel)()
+        marks = dict(kernel.landmarks(peak=1.0, **shape))
+        rate, magnitude = event_rate(model, study)
+        marks["load"] = rate * magnitude * marks["area"]
+        for name, value in marks.items():
+            variables[name] = (("chain", "draw"), np.broadcast_to(value, x.shape[:2]).copy())
+    labels = coordinates.labels()
+    coords = {dim: labels[dim] for dims, _ in variables.values() for dim in dims if dim in labels}
+    coords |= {"chain": np.arange(x.shape[0]), "draw": np.arange(x.shape[1])}
+    found = xr.Dataset(variables, coords=coords)
+    for name in found.data_vars:
+        parameter = model.parameters.get(str(name))
+        found[name].attrs["unit"] = parameter.unit if parameter else UNITS.get(str(name), "link")
+    return found

@@ -1,0 +1,280 @@
+"""One claim met one study: draws, verdict, and all that is needed to go on from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dopafit.backend.diagnostics import summary
+from dopafit.backend.sampler import Interrupted, SamplerSettings
+from dopafit.backend.store import read_tree, write_tree
+from dopafit.core.errors import FitError
+from dopafit.core.seed import generator, integer_seed
+from dopafit.fit.derived import name_draws
+from dopafit.fit.progress import Progress, auto_progress
+from dopafit.fit.quadrature import quadrature_check
+from dopafit.fit.verdict import Verdict, judge_draws
+from dopafit.model.layout import Layout, build_layout
+from dopafit.model.spec import Model
+from dopafit.study.archive import study_from_bytes, study_to_bytes
+from dopafit.study.study import Study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Fit", "fit"]
+
+FORMAT = 1
+PROBABILITY = 0.9
+"""Probability of the intervals in summaries (equal-tailed)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The posterior of one model given one study.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    study : Study
+        The data.
+    posterior : Dataset, dims (chain, draw, ...)
+        Every quantity on its natural scale.
+    coordinates : Dataset, dims (chain, draw, ...)
+        The standard coordinates that were sampled.
+    sample_stats : Dataset
+        The sampler's own record.
+    verdict : Verdict
+        Whether the fit may be believed.
+    seed : int
+        The seed everything was drawn with.
+    record : dict
+        Sampler settings, versions, times.
+    """
+
+    model: Model
+    study: Study
+    posterior: xr.Dataset
+    coordinates: xr.Dataset
+    sample_stats: xr.Dataset
+    verdict: Verdict
+    seed: int
+    record: dict[str, Any]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The model laid out over the study; built on first use."""
+        return build_layout(self.model, self.study)
+
+    @cached_property
+    def theta(self) -> np.ndarray:
+        """Parameter vectors, (chain, draw, entry)."""
+        return self.layout.coordinates.theta(
+            self.coordinates["x"].values, self.coordinates["h"].values
+        )
+
+    def thinned(self, draws: int) -> np.ndarray:
+        """Return about `draws` parameter vectors, evenly spread over all chains, (draw, entry)."""
+        flat = self.theta.reshape(-1, self.theta.shape[-1])
+        return flat[np.unique(np.linspace(0, len(flat) - 1, min(draws, len(flat))).astype(int))]
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a quantity: mean, sd, 90 % equal-tailed interval, R-hat, ESS; unrounded."""
+        return summary(self.posterior, prob=PROBABILITY, kind="eti")
+
+    @cached_property
+    def prior(self) -> xr.Dataset:
+        """4,000 draws of every quantity from the prior."""
+        rng = generator(self.seed, f"prior/{self.model.drive}")
+        x, h = self.layout.coordinates.prior_draws(rng, (1, 4000))
+        return name_draws(self.layout, self.study, x, h)
+
+    def log_likelihood(self, unit: str, *, draws: int | None = None) -> tuple[np.ndarray, list[str]]:
+        """Return the log likelihood by leave-out unit, all channels summed.
+
+        Parameters
+        ----------
+        unit : {"trial", "session"}
+            What is left out together.
+        draws : int, optional
+            Use about this many draws per chain; all unless given.
+
+        Returns
+        -------
+        array, (chain, draw, unit)
+        list of str
+            Labels of the units.
+        """
+        from dopafit.fit.likelihood import unit_log_likelihood
+
+        return unit_log_likelihood(self, unit, draws=draws)
+
+    # ------------------------------------------------------------------ save and load
+    def save(self, path: str | Path) -> Path:
+        """Write the fit, its model and its data to one netCDF file.
+
+        Raises
+        ------
+        FitError
+            The file cannot be written.
+        """
+        attributes = {
+            "dopafit_format": FORMAT,
+            "model": json.dumps(self.model.to_dict(), sort_keys=True),
+            "model_hash": self.model.hash,
+            "study_hash": self.study.hash,
+            "verdict": json.dumps(self.verdict.to_dict()),
+            "seed": str(self.seed),
+            "record": json.dumps(self.record),
+        }
+        groups = {
+            "posterior": self.posterior, "coordinates": self.coordinates,
+            "sample_stats": self.sample_stats,
+        }
+        return write_tree(Path(path), groups, attributes, study_to_bytes(self.study))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fit:
+        """Read a fit; it predicts, compares and draws figures like the day it was made.
+
+        Raises
+        ------
+        FitError
+            No such file, not a fit, made by a newer format, or changed since it was written.
+        """
+        groups, attributes, blob = read_tree(Path(path))
+        if int(attributes.get("dopafit_format", 0)) != FORMAT:
+            raise FitError(
+                f"{path} is not a fit of format {FORMAT}",
+                todo="fit again, or read it with the version of dopafit that wrote it",
+            )
+        model = Model.from_dict(json.loads(attributes["model"]))
+        study = study_from_bytes(blob)
+        for what, have, want in (
+            ("model", model.hash, attributes["model_hash"]),
+            ("study", study.hash, attributes["study_hash"]),
+        ):
+            if have != want:
+                raise FitError(
+                    f"{path}: the {what} in the file does not match its checksum",
+                    todo="the file was changed or damaged; fit again",
+                )
+        return cls(
+            model, study, groups["posterior"], groups["coordinates"], groups["sample_stats"],
+            Verdict.from_dict(json.loads(attributes["verdict"])), int(attributes["seed"]),
+            json.loads(attributes["record"]),
+        )
+
+    def __repr__(self) -> str:
+        rows = self.summary
+        keep = rows[~rows["parameter"].str.contains("_group")] if "parameter" in rows else rows
+        lines = [f"Fit: {self.model.drive} drive on {self.study.name!r}, {self.verdict.stamp}"]
+        if self.study.simulated:
+            lines.append("SIMULATED DATA")
+        table = keep.set_index("parameter")[["mean", "lower", "upper", "r_hat", "ess_bulk"]]
+        lines.append(f"mean and {PROBABILITY:.0%} equal-tailed interval")
+        lines.append(table.to_string(float_format=lambda v: f"{v:.4g}"))
+        return "\n".join(lines)
+
+
+def fit(
+    model: Model,
+    study: Study,
+    *,
+    seed: int,
+    draws: int = 1000,
+    tune: int = 800,
+    chains: int = 4,
+    cores: int | None = None,
+    target_accept: float = 0.9,
+    progress: Progress | str = "auto",
+) -> Fit:
+    """Draw from the posterior of a model given a study, and judge the draws.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    study : Study
+        The data.
+    seed : int
+        One seed; everything follows from it.
+    draws, tune, chains : int
+        Draws kept and draws spent on adaptation per chain; number of chains.
+    cores : int, optional
+        Chains run at a time; all cores unless given.
+    target_accept : float
+        Mean acceptance that the step size aims at.
+    progress : Progress or str
+        "auto", "terminal", "notebook", "log" or "silent".
+
+    Returns
+    -------
+    Fit
+        Check `fit.verdict` before anything else. Stopped by Ctrl-C after at least 50 draws, the
+        fit made so far, whose verdict then says so.
+
+    Raises
+    ------
+    SpecError
+        The model does not fit the study.
+    FitError
+        The sampler could not run, or was stopped before there was anything to keep.
+    """
+    show = auto_progress(mode=progress) if isinstance(progress, str) else progress
+    settings = SamplerSettings(
+        draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept,
+        seed=integer_seed(seed, f"sampling/{model.drive}"),
+    )
+    show.phase("laying out", model.drive)
+    layout = build_layout(model, study)
+    show.done(_size(layout))
+    tree, stopped = _draw(lambda: _compile(layout), settings, model.drive, show)
+    coordinates = tree["posterior"].to_dataset()[["x", "h"]]
+    posterior = name_draws(layout, study, coordinates["x"].values, coordinates["h"].values)
+    stats = tree["sample_stats"].to_dataset()
+    extra = quadrature_check(layout, model, study, coordinates)
+    verdict = judge_draws(posterior, stats, extra=extra)
+    record = {
+        "settings": settings.to_dict(), "interrupted": stopped,
+        "rows": {name: len(rows) for name, rows in layout.rows.items()},
+        "excluded": {name: rows.excluded for name, rows in layout.rows.items()},
+        **{k: v for k, v in tree.attrs.items() if isinstance(v, (str, int, float))},
+    }
+    made = Fit(model, study, posterior, coordinates, stats, verdict, seed, record)
+    made.__dict__["layout"] = layout
+    return made
+
+
+def _draw(
+    build: Callable[[], Any], settings: SamplerSettings, label: str, show: Progress
+) -> tuple[Any, bool]:
+    from dopafit.fit.sampling import draw
+
+    try:
+        return draw(build, settings, label=label, progress=show), False
+    except Interrupted as stop:
+        if stop.partial is None:
+            raise
+        return stop.partial, True
+
+
+def _compile(layout: Layout) -> Any:
+    from dopafit.backend.graph import compile_layout
+
+    return compile_layout(layout)
+
+
+def _size(layout: Layout) -> str:
+    rows = ", ".join(f"{name} {len(found):,} rows" for name, found in layout.rows.items())
+    free = layout.coordinates.normals + len(layout.coordinates.half_scale)
+    return f"{rows}; {free:,} free coordinates"

@@ -1,0 +1,53 @@
+"""Log likelihood of every unit of leave-one-out, draw by draw, in chunks that fit memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dopafit.core.errors import SpecError, suggest
+from dopafit.model.machinery import evaluate
+
+if TYPE_CHECKING:
+    from dopafit.fit.fit import Fit
+
+__all__ = ["UNITS", "unit_log_likelihood"]
+
+UNITS = ("trial", "session")
+
+
+def unit_log_likelihood(
+    fit: Fit, unit: str, *, draws: int | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Return log likelihoods (chain, draw, unit), all channels summed, and the units' labels.
+
+    Raises
+    ------
+    SpecError
+        An unknown unit.
+    """
+    if unit not in UNITS:
+        raise SpecError(
+            f"unit {unit!r} cannot be left out", allowed=" or ".join(UNITS), todo=suggest(unit, UNITS)
+        )
+    layout, theta = fit.layout, fit.theta
+    if draws is not None and draws < theta.shape[1]:
+        theta = theta[:, np.linspace(0, theta.shape[1] - 1, draws).astype(int)]
+    table = layout.units
+    labels = table["subject"].astype(str) + "/" + table["session"].astype(str)
+    group = np.arange(len(table))
+    if unit == "session":
+        group, names = labels.factorize()
+        labels = names.to_series()
+    else:
+        labels = labels + "/" + table["trial"].astype(str)
+    index = {name: group[found] for name, found in layout.unit_of.items()}
+    result = np.empty((*theta.shape[:2], len(labels)))
+    for chain in range(theta.shape[0]):
+        for draw in range(theta.shape[1]):
+            total = np.zeros(len(labels))
+            for name, rows in evaluate(layout, theta[chain, draw]).items():
+                total += np.bincount(index[name], weights=rows, minlength=len(labels))
+            result[chain, draw] = total
+    return result, [str(label) for label in labels]

@@ -1,0 +1,57 @@
+"""How far the press channel's integral is from that on a much finer grid, measured at draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dopafit.channel.press import Presses
+from dopafit.fit.verdict import Diagnostic
+from dopafit.model.layout import Layout, build_layout
+from dopafit.model.machinery import evaluate
+from dopafit.model.spec import Model
+from dopafit.study.study import Study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["LIMIT", "integral_error", "quadrature_check"]
+
+LIMIT = 0.05
+"""Largest spread over draws of the log likelihood's error [nats]: below it no draw moves."""
+
+
+def integral_error(layout: Layout, fine: Layout, theta: np.ndarray, prefix: str) -> np.ndarray:
+    """Return the error of the channel's log likelihood [nats] at each theta, (draw, entry)."""
+    return np.array([
+        evaluate(layout, one)[prefix].sum() - evaluate(fine, one)[prefix].sum() for one in theta
+    ])
+
+
+def quadrature_check(
+    layout: Layout, model: Model, study: Study, coordinates: xr.Dataset, *, draws: int = 12
+) -> tuple[Diagnostic, ...]:
+    """Return one diagnostic for every channel that integrates over time.
+
+    The grid follows the prior's time scales; the check asks whether it was fine enough where the
+    posterior went. Only differences between draws matter to the posterior, so the value is the
+    range of the log likelihood's error over draws.
+    """
+    press = [c.prefix for c in model.channels if isinstance(c, Presses)]
+    if not press:
+        return ()
+    fine = build_layout(model, study, refine=3)
+    theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
+    flat = theta.reshape(-1, theta.shape[-1])
+    flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
+    found = []
+    for prefix in press:
+        error = float(np.ptp(integral_error(layout, fine, flat, prefix)))
+        ok = bool(error <= LIMIT)
+        found.append(Diagnostic(
+            name="quadrature", value=error, limit=f"<= {LIMIT}", ok=ok, where=prefix,
+            advice="" if ok else "the grid over time is too coarse for these time scales: give a "
+            "smaller typical_spacing or a prior with shorter times",
+        ))
+    return tuple(found)

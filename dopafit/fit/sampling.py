@@ -1,0 +1,69 @@
+"""From a model to draws, with every phase shown to whoever waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dopafit.backend.sampler import Interrupted, SamplerSettings, run
+from dopafit.fit.progress import Progress
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["draw"]
+
+
+def draw(
+    build: Callable[[], Any],
+    settings: SamplerSettings,
+    *,
+    label: str,
+    progress: Progress | None = None,
+    keep_warmup: bool = False,
+) -> xr.DataTree:
+    """Compile a model and draw from it.
+
+    Parameters
+    ----------
+    build : callable
+        Returns the compiled model; called once, inside the phase "compiling".
+    settings : SamplerSettings
+        Number of draws, chains and so on.
+    label : str
+        Name of the fit as the reader knows it, e.g. the drive.
+    progress : Progress, optional
+        Where the phases are shown; nowhere by default.
+    keep_warmup : bool
+        Keep the tuning draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        As `dopafit.backend.sampler.run` returns it.
+
+    Raises
+    ------
+    FitError
+        The sampler could not start or broke down.
+    Interrupted
+        Ctrl-C while sampling; holds the draws made so far.
+    """
+    show = Progress() if progress is None else progress
+    finished = False
+    try:
+        show.phase("compiling", label)
+        compiled = build()
+        show.phase("sampling", label)
+        tree = run(compiled, settings, progress=show.sampling, keep_warmup=keep_warmup)
+        finished = True
+    except Interrupted as stop:
+        show.done(f"stopped after {stop.draws} of {settings.draws} draws per chain")
+        raise
+    finally:
+        if not finished:
+            show.done("stopped")
+    divergences = int(tree["sample_stats"]["diverging"].values.sum())
+    word = "divergence" if divergences == 1 else "divergences"
+    show.done(f"{settings.chains} x {settings.draws} draws, {divergences} {word}")
+    return tree

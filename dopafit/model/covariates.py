@@ -1,0 +1,66 @@
+"""Join everything a formula may name to any set of points in time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dopafit.study.study import Study
+
+__all__ = ["Joiner"]
+
+KEYS = ["subject", "session"]
+
+
+class Joiner:
+    """Callable that joins covariates to a frame with `subject`, `session`, `time` [s].
+
+    Adds the columns of subjects and sessions, the step covariates in force, `clock_hour`
+    (where sessions have `clock_start`), `hours` since the session's start and `trial_number`, the
+    number of the interval that the point lies in: intervals start at the session's observations or,
+    where there are none, at its events.
+
+    Parameters
+    ----------
+    study : Study
+        The data.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._sessions = study.sessions.merge(study.subjects, on="subject", how="left", suffixes=("", "_subject"))
+        self._steps = study.covariates.sort_values("time", kind="stable")
+        marks = study.observations if len(study.observations) else study.events
+        self._bounds = {
+            key: np.sort(time.to_numpy(float)) for key, time in marks.groupby(KEYS, sort=False)["time"]
+        }
+        self.sessions = self._sessions.reset_index(drop=True)
+
+    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` with the covariates joined, rows in their order."""
+        own = [c for c in self._sessions.columns if c in KEYS or c not in frame.columns]
+        joined = frame.merge(self._sessions[own], on=KEYS, how="left", validate="many_to_one")
+        if len(self._steps):
+            joined = self._step(joined)
+        if "clock_start" in joined and "clock_hour" not in joined:
+            joined["clock_hour"] = (joined["clock_start"] + joined["time"] / 3600.0) % 24.0
+        if "hours" not in joined:
+            joined["hours"] = (joined["time"] - joined["start"]) / 3600.0
+        joined["trial_number"] = self._trial(joined)
+        return joined
+
+    def _step(self, frame: pd.DataFrame) -> pd.DataFrame:
+        columns = [c for c in self._steps.columns if c in (*KEYS, "time") or c not in frame.columns]
+        order = np.argsort(frame["time"].to_numpy(), kind="stable")
+        merged = pd.merge_asof(
+            frame.iloc[order].reset_index(drop=True), self._steps[columns], on="time", by=KEYS
+        )
+        return merged.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+
+    def _trial(self, frame: pd.DataFrame) -> np.ndarray:
+        number = np.zeros(len(frame), dtype=np.int64)
+        for key, at in frame.groupby(KEYS, sort=False).indices.items():
+            bounds = self._bounds.get(key)
+            if bounds is not None:
+                found = np.searchsorted(bounds, frame["time"].to_numpy(float)[at], side="right") - 1
+                number[at] = np.maximum(found, 0)
+        return number

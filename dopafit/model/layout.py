@@ -1,0 +1,261 @@
+"""A model met a study: the index vectors and arrays that the likelihood runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from dopafit.channel import Rows, Scales
+from dopafit.core.errors import SpecError, suggest
+from dopafit.drive import Drive
+from dopafit.model.assemble import Program
+from dopafit.model.coordinates import Coordinates
+from dopafit.model.covariates import KEYS, Joiner
+from dopafit.model.formula import Design, design
+from dopafit.model.spec import Model
+from dopafit.study.study import Study
+from dopafit.trace.kernel import Kernel
+
+__all__ = ["Layout", "build_layout", "scales_of"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything the likelihood needs, as arrays.
+
+    Parameters
+    ----------
+    program : Program
+        What decides the graph.
+    coordinates : Coordinates
+        Theta's book-keeping.
+    arrays : mapping of str to array
+        Data; see `Program`.
+    rows : mapping of str to Rows
+        Rows by channel prefix.
+    designs : mapping of str to Design
+        Encodings by parameter, for use on other rows.
+    sessions : DataFrame, (session,)
+        Sessions in the order of the offsets, with their covariates.
+    units : DataFrame, (trial,)
+        The trials of leave-one-out: `subject`, `session`, `trial`.
+    unit_of : mapping of str to array
+        Trial of each row, by channel prefix.
+    """
+
+    program: Program
+    coordinates: Coordinates
+    arrays: Mapping[str, np.ndarray]
+    rows: Mapping[str, Rows]
+    designs: Mapping[str, Design]
+    sessions: pd.DataFrame
+    units: pd.DataFrame
+    unit_of: Mapping[str, np.ndarray]
+
+
+def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
+    """Time scales that a grid has to resolve under the model's prior.
+
+    The finest is half the prior's 10 % quantile of the time to peak, the longest the 90 %
+    quantile of the half-life [s].
+    """
+    if not Drive.named(model.drive).gains:
+        finest, longest = np.inf, 0.0
+    else:
+        rng = np.random.default_rng(0)
+        kernel = Kernel.named(model.kernel)()
+        draws = {}
+        for name in kernel.parameters:
+            parameter = model.parameters[name]
+            if name != "peak":
+                draws[name] = parameter.prior.sample(rng, 2000) if parameter.prior else np.full(
+                    2000, parameter.fixed
+                )
+        marks = kernel.landmarks(peak=1.0, **draws)
+        finest = 0.5 * float(np.quantile(marks["time_to_peak"], 0.1))
+        longest = float(np.quantile(draws["recovery_half_life"], 0.9))
+    span = float((study.windows["end"] - study.windows["start"]).max())
+    coarsest = min(3600.0, span / 4)
+    return Scales(min(finest, coarsest), min(longest, coarsest), coarsest, refine)
+
+
+def build_layout(
+    model: Model, study: Study, *, refine: int = 1, simulation: bool = False
+) -> Layout:
+    """Lay a model out over a study.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    study : Study
+        The data.
+    refine : int
+        Factor by which the grids over time are finer than usual; for measuring their error.
+    simulation : bool
+        Lay out the points a simulation needs instead of the rows of the likelihood.
+
+    Raises
+    ------
+    SpecError
+        A column, kind of event or covariate that the study does not have.
+    """
+    at = Joiner(study)
+    sessions = at.sessions.sort_values(KEYS, kind="stable").reset_index(drop=True)
+    code = pd.MultiIndex.from_frame(sessions[KEYS])
+    events = _events(model, study)
+    scales = scales_of(model, study, refine=refine)
+    rows = {}
+    for channel in model.channels:
+        lay = channel.simulation_rows if simulation else channel.rows
+        rows[channel.prefix] = lay(study, at, scales)
+    for prefix, found in rows.items():
+        if len(found) == 0:
+            raise SpecError(
+                f"channel {prefix}: every row is missing its outcome", todo="leave the channel out"
+            )
+    session_of = {p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()}
+    arrays = _trace_arrays(events, code, rows, session_of)
+    coordinates = Coordinates(model)
+    session_frame = sessions.assign(time=sessions["start"])
+    tables = {"event": at(events), "session": at(session_frame)}
+    designs: dict[str, Design] = {}
+    for name, parameter in model.parameters.items():
+        prefix = _channel_of(model, name)
+        frame = rows[prefix].frame if prefix else tables[parameter.varies]
+        formula = _formula(model, name)
+        found = design(formula, frame, where=f"effects: {name}")
+        if found.columns or found.groups:
+            designs[name] = found
+            coordinates.add_design(name, found)
+    kernel_names = [n for n in designs if _channel_of(model, n) is None and n != "peak"]
+    matrices = {name: _matrix(coordinates, name, found) for name, found in designs.items()}
+    arrays |= _kernel_rows(matrices, kernel_names, len(sessions))
+    for name, matrix in matrices.items():
+        arrays[f"{name}.indptr"] = matrix.indptr.astype(np.int64)
+        arrays[f"{name}.indices"] = matrix.indices.astype(np.int64)
+        arrays[f"{name}.data"] = matrix.data.astype(float)
+    for prefix, found in rows.items():
+        arrays[f"{prefix}.zero"] = np.zeros(len(found))
+        arrays |= {f"{prefix}.data.{k}": np.asarray(v, float) for k, v in found.data.items()}
+    arrays |= coordinates.arrays()
+    places = {name: coordinates.place(name) for name in model.parameters}
+    program = Program(model, places, frozenset(designs))
+    units, unit_of = _units(sessions, rows, session_of)
+    return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of)
+
+
+def _channel_of(model: Model, name: str) -> str | None:
+    return next((c.prefix for c in model.channels if name.startswith(c.prefix + "_")), None)
+
+
+def _formula(model: Model, name: str) -> str:
+    formula = model.effects.get(name, "1")
+    for channel in model.channels:
+        if name == f"{channel.prefix}_rest":
+            formula = " + ".join([formula, *channel.extra_terms()])
+    return formula
+
+
+def _events(model: Model, study: Study) -> pd.DataFrame:
+    events = study.events
+    if model.events is not None:
+        kinds = sorted(events["kind"].astype(str).unique())
+        for kind in model.events:
+            if kind not in kinds:
+                raise SpecError(
+                    f"events: the study has no events of kind {kind!r}",
+                    allowed=", ".join(kinds), todo=suggest(kind, kinds),
+                )
+        events = events[events["kind"].isin(model.events)]
+    if Drive.named(model.drive).gains and events.empty:
+        raise SpecError(
+            f"the {model.drive} drive needs events, and the study has none",
+            todo="add an events table, or fit the null drive",
+        )
+    return events.sort_values([*KEYS, "time"], kind="stable").reset_index(drop=True)
+
+
+def _trace_arrays(
+    events: pd.DataFrame, code: pd.MultiIndex, rows: Mapping[str, Rows], session_of: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Events and reads sorted by session and time; equal reads of several channels are one."""
+    session = code.get_indexer(pd.MultiIndex.from_frame(events[KEYS])) if len(events) else np.empty(0, int)
+    order = np.lexsort((events["time"].to_numpy(float), session))
+    # `at(events)` keeps the frame's order, so the frame itself must already be in session order
+    if not np.array_equal(order, np.arange(len(events))):
+        raise AssertionError("events are not in session order")
+    where = np.concatenate([session_of[p] for p in rows]).astype(np.int64)
+    time = np.concatenate([r.frame["time"].to_numpy(float) for r in rows.values()])
+    ranked = np.lexsort((time, where))
+    fresh = np.ones(ranked.size, dtype=bool)
+    fresh[1:] = (np.diff(where[ranked]) != 0) | (np.diff(time[ranked]) != 0)
+    inverse = np.empty(ranked.size, dtype=np.int64)
+    inverse[ranked] = np.cumsum(fresh) - 1
+    kept = ranked[fresh]
+    bounds = np.arange(len(code) + 1)
+    arrays = {
+        "event_time": events["time"].to_numpy(float),
+        "event_magnitude": events["magnitude"].to_numpy(float),
+        "event_offset": np.searchsorted(session, bounds).astype(np.int64),
+        "read_time": time[kept],
+        "read_offset": np.searchsorted(where[kept], bounds).astype(np.int64),
+    }
+    first = 0
+    for prefix, found in rows.items():
+        arrays[f"{prefix}.read"] = inverse[first : first + len(found)]
+        first += len(found)
+    return arrays
+
+
+def _matrix(coordinates: Coordinates, name: str, found: Design) -> sparse.csr_matrix:
+    """Rows of a parameter's table as a sparse map from theta."""
+    n, start = len(found.fixed), coordinates.start(name)
+    row, column, value = [np.arange(n)], [np.full(n, coordinates.place(name))], [np.ones(n)]
+    for j in range(len(found.columns)):
+        used = np.flatnonzero(found.fixed[:, j])
+        row.append(used)
+        column.append(np.full(used.size, start + j))
+        value.append(found.fixed[used, j])
+    start += len(found.columns)
+    for term in found.groups:
+        used = np.flatnonzero((term.values != 0) & (term.codes >= 0))
+        row.append(used)
+        column.append(start + term.codes[used])
+        value.append(term.values[used])
+        start += len(term.levels)
+    parts = (np.concatenate(value), (np.concatenate(row), np.concatenate(column)))
+    return sparse.csr_matrix(parts, shape=(n, len(coordinates.entries)))
+
+
+def _kernel_rows(
+    matrices: dict[str, sparse.csr_matrix], names: list[str], sessions: int
+) -> dict[str, np.ndarray]:
+    """Keep one kernel per distinct set of parameters, and say which session uses which."""
+    if not names:
+        return {"kernel_row": np.zeros(sessions, dtype=np.int64), "kernel_ones": np.ones(1)}
+    dense = np.concatenate([matrices[name].toarray() for name in names], axis=1)
+    _, first, inverse = np.unique(dense, axis=0, return_index=True, return_inverse=True)
+    for name in names:
+        matrices[name] = matrices[name][first]
+    return {"kernel_row": inverse.ravel().astype(np.int64), "kernel_ones": np.ones(first.size)}
+
+
+def _units(
+    sessions: pd.DataFrame, rows: Mapping[str, Rows], session_of: Mapping[str, np.ndarray]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    pairs = np.concatenate(
+        [np.column_stack([session_of[p], r.unit]) for p, r in rows.items()]
+    )
+    unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
+    units = sessions.loc[unique[:, 0], KEYS].reset_index(drop=True)
+    units["trial"] = unique[:, 1]
+    unit_of, first = {}, 0
+    for prefix, found in rows.items():
+        unit_of[prefix] = inverse.ravel()[first : first + len(found)]
+        first += len(found)
+    return units, unit_of

@@ -1,0 +1,55 @@
+"""The likelihood's operations on numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from dopafit.model.assemble import Machinery
+from dopafit.model.layout import Layout
+
+__all__ = ["evaluate", "numpy_machinery"]
+
+
+def _linear_rows(
+    indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, theta: np.ndarray
+) -> np.ndarray:
+    from scipy import sparse
+
+    shape = (indptr.size - 1, theta.size)
+    return sparse.csr_matrix((data, indices, indptr), shape=shape, copy=False) @ theta
+
+
+def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return values[index]
+
+
+def _level(*arguments: Any) -> np.ndarray:
+    from dopafit.trace.recurrence import Trains, level
+
+    *trains, coef, rate, progression = arguments
+    return level(Trains(*trains), coef, rate, progression=progression)
+
+
+@cache
+def numpy_machinery() -> Machinery:
+    """Return the numpy form of the operations."""
+    from dopafit.trace.newton import solve
+
+    return Machinery(np, _linear_rows, solve, _level, _take)
+
+
+def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Return the log density of every row by channel for one theta, in plain numpy.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    theta : array, (entry,)
+        One parameter vector.
+    """
+    return layout.program.logp(layout.arrays, theta, numpy_machinery())

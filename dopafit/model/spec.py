@@ -1,0 +1,249 @@
+"""The claim as one frozen value: drive, kernel, channels, effects, priors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from dopafit.channel import Channel, channel_from_dict
+from dopafit.channel.channel import gain_prior
+from dopafit.core.component import Parameter
+from dopafit.core.errors import SpecError, suggest
+from dopafit.core.prior import Prior
+from dopafit.drive import Drive
+from dopafit.trace.kernel import Kernel
+
+__all__ = ["DRIVES", "Model"]
+
+DRIVES = ("null", "trough", "peak", "level", "encompassing")
+"""The rivals of a comparison unless an analysis names others."""
+
+ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One hypothesis about one set of channels.
+
+    Parameters
+    ----------
+    drive : str
+        Which hypothesis links the level to motivation.
+    channels : sequence of Channel
+        The behaviour explained, one likelihood over all of them.
+    effects : mapping of str to str
+        Formula per parameter, right-hand side only. Unless given, every channel's resting
+        predictor and the peak have ``(1 | subject)``.
+    priors : mapping of str to Prior or dict
+        Priors by name: ``trough_ratio`` (population value), ``peak_effect`` (all its fixed
+        effects) or ``peak_effect[drug[precursor]]`` (one), ``peak_sd`` or ``peak_sd[1|subject]``.
+    typical_spacing : float
+        Typical time between events [s]; centres the prior of the recovery half-life.
+    fixed : mapping of str to float
+        Population values held fixed instead of estimated.
+    kernel : str
+        The event kernel.
+    events : sequence of str, optional
+        Kinds of event that move the trace; all unless given.
+
+    Raises
+    ------
+    SpecError
+        Anything that does not exist or does not fit, with a suggestion.
+
+    Examples
+    --------
+    >>> from dopafit.channel.choice import Choice
+    >>> Model(drive="trough", channels=[Choice("pursue")]).drive
+    'trough'
+    """
+
+    drive: str = "trough"
+    channels: Sequence[Channel] = ()
+    effects: Mapping[str, str] = MappingProxyType({})
+    priors: Mapping[str, Any] = MappingProxyType({})
+    typical_spacing: float = 30.0
+    fixed: Mapping[str, float] = MappingProxyType({})
+    kernel: str = "opponent"
+    events: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        put("channels", tuple(self.channels))
+        if self.events is not None:
+            put("events", tuple(str(kind) for kind in self.events))
+        Drive.named(self.drive)
+        Kernel.named(self.kernel)
+        if not self.channels:
+            raise SpecError(
+                "the model has no channels", allowed="at least one of " + ", ".join(Channel.members())
+            )
+        prefixes = [channel.prefix for channel in self.channels]
+        if len(set(prefixes)) < len(prefixes):
+            raise SpecError(f"a channel is given twice: {', '.join(prefixes)}")
+        spacing = self.typical_spacing
+        if isinstance(spacing, bool) or not np.isfinite(spacing) or spacing <= 0:
+            raise SpecError(f"typical_spacing = {spacing}", allowed="a time above 0 s")
+        put("typical_spacing", float(spacing))
+        base = self._declared()
+        put("effects", MappingProxyType(dict(self._check_effects(base))))
+        put("priors", MappingProxyType(dict(self._check_priors(base))))
+        put("fixed", MappingProxyType(dict(self._check_fixed(base))))
+
+    # ------------------------------------------------------------------ parameters
+    def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
+        member = Drive.named(drive or self.drive)
+        found: dict[str, Parameter] = {}
+        if member.gains:
+            kernel = dict(Kernel.named(self.kernel).parameters)
+            half_life = kernel["recovery_half_life"]
+            centred = Prior.lognormal(np.log(2) * self.typical_spacing, half_life.prior.scale)
+            kernel["recovery_half_life"] = replace(half_life, prior=centred)
+            found |= kernel
+        for channel in self.channels:
+            found |= {f"{channel.prefix}_{k}": v for k, v in channel.active().items()}
+            for gain in member.gains:
+                found[f"{channel.prefix}_{gain}"] = gain_prior(channel.gain, member.directed)
+        return found
+
+    def _everywhere(self) -> set[str]:
+        """Parameters of any drive: an analysis gives one set of effects to all its rivals."""
+        return set().union(*(self._declared(drive) for drive in Drive.members()))
+
+    def _check_effects(self, base: dict[str, Parameter]) -> dict[str, str]:
+        known = self._everywhere()
+        for name in self.effects:
+            if name not in known:
+                raise SpecError(
+                    f"effects: {name!r} is not a parameter of this model",
+                    allowed=", ".join(sorted(known)),
+                    todo=suggest(name, known),
+                )
+        given = {k: str(v) for k, v in self.effects.items() if k in base}
+        defaults = [f"{channel.prefix}_rest" for channel in self.channels] + ["peak"]
+        return {k: "(1 | subject)" for k in defaults if k in base} | given
+
+    def _check_priors(self, base: dict[str, Parameter]) -> dict[str, Prior]:
+        known = self._everywhere()
+        names = {n + suffix for n in known for suffix in ("", "_effect", "_sd")}
+        checked = {}
+        for name, prior in self.priors.items():
+            stem = name.partition("[")[0]
+            if stem not in names or ("[" in name and stem in known):
+                raise SpecError(
+                    f"priors: {name!r} is not a parameter of this model",
+                    allowed=", ".join(sorted(known)) + "; with _effect or _sd for their effects",
+                    todo=suggest(stem, names),
+                )
+            prior = Prior.from_dict(prior, where=f"priors: {name}")
+            parameter, part = self._part(stem, base)
+            if parameter is None:
+                continue
+            families = {"": ALLOWED[parameter.link], "_effect": ("normal",), "_sd": ("half_normal",)}[part]
+            if prior.family not in families:
+                raise SpecError(
+                    f"priors: {name}: {prior} does not fit", allowed=" or ".join(families) +
+                    " (its effects add up on the " + parameter.link + " scale)",
+                )
+            checked[name] = prior
+        return checked
+
+    @staticmethod
+    def _part(stem: str, base: dict[str, Parameter]) -> tuple[Parameter | None, str]:
+        for suffix in ("", "_effect", "_sd"):
+            if stem.endswith(suffix) and stem.removesuffix(suffix) in base:
+                return base[stem.removesuffix(suffix)], suffix
+        return None, ""
+
+    def _check_fixed(self, base: dict[str, Parameter]) -> dict[str, float]:
+        known = self._everywhere()
+        for name, value in self.fixed.items():
+            if name not in known:
+                raise SpecError(
+                    f"fixed: {name!r} is not a parameter of this model",
+                    allowed=", ".join(sorted(known)), todo=suggest(name, known),
+                )
+            if name in self.priors:
+                raise SpecError(f"{name} has both a prior and a fixed value", allowed="one of them")
+            if isinstance(value, bool) or not np.isfinite(value):
+                raise SpecError(f"fixed: {name} = {value!r}", allowed="a number")
+            link = base[name].link if name in base else "identity"
+            if (link == "log" and value <= 0) or (link == "logit" and not 0 <= value < 1):
+                raise SpecError(f"fixed: {name} = {value}", allowed="a value inside its range")
+        return {k: float(v) for k, v in self.fixed.items() if k in base}
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Every parameter with the user's priors and fixed values put in."""
+        found = self._declared()
+        for name, parameter in found.items():
+            if name in self.priors:
+                found[name] = replace(parameter, prior=self.priors[name], fixed=None)
+            elif name in self.fixed:
+                found[name] = replace(
+                    parameter, prior=None, fixed=self.fixed[name], convention="fixed by the analysis"
+                )
+        return found
+
+    def prior_of(self, name: str, part: str, label: str) -> Prior:
+        """Return the prior of one effect (`part` "effect") or spread ("sd") of a parameter."""
+        parameter = self.parameters[name]
+        default = parameter.effect if part == "effect" else parameter.spread
+        for key in (f"{name}_{part}[{label}]", f"{name}_{part}"):
+            if key in self.priors:
+                return self.priors[key]
+        extra = {
+            term: prior
+            for channel in self.channels if name == f"{channel.prefix}_rest"
+            for term, prior in channel.extra_terms().items()
+        }
+        return extra.get(label, default)
+
+    # ------------------------------------------------------------------ as a value
+    def with_drive(self, drive: str) -> Model:
+        """Return the same model with another drive."""
+        return replace(self, drive=drive)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, defaults filled in; `from_dict` gives the same model back."""
+        return {
+            "drive": self.drive,
+            "kernel": self.kernel,
+            "typical_spacing": self.typical_spacing,
+            "events": None if self.events is None else list(self.events),
+            "channels": {channel.prefix: channel.to_dict() for channel in self.channels},
+            "effects": dict(sorted(self.effects.items())),
+            "priors": {k: v.to_dict() for k, v in sorted(self.priors.items())},
+            "fixed": dict(sorted(self.fixed.items())),
+        }
+
+    @classmethod
+    def from_dict(cls, spec: Mapping[str, Any]) -> Model:
+        """Read what `to_dict` wrote."""
+        channels = [channel_from_dict(k, v) for k, v in (spec.get("channels") or {}).items()]
+        names = ("drive", "kernel", "typical_spacing", "events", "effects", "priors", "fixed")
+        values = {k: spec[k] for k in names if spec.get(k) is not None}
+        return cls(channels=channels, **values)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the claim, hexadecimal."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __repr__(self) -> str:
+        from dopafit.model.equations import describe
+
+        return describe(self)

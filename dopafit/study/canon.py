@@ -1,0 +1,198 @@
+"""One canonical form per table, so that equal data compare and hash equal."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import StudyError, suggest
+from dopafit.study.tables import DEFAULTS, MISSING, REQUIRED, TABLES, TEXT_KEYS, UNITS, is_numeric
+
+__all__ = ["Unreadable", "canonical_column", "canonical_table", "content_hash", "to_seconds"]
+
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
+)
+_TRUTH = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Cells of one column that should hold numbers and do not."""
+
+    column: str
+    positions: np.ndarray
+    values: tuple[str, ...]
+
+
+def _word(value: object) -> str | None:
+    """Return a cell as stripped text, or None where nothing was measured."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return None
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+    text = str(value).strip()
+    return None if text in MISSING else text
+
+
+def _as_number(word: str | None) -> float | None:
+    """Return a cell as a number; NaN for missing, None for text."""
+    if word is None:
+        return float("nan")
+    if _NUMBER.fullmatch(word):
+        return float(word)
+    return _TRUTH.get(word.lower())
+
+
+def _text(words: np.ndarray, index: pd.Index) -> pd.Series:
+    # pandas 3 infers its string type only where a string is present
+    if len(words) == 0:
+        return pd.Series(words, index=index, dtype="str")
+    return pd.Series([np.nan if w is None else w for w in words], index=index)
+
+
+def canonical_column(
+    values: pd.Series, *, text: bool = False, numeric: bool = False
+) -> tuple[pd.Series, np.ndarray]:
+    """Return a column as float64 or text, and the positions of cells that are not numbers.
+
+    Parameters
+    ----------
+    values : Series, (row,)
+        Cells of any type; missing cells may be None, NaN, empty or ``NA``.
+    text : bool
+        The column holds names: ``1`` and ``1.0`` become ``"1"``.
+    numeric : bool
+        The column must hold numbers; other cells become NaN and are listed.
+        With neither, a column is numeric when all its cells read as numbers.
+
+    Returns
+    -------
+    column : Series, (row,)
+    unreadable : array of int, (cell,)
+        For a column that became text, positions of the cells that are not numbers.
+    """
+    none = np.zeros(0, dtype=np.intp)
+    if pd.api.types.is_numeric_dtype(values.dtype) and not text:
+        if not pd.api.types.is_complex_dtype(values.dtype):
+            return values.astype("float64"), none
+        values = values.astype(object)
+    cells = values.to_numpy(dtype=object, na_value=None)
+    # by distinct cell, since a column of names repeats a few of them many times
+    codes, distinct = pd.factorize(pd.Series([_word(c) for c in cells], dtype=object))
+    words = np.append(np.asarray(distinct, dtype=object), None)
+    if text:
+        return _text(words[codes], values.index), none
+    numbers = [_as_number(w) for w in words]
+    is_text = np.array([n is None for n in numbers])
+    unreadable = np.flatnonzero(is_text[codes])
+    if numeric or not is_text.any():
+        floats = np.array([np.nan if n is None else n for n in numbers])
+        return pd.Series(floats[codes], index=values.index, dtype="float64"), unreadable
+    return _text(words[codes], values.index), unreadable
+
+
+def canonical_table(
+    role: str, frame: pd.DataFrame, *, where: str | None = None
+) -> tuple[pd.DataFrame, tuple[Unreadable, ...]]:
+    """Return one table with canonical columns in the given row order.
+
+    Key columns come first; the other columns keep their order.
+
+    Raises
+    ------
+    StudyError
+        A key column is missing or a name occurs twice.
+    """
+    where = where or f"table {role!r}"
+    frame = frame.rename(columns=lambda c: str(c).strip())
+    columns = [str(c) for c in frame.columns]
+    twice = sorted({c for c in columns if columns.count(c) > 1})
+    if twice:
+        raise StudyError(
+            f"{where}: column {twice[0]!r} occurs more than once",
+            allowed="each column name once",
+            todo="rename or delete the column that is too many",
+        )
+    keys = REQUIRED[role]
+    for column in keys:
+        if column in columns:
+            continue
+        if column not in DEFAULTS.get(role, {}):
+            raise StudyError(
+                f"{where}: column {column!r} is missing (found: {', '.join(columns) or 'none'})",
+                allowed=f"{role} has the columns {', '.join(keys)}",
+                todo=suggest(column, columns) or f"add the column {column!r}",
+            )
+        frame = frame.assign(**{column: DEFAULTS[role][column]})
+    done: dict[str, pd.Series] = {}
+    unreadable = []
+    for column in [*keys, *(c for c in columns if c not in keys)]:
+        numeric = is_numeric(column)
+        done[column], bad = canonical_column(
+            frame[column], text=column in TEXT_KEYS, numeric=numeric
+        )
+        if numeric and len(bad):
+            values = tuple(str(v) for v in frame[column].iloc[bad])
+            unreadable.append(Unreadable(column, bad, values))
+    return pd.DataFrame(done, index=frame.index), tuple(unreadable)
+
+
+def to_seconds(values: pd.Series, unit: str) -> pd.Series:
+    """Convert times to seconds, correctly rounded.
+
+    The product is taken on the decimal digits the file showed, so 0.7 min is exactly 42 s and
+    a study written in milliseconds equals the same study written in seconds.
+    """
+    if unit == "s":
+        return values
+    factor = Decimal(UNITS[unit])
+    seconds = [float(Decimal(repr(v)) * factor) if np.isfinite(v) else v for v in values.tolist()]
+    return pd.Series(seconds, index=values.index, dtype="float64")
+
+
+def content_hash(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> str:
+    """Return the sha256 (hex) of what the tables say.
+
+    Independent of the order of rows and columns, of empty tables, and of the pandas version.
+    """
+    digest = hashlib.sha256(b"dopafit study 1\0" + (b"simulated" if simulated else b"measured"))
+
+    def put(text: str) -> None:
+        raw = text.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "little") + raw)
+
+    for role in TABLES:
+        frame = tables[role]
+        if not len(frame):
+            continue
+        columns = sorted(frame.columns)
+        arrays, levels = [], []
+        for column in columns:
+            values = frame[column]
+            if values.dtype == np.float64:
+                numbers = values.to_numpy() + 0.0  # -0.0 is 0.0
+                arrays.append(np.where(np.isnan(numbers), np.nan, numbers).astype("<f8"))
+                levels.append(None)
+            else:
+                codes, distinct = pd.factorize(values.astype(object), sort=True)
+                arrays.append(codes.astype("<i8"))
+                levels.append([str(d) for d in distinct])
+        order = np.lexsort(arrays[::-1])
+        put(f"{role} {len(frame)} {len(columns)}")
+        for column, array, level in zip(columns, arrays, levels, strict=True):
+            put(column)
+            put("number" if level is None else f"text {len(level)}")
+            for word in level or ():
+                put(word)
+            digest.update(np.ascontiguousarray(array[order]).tobytes())
+    return digest.hexdigest()

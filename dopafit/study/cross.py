@@ -1,0 +1,35 @@
+"""What the tables of a study must be to each other."""
+
+from __future__ import annotations
+
+from dopafit.study.cross_keys import doubled_rows, known_names, order_of_ends, overlaps
+from dopafit.study.cross_times import covariates_begin, inside_windows, ties
+from dopafit.study.cross_values import censoring, thin_data
+from dopafit.study.report import Finding
+from dopafit.study.rows import Tables
+
+__all__ = ["check_across"]
+
+
+def check_across(tables: Tables) -> list[Finding]:
+    """Return what is wrong between tables, and between the rows of a table.
+
+    Parameters
+    ----------
+    tables : mapping of role to Table
+        Tables that could be read; ``windows`` and ``subjects`` may be absent.
+    """
+    findings: list[Finding] = []
+    for check in (
+        order_of_ends,
+        known_names,
+        doubled_rows,
+        overlaps,
+        inside_windows,
+        censoring,
+        ties,
+        thin_data,
+        covariates_begin,
+    ):
+        findings += check(tables)
+    return findings

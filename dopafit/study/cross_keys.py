@@ -1,0 +1,177 @@
+"""Names, doubled rows and spans: the tables of a study must fit together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dopafit.core.errors import suggest
+from dopafit.study.report import Finding
+from dopafit.study.rows import KEY, Tables, by_session, complete, each
+
+__all__ = ["doubled_rows", "known_names", "order_of_ends", "overlaps"]
+
+
+def order_of_ends(tables: Tables) -> list[Finding]:
+    """Return sessions and windows that do not end after they start."""
+    findings = []
+    for role in ("sessions", "windows"):
+        if role not in tables:
+            continue
+        frame = complete(tables[role].frame, "start", "end")
+        bad = frame.index[frame["end"] <= frame["start"]].to_numpy()
+        findings += each(
+            tables[role],
+            bad,
+            "end",
+            lambda p, f=frame: f"end is not after start ({f['start'][p]:g} s)",
+            allowed="end > start, both in the declared unit",
+            todo="correct start or end; were they exchanged?",
+            kind="end-before-start",
+        )
+    return findings
+
+
+def known_names(tables: Tables) -> list[Finding]:
+    """Return rows whose subject or session is not listed."""
+    findings = []
+    sessions = tables["sessions"].frame.dropna(subset=KEY) if "sessions" in tables else None
+    if "subjects" in tables and sessions is not None:
+        table = tables["subjects"]
+        listed = set(table.frame["subject"].dropna())
+        frame = tables["sessions"].frame
+        unknown = frame.index[frame["subject"].notna() & ~frame["subject"].isin(listed)]
+        findings += each(
+            tables["sessions"],
+            unknown.to_numpy(),
+            "subject",
+            lambda p: f"subject {frame['subject'][p]!r} is not in {table.file}",
+            allowed=f"a subject of {table.file}",
+            todo="add the subject there or correct the name",
+            kind="unknown-subject",
+        )
+        idle = table.frame["subject"].notna() & ~table.frame["subject"].isin(
+            set(sessions["subject"])
+        )
+        findings += each(
+            table,
+            np.flatnonzero(idle),
+            "subject",
+            "the subject has no session",
+            allowed="at least one session per subject",
+            todo="add a session or leave the subject out",
+            kind="subject-without-session",
+            severity="warning",
+        )
+    if sessions is None:
+        return findings
+    known = sessions.groupby("subject")["session"].agg(set).to_dict()
+    for role, table in tables.items():
+        if role in ("subjects", "sessions"):
+            continue
+        frame = table.frame.dropna(subset=KEY)
+        for (subject, session), positions in by_session(frame).items():
+            if subject not in known:
+                column, hint = "subject", suggest(subject, known)
+                wrong = f"subject {subject!r} has no session in {tables['sessions'].file}"
+            elif session not in known[subject]:
+                column, hint = "session", suggest(session, known[subject])
+                wrong = (
+                    f"session {session!r} of subject {subject!r} is not in "
+                    f"{tables['sessions'].file}"
+                )
+            else:
+                continue
+            findings += each(
+                table,
+                positions,
+                column,
+                wrong,
+                allowed=f"a {column} of {tables['sessions'].file}",
+                todo=hint or "add the session there or correct the name",
+                kind=f"unknown-{column}",
+            )
+    return findings
+
+
+_UNIQUE = {
+    "subjects": ["subject"],
+    "sessions": KEY,
+    "covariates": [*KEY, "time"],
+}
+_SEVERITY = {"events": "warning", "presses": "warning"}
+
+
+def doubled_rows(tables: Tables) -> list[Finding]:
+    """Return rows that repeat another row or another row's key."""
+    findings = []
+    for role, table in tables.items():
+        frame = table.frame
+        whole = frame.duplicated().to_numpy()
+        again = frame[frame.duplicated(keep=False)]
+        group = again.groupby(list(frame.columns), dropna=False, sort=False).ngroup()
+        origin = again.index.to_series().groupby(group).transform("min")
+        findings += each(
+            table,
+            np.flatnonzero(whole),
+            None,
+            lambda p, t=table, o=origin: f"the row repeats {t.row_label} {t.rows[o[p]]}",
+            allowed="each act or measurement once",
+            todo="delete the row if it was copied; a coarse clock may also give equal rows"
+            if role in _SEVERITY
+            else "delete one of the rows",
+            kind="repeated-row",
+            severity=_SEVERITY.get(role, "error"),
+        )
+        keys = _UNIQUE.get(role)
+        if keys is None:
+            continue
+        same = frame.duplicated(keys).to_numpy() & ~whole & frame[keys].notna().all(axis=1)
+        findings += each(
+            table,
+            np.flatnonzero(same),
+            keys[-1],
+            lambda p, k=keys, f=frame: (
+                "another row has the same " + ", ".join(f"{c} {f[c][p]}" for c in k)
+            ),
+            allowed=f"one row per {', '.join(keys)}",
+            todo="keep one of the rows",
+            kind="doubled-key",
+        )
+    return findings
+
+
+def overlaps(tables: Tables) -> list[Finding]:
+    """Return windows that overlap or leave their session."""
+    if "windows" not in tables:
+        return []
+    table = tables["windows"]
+    frame = complete(table.frame, "start", "end").sort_values([*KEY, "start"], kind="stable")
+    latest = frame.groupby(KEY)["end"].cummax().groupby([frame[k] for k in KEY]).shift()
+    findings = each(
+        table,
+        frame.index[frame["start"] < latest].to_numpy(),
+        "start",
+        lambda p: f"the window begins before an earlier one ends ({latest[p]:g} s)",
+        allowed="windows of a session that do not overlap",
+        todo="join the windows or correct their ends",
+        kind="overlap",
+    )
+    if "sessions" not in tables:
+        return findings
+    sessions = complete(tables["sessions"].frame, "start", "end").drop_duplicates(KEY)
+    ends = sessions.set_index(KEY)[["start", "end"]]
+    joined = frame.join(ends.add_suffix("_session"), on=KEY)
+    outside = (joined["start"] < joined["start_session"]) | (joined["end"] > joined["end_session"])
+    findings += each(
+        table,
+        frame.index[outside].to_numpy(),
+        "start",
+        lambda p: (
+            "the window leaves its session "
+            f"({joined['start_session'][p]:g} to {joined['end_session'][p]:g} s)"
+        ),
+        allowed="windows inside start and end of the session",
+        todo="correct the window or the session",
+        kind="window-outside-session",
+    )
+    return findings

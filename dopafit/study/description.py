@@ -1,0 +1,214 @@
+"""``study.yaml``: which file plays which role, in which unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from dopafit.core.errors import suggest
+from dopafit.study.report import Finding
+from dopafit.study.tables import TABLES, UNITS
+from dopafit.study.tabular import decode
+
+__all__ = ["FILE", "StudyFile", "TableEntry", "read_description"]
+
+FILE = "study.yaml"
+_LARGEST = 1_000_000  # characters; a description is a page, not a data set
+
+Unit = Literal["s", "ms", "min", "h"]
+Role = Literal[
+    "subjects",
+    "sessions",
+    "windows",
+    "events",
+    "observations",
+    "presses",
+    "samples",
+    "covariates",
+]
+_EXAMPLE = (
+    "write study.yaml like this:  name: my-study / time_unit: s / "
+    "tables: {sessions: sessions.csv, events: events.csv, observations: observations.csv}"
+)
+
+
+def _plain_text(value: Any) -> Any:
+    # a name such as 2024 or an empty entry is meant as text
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_plain_text)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TableEntry(_Strict):
+    """One table: its file, the names of its columns and its units."""
+
+    file: str = Field(min_length=1)
+    columns: dict[Text, Text] = {}
+    time_unit: Unit | None = None
+    units: dict[Text, Unit] = {}
+
+
+def _entry(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
+class StudyFile(_Strict):
+    """The content of ``study.yaml``."""
+
+    name: Text = Field(min_length=1)
+    simulated: bool = False
+    description: Text = ""
+    licence: Text = ""
+    citation: Text = ""
+    time_unit: Unit = "s"
+    units: dict[Text, Unit] = {}
+    tables: dict[Role, Annotated[TableEntry, BeforeValidator(_entry)]] = Field(min_length=1)
+
+
+def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
+    """Read ``study.yaml`` of a folder.
+
+    Returns
+    -------
+    description : StudyFile or None
+        None where the file cannot be used.
+    findings : list of Finding
+    """
+
+    def failure(wrong: str, allowed: str, todo: str, kind: str, row: int | None = None) -> tuple:
+        return None, [Finding(FILE, row, None, None, wrong, allowed, todo, "error", kind)]
+
+    path = folder / FILE
+    if not path.exists():
+        where = "does not exist" if not folder.is_dir() else f"has no {FILE}"
+        return failure(f"the folder {folder} {where}", f"a folder with {FILE}", _EXAMPLE, "no-file")
+    text, findings = decode(path, FILE)
+    if text is None:
+        return None, findings
+    if len(text) > _LARGEST:
+        return failure(
+            f"the file has {len(text)} characters",
+            f"at most {_LARGEST}",
+            "keep data in the tables",
+            "yaml",
+        )
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except Exception as error:  # hostile text makes PyYAML raise nearly anything
+        mark = getattr(error, "problem_mark", None)
+        place = f", column {mark.column + 1}" if mark else ""
+        said = getattr(error, "problem", None) or str(error) or type(error).__name__
+        return failure(
+            f"not valid YAML{place}: {said.splitlines()[0][:200]}",
+            "YAML: 'key: value' lines, indented with spaces",
+            "correct the line; put text that contains ': ' or '#' in quotes",
+            "yaml",
+            mark.line + 1 if mark else None,
+        )
+    findings = _doubled_keys(tree)
+    if not isinstance(content, dict):
+        return failure(
+            f"the file holds a {type(content).__name__}", "keys and values", _EXAMPLE, "yaml"
+        )
+    try:
+        described = StudyFile.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=True)
+        findings += [_finding(p, tree) for p in problems]
+    except RecursionError:
+        findings += failure("the file refers to itself", "plain values", _EXAMPLE, "yaml")[1]
+    return (None if findings else described), findings
+
+
+def _finding(problem: dict[str, Any], tree: yaml.Node) -> Finding:
+    """Return one pydantic error in our three parts."""
+    loc = [str(p) for p in problem["loc"] if p != "[key]"]
+    where = ".".join(loc) or FILE
+    last, kind, given = loc[-1] if loc else "", problem["type"], problem["input"]
+    value = str(given) if isinstance(given, str | int | float | bool) else None
+    todo = f"correct {where}"
+    if kind == "missing":
+        wrong, allowed = f"{where} is missing", f"{where}: ..."
+        todo = _EXAMPLE if len(loc) == 1 else f"add {last} under {'.'.join(loc[:-1])}"
+    elif kind == "extra_forbidden":
+        model = TableEntry if len(loc) > 1 else StudyFile
+        known = list(model.model_fields)
+        wrong, allowed = f"{where} is not a known entry", ", ".join(known)
+        todo = suggest(last, known) or f"take {where} out"
+        value = None
+    elif kind == "literal_error":
+        role = len(loc) == 2 and loc[0] == "tables"
+        known = TABLES if role else tuple(UNITS)
+        wrong = f"{last!r} is not a role of a table" if role else f"{where}: unknown unit"
+        allowed = ", ".join(known)
+        todo = suggest(str(given), known) or todo
+    elif kind in ("model_type", "dict_type", "model_attributes_type"):
+        wrong = f"{where} is not a group of entries"
+        allowed = "a file name, or file: with columns:, time_unit:, units:"
+        if last != "tables" and len(loc) == 1:
+            allowed = "indented lines 'key: value'"
+    elif kind.startswith("bool"):
+        wrong, allowed = f"{where} is not yes or no", "true, false"
+    elif kind == "too_short":
+        wrong, allowed = f"{where} is empty", "at least the table 'sessions'"
+    elif kind == "string_too_short":
+        wrong, allowed = f"{where} is empty", "some text"
+    else:
+        wrong, allowed = f"{where}: {problem['msg']}", "text"
+    return Finding(FILE, _line(tree, loc), where, value, wrong, allowed, todo, "error", "yaml")
+
+
+def _line(node: yaml.Node, loc: list[str]) -> int | None:
+    """Return the line of the deepest entry on the way that exists."""
+    line = None
+    for part in loc:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if str(getattr(key, "value", "")) == part:
+                line, node = key.start_mark.line + 1, value
+                break
+        else:
+            break
+    return line
+
+
+def _doubled_keys(tree: yaml.Node | None) -> list[Finding]:
+    """Return keys that occur twice in one mapping; YAML would keep the last, silently."""
+    findings, seen, todo = [], set(), [tree]
+    while todo:
+        node = todo.pop()
+        if not isinstance(node, yaml.MappingNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        names: set[str] = set()
+        for key, value in node.value:
+            todo.append(value)
+            name = str(getattr(key, "value", ""))[:80]
+            if name in names:
+                findings.append(
+                    Finding(
+                        FILE,
+                        key.start_mark.line + 1,
+                        name,
+                        None,
+                        f"{name} occurs twice",
+                        "each entry once",
+                        "keep the one that is meant",
+                        "error",
+                        "yaml",
+                    )
+                )
+            names.add(name)
+    return findings

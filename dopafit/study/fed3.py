@@ -1,0 +1,278 @@
+"""Read home-cage logs of FED3 devices as a study.
+
+Conventions, checked on twelve closed-economy logs of library versions 1.8.1 and 1.12.0:
+
+* Time is counted in seconds [s] from a log's first row and kept at the device's 1 s resolution.
+  The first row may itself be a poke, at time 0; ties are real.
+* A ``Pellet`` row carries the moment the pellet was *taken*: differences of these times agree with
+  the device's InterPelletInterval to 1 s, while times less Retrieval_Time do not. A pellet that
+  lay for over a minute has ``Timed_out`` for its retrieval and still the time it was taken.
+* Pokes on the active side while a pellet lies in the well (``LeftWithPellet``, logged by 1.12.0,
+  not by 1.8.1) do not count towards the requirement and have their own kind.
+* Closed economy: each pellet raises the requirement by one; it falls to 1 when 1800 s have passed
+  since the last poke on the active side (not since the last pellet), and while a pellet
+  lies in the well only once it has been taken. The log's FR column decides that it fell,
+  the clock when.
+
+References
+----------
+Matikainen-Ankney et al. 2021, eLife 10:e66173. Mourra et al. 2020, Psychopharmacology
+237:2569-2584 (the resetting progressive ratio).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import StudyError, suggest
+from dopafit.study.fed3_log import Fed3Log, read_log
+from dopafit.study.report import Finding, Report
+from dopafit.study.study import Study
+
+__all__ = ["check_fed3", "read_fed3", "requirement_steps"]
+
+RESET_AFTER = 1800.0  # s without a poke on the active side
+_CLOSED = "closedecon"
+
+
+def read_fed3(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    subjects: Mapping[str, str] | None = None,
+    session_types: Collection[str] | None = None,
+    name: str = "fed3",
+) -> Study:
+    """Read FED3 logs; each file is one session.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        Log files, or a folder whose ``.CSV`` files are all read.
+    subjects : mapping of file stem to subject, optional
+        Who was in the cage, for every file. Without it the subject is the box: the file name up
+        to the first underscore. A device's log does not say which animal it saw.
+    session_types : collection of str, optional
+        Keep only logs with these session types, e.g. ``{"ClosedEcon_PR1"}``.
+    name : str
+        Name of the study.
+
+    Returns
+    -------
+    Study
+        ``events`` of kind pellet (magnitude 1; ``retrieval`` [s], ``retrieval_timed_out``);
+        ``presses`` of kind active, inactive, active_with_pellet, ... (``requirement`` as logged,
+        ``poke_duration`` [s]); ``covariates`` with the step function ``requirement`` [pokes];
+        ``sessions`` from first to last row with ``clock_start`` [h].
+
+    Raises
+    ------
+    StudyError
+        A log is malformed, a file is missing from `subjects`, or nothing is left.
+    """
+    logs, report = _read(paths, session_types)
+    report.raise_errors()
+    if not logs:
+        raise StudyError(
+            f"no FED3 log to read in {report.what}",
+            allowed="files ending in .CSV"
+            + (f" with session type {', '.join(sorted(session_types))}" if session_types else ""),
+            todo="check the folder and the session types",
+        )
+    stems = [log.path.stem for log in logs]
+    if subjects is None:
+        subjects = {stem: stem.split("_")[0] for stem in stems}
+    for stem in stems:
+        if stem not in subjects:
+            raise StudyError(
+                f"subjects does not say who was in {stem!r}",
+                allowed="an entry for every file stem",
+                todo=suggest(stem, subjects) or f"add {stem!r}",
+            )
+        if stems.count(stem) > 1:
+            raise StudyError(
+                f"two logs are called {stem!r}",
+                allowed="one file per session",
+                todo="rename one of them",
+            )
+    tables: dict[str, list[pd.DataFrame]] = {
+        "sessions": [],
+        "events": [],
+        "presses": [],
+        "covariates": [],
+    }
+    notes = [f.line() for f in report.warnings]
+    for log in logs:
+        parts, odd = _convert(log)
+        notes += odd
+        for role, frame in parts.items():
+            frame.insert(0, "subject", str(subjects[log.path.stem]))
+            frame.insert(1, "session", log.path.stem)
+            tables[role].append(frame)
+    description = "FED3 home-cage logs; times are those logged, to 1 s."
+    if notes:
+        description += " Notes on the logs: " + "; ".join(notes) + "."
+    return Study(
+        name,
+        **{role: pd.concat(frames, ignore_index=True) for role, frames in tables.items()},
+        description=description,
+    )
+
+
+def check_fed3(
+    paths: str | Path | Iterable[str | Path], *, session_types: Collection[str] | None = None
+) -> Report:
+    """Report what is wrong or odd in FED3 logs, file by file and line by line.
+
+    Parameters
+    ----------
+    paths, session_types
+        As for `read_fed3`.
+
+    Returns
+    -------
+    Report
+    """
+    return _read(paths, session_types)[1]
+
+
+def _read(
+    paths: str | Path | Iterable[str | Path], session_types: Collection[str] | None
+) -> tuple[list[Fed3Log], Report]:
+    if isinstance(paths, str | Path):
+        what, folder = str(paths), Path(paths)
+        files = [folder]
+        if folder.is_dir():
+            files = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".csv")
+    else:
+        files = sorted(Path(p) for p in paths)
+        what = f"{len(files)} FED3 logs"
+    logs: list[Fed3Log] = []
+    findings: list[Finding] = []
+    for file in files:
+        log, found = read_log(file)
+        if log is not None and session_types is not None:
+            if log.about["session_type"] not in session_types:
+                continue
+        findings += found
+        if log is not None:
+            logs.append(log)
+    return logs, Report(what, tuple(findings))
+
+
+def _convert(log: Fed3Log) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return one log's tables, and remarks on its requirement."""
+    rows = log.rows
+    pellet = (rows["event"] == "pellet").to_numpy()
+    end = float(rows["time"].iloc[-1])
+    sessions = pd.DataFrame([{"start": 0.0, "end": end, **log.about}])
+    taken, pokes = rows[pellet], rows[~pellet]
+    events = pd.DataFrame(
+        {
+            "time": taken["time"],
+            "kind": "pellet",
+            "magnitude": 1.0,
+            "requirement": taken["requirement"],
+            "retrieval": taken["retrieval"],
+            "retrieval_timed_out": taken["timed_out"],
+        }
+    )
+    kind = np.where(pokes["active"], "active", "inactive").astype(object)
+    no_side = ~pokes["active_side"].isin(("left", "right")).to_numpy()
+    kind[no_side] = pokes["side"].to_numpy(dtype=object)[no_side]
+    manner = pokes["manner"].to_numpy(dtype=object)
+    presses = pd.DataFrame(
+        {
+            "time": pokes["time"],
+            "kind": [k + (f"_{m}" if m else "") for k, m in zip(kind, manner, strict=True)],
+            "side": pokes["side"],
+            "requirement": pokes["requirement"],
+            "poke_duration": pokes["poke"],
+        }
+    )
+    closed = str(log.about["session_type"]).lower().startswith(_CLOSED)
+    counted = (rows["active"] & (rows["manner"] == "")).to_numpy()
+    times, values, odd = requirement_steps(
+        rows["time"].to_numpy(),
+        rows["requirement"].to_numpy(),
+        pellet,
+        counted,
+        progressive=closed,
+    )
+    remarks = [
+        f"{log.path.name}, line {rows['line'][i]}: requirement {rows['requirement'][i]:g} "
+        "is not what the schedule says; the log was followed"
+        for i in odd
+    ]
+    covariates = pd.DataFrame({"time": times, "requirement": values})
+    return {
+        "sessions": sessions,
+        "events": events,
+        "presses": presses,
+        "covariates": covariates,
+    }, remarks
+
+
+def requirement_steps(
+    time: np.ndarray,
+    requirement: np.ndarray,
+    pellet: np.ndarray,
+    active: np.ndarray,
+    *,
+    progressive: bool = True,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return when the requirement in force changed, and to what.
+
+    Parameters
+    ----------
+    time : array, (row,)
+        Times of the log's rows [s], not decreasing.
+    requirement : array, (row,)
+        The FR column: the requirement in force when the row was written [pokes].
+    pellet : array of bool, (row,)
+        Rows of a pellet taken.
+    active : array of bool, (row,)
+        Pokes that count towards the requirement.
+    progressive : bool
+        The resetting progressive ratio; otherwise the log alone is followed.
+
+    Returns
+    -------
+    times : array, (step,)
+        The value holds from here to the next step [s].
+    values : array, (step,)
+        Requirement [pokes].
+    odd : array of int, (row,)
+        Rows at which the log departs from the schedule; there the log was followed.
+    """
+    times, values, odd = [float(time[0])], [float(requirement[0])], []
+    last_active = -np.inf if not progressive else float(time[0])
+
+    def step(when: float, value: float) -> None:
+        if times[-1] == when:
+            values[-1] = value
+        elif values[-1] != value:
+            times.append(when)
+            values.append(value)
+
+    for i, now in enumerate(time.tolist()):
+        logged, expected = float(requirement[i]), values[-1]
+        due = last_active + RESET_AFTER
+        if np.isfinite(logged) and logged != expected:
+            if progressive and logged == 1 and now >= due:
+                step(max(due, times[-1]), 1.0)
+            else:
+                step(now, logged)
+                if progressive and i:
+                    odd.append(i)
+        elif progressive and expected > 1 and active[i] and now > due:
+            odd.append(i)  # the clock says it should have fallen
+        if progressive and pellet[i]:
+            # a reset that fell due while the pellet lay in the well happens now
+            step(now, 1.0 if now >= due else values[-1] + 1)
+        if active[i]:
+            last_active = now
+    return np.array(times), np.array(values), np.array(odd, dtype=np.intp)

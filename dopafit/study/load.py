@@ -1,0 +1,347 @@
+"""From a folder to typed tables, with everything that could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import suggest
+from dopafit.study.canon import canonical_column, to_seconds
+from dopafit.study.report import Finding
+from dopafit.study.tables import (
+    DEFAULTS,
+    REQUIRED,
+    TABLES,
+    TEXT_KEYS,
+    TIMES,
+    UNITS,
+    is_duration,
+    is_numeric,
+)
+from dopafit.study.tabular import RawTable, read_table
+
+if TYPE_CHECKING:
+    from dopafit.study.description import StudyFile, TableEntry
+
+__all__ = ["Loaded", "Table", "load_folder"]
+
+
+@dataclass
+class Table:
+    """A typed table and where its rows stand in the file.
+
+    Parameters
+    ----------
+    file : str
+        Name to report.
+    frame : DataFrame, (row,)
+        Canonical cells, times in seconds; index 0, 1, ...
+    rows : array of int, (row,)
+        Line (or row) of each row.
+    row_label : str
+        ``"line"`` or ``"row"``.
+    unread : dict of str to array of int
+        Per column, positions whose cell is already reported as unreadable.
+    cells : DataFrame, optional
+        The cells before conversion, under our column names.
+    """
+
+    file: str
+    frame: pd.DataFrame
+    rows: np.ndarray
+    row_label: str = "line"
+    unread: dict[str, np.ndarray] = field(default_factory=dict)
+    cells: pd.DataFrame | None = None
+
+    def shown(self, position: int, column: str) -> str | None:
+        """Return a cell as the file shows it, None where it is empty."""
+        if pd.isna(self.frame[column].iloc[position]):
+            return None
+        known = self.cells is not None and column in self.cells
+        return str((self.cells if known else self.frame)[column].iloc[position])
+
+    def finding(
+        self,
+        position: int | None,
+        column: str | None,
+        wrong: str,
+        *,
+        allowed: str,
+        todo: str,
+        kind: str,
+        value: str | None = None,
+        severity: str = "error",
+    ) -> Finding:
+        """Return a finding at one row of this table."""
+        row = None if position is None else int(self.rows[position])
+        return Finding(
+            self.file, row, column, value, wrong, allowed, todo, severity, kind, self.row_label
+        )
+
+
+@dataclass
+class Loaded:
+    """What a folder held."""
+
+    description: StudyFile | None
+    tables: dict[str, Table] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def load_folder(folder: Path) -> Loaded:
+    """Read every table that study.yaml names, as far as it can be read."""
+    from dopafit.study.description import FILE, read_description  # pydantic is slow to import
+
+    described, findings = read_description(folder)
+    loaded = Loaded(described, findings=findings)
+    if described is None:
+        return loaded
+    if "sessions" not in described.tables:
+        findings.append(
+            Finding(
+                FILE,
+                None,
+                "tables",
+                None,
+                "there is no table 'sessions'",
+                "tables: {sessions: sessions.csv, ...} with subject, session, start, end",
+                "write one row per session with the times observation began and ended",
+                "error",
+                "no-sessions",
+            )
+        )
+    used_units: set[str] = set()
+    for role in TABLES:
+        entry = described.tables.get(role)
+        if entry is None:
+            continue
+        path, problem = _inside(folder, entry.file)
+        if problem is not None:
+            findings.append(problem)
+            continue
+        raw, found = read_table(path, entry.file)
+        findings += found
+        if raw is not None:
+            table = _typed(role, raw, entry, described, findings, used_units)
+            if table is not None:
+                loaded.tables[role] = table
+    for column in sorted(set(described.units) - used_units):
+        known = {c for t in loaded.tables.values() for c in t.frame.columns}
+        if column not in known:
+            findings.append(
+                Finding(
+                    FILE,
+                    None,
+                    "units",
+                    column,
+                    f"units: no table has a column {column!r}",
+                    "columns of the tables",
+                    suggest(column, known) or "take the entry out",
+                    "error",
+                    "unknown-unit-column",
+                )
+            )
+    return loaded
+
+
+def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
+    """Return the path of a study's file; it must lie inside the folder."""
+    from dopafit.study.description import FILE
+
+    root = folder.resolve()
+    try:
+        path = (root / file).resolve()
+        inside = path.is_relative_to(root) and path != root
+        exists = inside and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # NUL, name too long, loop of links
+        path, inside, exists = root, True, False
+    if inside and exists:
+        return path, None
+    if inside:
+        names = [p.name for p in sorted(root.iterdir())] if root.is_dir() else []
+        wrong, kind = f"the file {file!r} does not exist", "no-file"
+        todo = suggest(file, names) or "write the file or correct its name"
+    else:
+        wrong, kind = f"the file {file!r} lies outside the study folder", "outside-folder"
+        todo = "copy the file into the study folder"
+    allowed = f"files inside {folder.name or folder}"
+    return path, Finding(FILE, None, "tables", file, wrong, allowed, todo, "error", kind)
+
+
+def _typed(
+    role: str,
+    raw: RawTable,
+    entry: TableEntry,
+    described: StudyFile,
+    findings: list[Finding],
+    used_units: set[str],
+) -> Table | None:
+    """Return a table with our column names, types and seconds."""
+    table = Table(raw.file, raw.frame, raw.rows, raw.row_label)
+    frame = _renamed(role, table, entry, findings)
+    if frame is None:
+        return None
+    table.cells = frame.copy()
+    columns = list(frame.columns)
+    keys = REQUIRED[role]
+    fatal = False
+    for column in keys:
+        if column in columns:
+            continue
+        if column in DEFAULTS.get(role, {}):
+            frame[column] = DEFAULTS[role][column]
+            continue
+        fatal = True
+        findings.append(
+            table.finding(
+                None,
+                column,
+                f"column {column!r} is missing (found: {', '.join(columns[:12])})",
+                allowed=f"{role} has the columns {', '.join(keys)}",
+                todo=suggest(column, columns)
+                or f"add it, or say which column it is: columns: {{{column}: <name in the file>}}",
+                kind="missing-column",
+            )
+        )
+    if fatal:
+        return None
+    units = dict(described.units) | dict(entry.units)
+    for column in sorted(set(entry.units) - set(columns)):
+        findings.append(
+            table.finding(
+                None,
+                column,
+                f"units: the table has no column {column!r}",
+                allowed=", ".join(columns[:12]),
+                todo=suggest(column, columns) or "take the entry out",
+                kind="unknown-unit-column",
+            )
+        )
+    used_units.update(columns)
+    time_unit = entry.time_unit or described.time_unit
+    done = {}
+    for column in [*keys, *(c for c in columns if c not in keys)]:
+        numeric = is_numeric(column) or column in units
+        values, bad = canonical_column(frame[column], text=column in TEXT_KEYS, numeric=numeric)
+        if numeric:
+            _report_unreadable(table, column, frame[column], bad, findings)
+        elif len(bad):
+            _report_mixed(table, column, values, bad, findings)
+        if column in TIMES:
+            values = to_seconds(values, time_unit)
+        elif column in units:
+            values = to_seconds(values, units[column])
+        elif is_duration(column) and time_unit != "s":
+            findings.append(
+                table.finding(
+                    None,
+                    column,
+                    f"the unit of {column!r} is not declared while times are in {time_unit}",
+                    allowed=f"units: {{{column}: {'|'.join(UNITS)}}}",
+                    todo=f"add the line units: {{{column}: {time_unit}}} (or another unit)",
+                    kind="undeclared-unit",
+                )
+            )
+        done[column] = values
+    table.frame = pd.DataFrame(done)
+    return table
+
+
+def _renamed(
+    role: str, table: Table, entry: TableEntry, findings: list[Finding]
+) -> pd.DataFrame | None:
+    """Return the frame under our column names."""
+    columns = list(table.frame.columns)
+    names: dict[str, str] = {}
+    before = len(findings)
+    for ours, theirs in entry.columns.items():
+        if theirs not in columns:
+            findings.append(
+                table.finding(
+                    None,
+                    ours,
+                    f"columns: the file has no column {theirs!r} (for {ours!r})",
+                    allowed=", ".join(columns[:12]),
+                    todo=suggest(theirs, columns) or "correct the name in study.yaml",
+                    kind="missing-column",
+                )
+            )
+        elif theirs in names:
+            findings.append(
+                table.finding(
+                    None,
+                    ours,
+                    f"columns: {theirs!r} is used for {names[theirs]!r} and for {ours!r}",
+                    allowed="each column of the file once",
+                    todo="give each role its own column",
+                    kind="doubled-column",
+                )
+            )
+        else:
+            names[theirs] = ours
+    final = [names.get(c, c) for c in columns]
+    for name in sorted({c for c in final if final.count(c) > 1}):
+        findings.append(
+            table.finding(
+                None,
+                name,
+                f"after renaming, {name!r} occurs {final.count(name)} times",
+                allowed="each column name once",
+                todo=f"rename the file's own column {name!r}, or map it to another name",
+                kind="doubled-column",
+            )
+        )
+    return None if len(findings) > before else table.frame.set_axis(final, axis=1)
+
+
+def _report_unreadable(
+    table: Table, column: str, cells: pd.Series, bad: np.ndarray, findings: list[Finding]
+) -> None:
+    if not len(bad):
+        return
+    table.unread[column] = bad
+    for position, value in zip(bad, cells.iloc[bad], strict=True):
+        text = str(value)
+        todo = "correct the cell; leave it empty where nothing was measured"
+        if "," in text:
+            todo = "write a decimal point instead of a comma"
+        elif ":" in text:
+            todo = "write the time as one number in the declared unit"
+        findings.append(
+            table.finding(
+                int(position),
+                column,
+                "not a number",
+                allowed="a number such as 12.5 (missing: empty, NA or NaN)",
+                todo=todo,
+                kind="not-a-number",
+                value=text,
+            )
+        )
+
+
+def _report_mixed(
+    table: Table, column: str, values: pd.Series, bad: np.ndarray, findings: list[Finding]
+) -> None:
+    """Warn where a few words make a text column of what looks like numbers."""
+    present = int(values.notna().sum())
+    if len(bad) * 2 >= present:
+        return
+    first = int(bad[0])
+    findings.append(
+        table.finding(
+            first,
+            column,
+            f"{present - len(bad)} of {present} cells are numbers and {len(bad)} are not, "
+            "so the column is read as text",
+            allowed="numbers only, or names only",
+            todo="correct the cells if the column is meant to be numeric",
+            kind="mixed-column",
+            value=str(values.iloc[first]),
+            severity="warning",
+        )
+    )

@@ -1,0 +1,57 @@
+"""Findings for many rows at once, and the rows whose keys can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from dopafit.study.load import Table
+from dopafit.study.report import Finding
+
+__all__ = ["KEY", "Tables", "by_session", "complete", "each"]
+
+KEY = ["subject", "session"]
+Tables = Mapping[str, Table]
+
+
+def each(
+    table: Table,
+    positions: np.ndarray,
+    column: str | None,
+    wrong: str | Callable[[int], str],
+    *,
+    allowed: str,
+    todo: str,
+    kind: str,
+    severity: str = "error",
+) -> list[Finding]:
+    """Return one finding per position; `wrong` may depend on the position."""
+    return [
+        table.finding(
+            int(p),
+            column,
+            wrong if isinstance(wrong, str) else wrong(int(p)),
+            value=None if column is None else table.shown(int(p), column),
+            allowed=allowed,
+            todo=todo,
+            kind=kind,
+            severity=severity,
+        )
+        for p in positions
+    ]
+
+
+def complete(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return the rows whose keys (and these columns) can be used, with their positions."""
+    wanted = [c for c in (*KEY, *columns) if c in frame.columns]
+    usable = frame[wanted].notna().all(axis=1)
+    for column in columns:
+        usable &= np.isfinite(frame[column])
+    return frame[usable]
+
+
+def by_session(frame: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """Return the positions (index labels) of each session's rows."""
+    return {k: v.to_numpy() for k, v in frame.groupby(KEY, sort=False).groups.items()}

@@ -1,0 +1,280 @@
+"""Read CSV, TSV and Parquet files, keeping the line each row stands on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dopafit.study.report import Finding
+
+__all__ = ["RawTable", "decode", "read_table", "read_text_table"]
+
+_CHUNK = 200_000
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Cells as the file holds them, with the line (or row) of each.
+
+    Parameters
+    ----------
+    file : str
+        Name to report.
+    frame : DataFrame, (row,)
+        Text cells, or typed cells from Parquet; index 0, 1, ...
+    rows : array of int, (row,)
+        Line of each row in the file.
+    row_label : str
+        ``"line"`` or ``"row"``.
+    """
+
+    file: str
+    frame: pd.DataFrame
+    rows: np.ndarray
+    row_label: str = "line"
+
+
+def decode(path: Path, file: str) -> tuple[str | None, list[Finding]]:
+    """Return a file's text, or what keeps it from being read."""
+
+    def failure(wrong: str, allowed: str, todo: str, kind: str, row: int | None = None) -> tuple:
+        return None, [Finding(file, row, None, None, wrong, allowed, todo, "error", kind)]
+
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        return failure(
+            f"the file cannot be read ({error.strerror or error})",
+            "a readable file inside the study folder",
+            "check the file's name and its permissions",
+            "no-file",
+        )
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw:
+        return failure(
+            "the file is not plain text in UTF-8",
+            "UTF-8 text",
+            "save it again as 'CSV UTF-8' (or as Parquet with the suffix .parquet)",
+            "encoding",
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        byte = f"0x{raw[error.start]:02x}"
+        return failure(
+            f"byte {byte} is not UTF-8",
+            "UTF-8 text",
+            "save the file again with the encoding UTF-8",
+            "encoding",
+            line,
+        )
+    if not text.strip():
+        return failure(
+            "the file is empty",
+            "a header line and at least one row",
+            "write the table, or take the file out of study.yaml",
+            "empty-file",
+        )
+    return text, []
+
+
+def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | None, list[Finding]]:
+    """Read a delimited text file without interpreting its cells.
+
+    Rows with too few or too many cells are findings and are left out; blank lines are skipped.
+    """
+    text, findings = decode(path, file)
+    if text is None:
+        return None, findings
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+
+    def found(row: int | None, column: str | None, value: str | None, *words: str) -> None:
+        wrong, allowed, todo, kind = words
+        findings.append(Finding(file, row, column, value, wrong, allowed, todo, "error", kind))
+
+    header: list[str] | None = None
+    parts: list[pd.DataFrame] = []
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    before = 0
+    try:
+        while True:
+            for cells in islice(reader, _CHUNK):
+                line, before = before + 1, reader.line_num
+                if not any(c.strip() for c in cells):
+                    continue
+                if header is None:
+                    header = _header(cells, line, found, delimiter)
+                    width = len(header)
+                elif len(cells) != width:
+                    extra = cells[width:]
+                    if len(cells) > width and not any(c.strip() for c in extra):
+                        rows.append(cells[:width])
+                        lines.append(line)
+                        continue
+                    found(
+                        line,
+                        None,
+                        None,
+                        f"the row has {len(cells)} cells and the header {width}",
+                        f"{width} cells in every row",
+                        "complete the row; put text that contains the separator in double quotes",
+                        "ragged",
+                    )
+                else:
+                    rows.append(cells)
+                    lines.append(line)
+            if not rows:
+                break
+            parts.append(pd.DataFrame(rows, columns=range(width), dtype="str"))
+            rows = []
+    except csv.Error as error:
+        found(
+            before + 1,
+            None,
+            None,
+            f"the row cannot be read ({error})",
+            "cells with balanced double quotes",
+            "look for a double quote that is never closed, on this line or above it",
+            "unreadable-row",
+        )
+        return None, findings
+    if header is None:
+        return None, findings
+    frame = (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=range(len(header)), dtype="str")
+    )
+    if any(f.kind == "header" for f in findings):
+        return None, findings
+    keep = [i for i, name in enumerate(header) if name]
+    frame = frame[keep].set_axis([header[i] for i in keep], axis=1)
+    return RawTable(file, frame, np.asarray(lines, dtype=np.int64)), findings
+
+
+def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
+    """Return the column names; report doubled names and a wrong separator."""
+    names = [c.strip() for c in cells]
+    while names and not names[-1]:
+        names.pop()  # spreadsheets leave empty columns at the right
+    for name in dict.fromkeys(n for n in names if names.count(n) > 1 or not n):
+        if name:
+            found(
+                line,
+                name,
+                None,
+                f"column {name!r} occurs {names.count(name)} times",
+                "each column name once",
+                "rename or delete the columns that are too many",
+                "header",
+            )
+        else:
+            found(
+                line,
+                None,
+                None,
+                f"column {names.index('') + 1} has no name",
+                "a name for every column",
+                "name the column or delete it",
+                "header",
+            )
+    other = [s for s in (",", ";", "\t") if s != delimiter and s in cells[0]]
+    if len(names) == 1 and other:
+        word = {",": "commas", ";": "semicolons", "\t": "tabs"}
+        found(
+            line,
+            None,
+            names[0],
+            f"the header is separated by {word[other[0]]}",
+            f"{word[delimiter]} for this suffix (.csv: commas, .tsv: tabs)",
+            "save the file with that separator and with decimal points",
+            "header",
+        )
+    return names
+
+
+def read_table(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
+    """Read one table of a study by its suffix.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is.
+    file : str
+        Its name as study.yaml gives it.
+
+    Returns
+    -------
+    table : RawTable or None
+        None where nothing could be read.
+    findings : list of Finding
+    """
+    suffix = path.suffix.lower()
+    if suffix in DELIMITERS:
+        return read_text_table(path, file, DELIMITERS[suffix])
+    if suffix in (".parquet", ".pq"):
+        return _read_parquet(path, file)
+    return None, [
+        Finding(
+            file,
+            None,
+            None,
+            suffix,
+            f"files ending in {suffix!r} cannot be read",
+            ".csv, .tsv, .txt (tabs), .parquet",
+            "save the table as CSV",
+            "error",
+            "suffix",
+        )
+    ]
+
+
+def _read_parquet(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
+    import pyarrow as pa
+
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        return None, [
+            Finding(
+                file,
+                None,
+                None,
+                None,
+                f"the file cannot be read as Parquet ({first})",
+                "a Parquet file inside the study folder",
+                "write the table again, or save it as CSV",
+                "error",
+                "no-file",
+            )
+        ]
+    if any(frame.index.names):
+        frame = frame.reset_index()
+    frame = frame.rename(columns=lambda c: str(c).strip()).reset_index(drop=True)
+    rows = np.arange(1, len(frame) + 1)
+    names = list(frame.columns)
+    findings = [
+        Finding(
+            file,
+            None,
+            name,
+            None,
+            f"column {name!r} occurs {names.count(name)} times",
+            "each column name once",
+            "rename or delete the columns that are too many",
+            "error",
+            "header",
+            "row",
+        )
+        for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    return (None if findings else RawTable(file, frame, rows, "row")), findings

@@ -1,0 +1,64 @@
+"""Check a study: every problem at once, each at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dopafit.study.cross import check_across
+from dopafit.study.load import Loaded, Table, load_folder
+from dopafit.study.report import Finding, Report
+from dopafit.study.schema import check_table
+from dopafit.study.study import Study
+from dopafit.study.tables import TABLES
+
+__all__ = ["check_loaded", "validate"]
+
+
+def validate(study: Study | str | Path) -> Report:
+    """Check a study folder, or a study in memory, and report everything found.
+
+    Parameters
+    ----------
+    study : Study or path
+        A study, or a folder with ``study.yaml``.
+
+    Returns
+    -------
+    Report
+        All findings. Bad input makes findings, never an exception.
+    """
+    if not isinstance(study, Study):
+        return check_loaded(load_folder(Path(study)), what=str(study))
+    loaded = Loaded(None)
+    for role, frame in study.tables.items():
+        if len(frame) or role == "sessions":
+            loaded.tables[role] = Table(role, frame, np.arange(len(frame)), "row")
+    return check_loaded(loaded, what=f"study {study.name!r}")
+
+
+def check_loaded(loaded: Loaded, *, what: str) -> Report:
+    """Check tables that were read, after what reading found."""
+    findings = list(loaded.findings)
+    for role in TABLES:
+        table = loaded.tables.get(role)
+        if table is None:
+            continue
+        if not len(table.frame):
+            findings.append(_no_rows(role, table))
+        findings += check_table(role, table)
+    findings += check_across(loaded.tables)
+    return Report(what, tuple(findings))
+
+
+def _no_rows(role: str, table: Table) -> Finding:
+    return table.finding(
+        None,
+        None,
+        "the table has no rows",
+        allowed="at least one row",
+        todo="write the rows, or take the table out of study.yaml",
+        kind="no-rows",
+        severity="error" if role == "sessions" else "warning",
+    )

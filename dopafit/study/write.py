@@ -1,0 +1,96 @@
+"""Write a study to a folder of CSV files and a ``study.yaml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from dopafit.core.errors import StudyError
+from dopafit.study.study import Study
+
+__all__ = ["write_study"]
+
+_FILE = "study.yaml"
+
+
+def write_study(
+    study: Study,
+    folder: str | Path,
+    *,
+    extra: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a study so that reading it again gives the same hash.
+
+    Parameters
+    ----------
+    study : Study
+    folder : path
+        Made if it does not exist. A study already there is replaced.
+    extra : mapping of file name to text, optional
+        Further text files for the folder, e.g. a README or the script's truth.
+    overwrite : bool
+        Write into a folder that holds other things than a study.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StudyError
+        The folder is not empty and not a study, a name in `extra` is not a plain file name, or
+        the disk refused.
+    """
+    folder = Path(folder)
+    tables = {role: frame for role, frame in study.tables.items() if len(frame)}
+    taken = {_FILE, *(f"{role}.csv" for role in tables)}
+    for name in extra or {}:
+        if name in taken or Path(name).name != name or name in ("", ".", ".."):
+            raise StudyError(
+                f"extra file {name!r} cannot be written",
+                allowed="a plain file name that is not one of the study's own",
+                todo="choose another name",
+            )
+    about = {
+        "name": study.name,
+        "simulated": bool(study.simulated),
+        "description": study.description,
+        "licence": study.licence,
+        "citation": study.citation,
+        "time_unit": "s",
+        "tables": {role: f"{role}.csv" for role in tables},
+    }
+    try:
+        if folder.exists() and not overwrite:
+            if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _FILE).is_file()):
+                raise StudyError(
+                    f"{folder} holds something that is not a study",
+                    allowed="a new folder, an empty one, or a study to replace",
+                    todo="choose another folder, or pass overwrite=True",
+                )
+        folder.mkdir(parents=True, exist_ok=True)
+        for role, frame in tables.items():
+            # pandas writes the shortest decimals that read back as the same number
+            _replace(folder / f"{role}.csv", frame.to_csv(index=False, lineterminator="\n"))
+        for name, text in (extra or {}).items():
+            _replace(folder / name, text)
+        # last, so that an interrupted first write leaves no study that looks whole
+        _replace(folder / _FILE, yaml.safe_dump(about, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise StudyError(
+            f"{folder} cannot be written ({error.strerror or error})",
+            allowed="a folder you may write to",
+            todo="choose another folder or free some space",
+        ) from error
+    return folder
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8", newline="")
+    os.replace(beside, path)

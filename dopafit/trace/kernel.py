@@ -1,0 +1,103 @@
+"""What every kernel states: its response to one unit event, as a sum of exponentials."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dopafit.core.component import Component
+from dopafit.core.errors import SpecError
+
+__all__ = ["Kernel", "load", "positive"]
+
+
+class Kernel(Component, ABC, family=True):
+    """Response of the latent trace to one event.
+
+    A subclass writes its response once, in `exponentials`, for NumPy and for PyTensor alike. The
+    recurrence of `dopafit.trace.recurrence` turns it into a level over any train of events.
+    """
+
+    formula = "exponentials"
+    arguments = frozenset({"solve"})
+    # True where the rates are lam, lam + kap, lam + 2 kap: two exponentials then give all three.
+    progression = False
+
+    @abstractmethod
+    def exponentials(self, xp: Any, solve: Callable[[Any, Any], Any], **values: Any) -> Any:
+        """Return (coefficients, rates [1/s]) of the unit response, two lists of arrays.
+
+        Parameters
+        ----------
+        xp : module
+            `numpy` or `pytensor.tensor`.
+        solve : callable
+            The kernel's inner root finder, in the same namespace.
+        **values : array
+            The kernel's parameters, in a subclass by name.
+        """
+
+    @abstractmethod
+    def response(self, t: Any, **values: Any) -> np.ndarray:
+        """Return the response [trace] at times t [s] after an event."""
+
+    @abstractmethod
+    def landmarks(self, **values: Any) -> Mapping[str, np.ndarray]:
+        """Return the derived times and sizes by name."""
+
+
+def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:
+    """Return the mean displacement from baseline under a stationary train of events.
+
+    Parameters
+    ----------
+    event_rate : array
+        Events per second [1/s], >= 0.
+    mean_magnitude : array
+        Mean magnitude of an event [1].
+    area : array
+        Net area of the response to one unit event [trace s], from `Kernel.landmarks`.
+
+    Returns
+    -------
+    ndarray
+        event_rate * mean_magnitude * area [trace] (Campbell's theorem).
+
+    Raises
+    ------
+    SpecError
+        A negative or NaN rate.
+    """
+    rate = np.asarray(event_rate, dtype=float)
+    if not np.all(rate >= 0):
+        raise SpecError(f"event_rate = {event_rate}", allowed="numbers >= 0, in events per second")
+    return rate * np.asarray(mean_magnitude, dtype=float) * np.asarray(area, dtype=float)
+
+
+def positive(**values: Any) -> list[np.ndarray]:
+    """Return the values as float arrays.
+
+    Raises
+    ------
+    SpecError
+        A value that is not a positive finite number, named.
+    """
+    arrays = []
+    for name, value in values.items():
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            array = np.array(np.nan)
+        bad = ~((array > 0) & np.isfinite(array))
+        if np.any(bad):
+            shown = value if array.ndim == 0 else array[bad].flat[0]
+            raise SpecError(
+                f"{name} = {shown!s} is not a positive number",
+                allowed="positive finite numbers",
+                todo=f"check the draws or the value given for {name}",
+            )
+        arrays.append(array)
+    return arrays

@@ -1,0 +1,110 @@
+"""The one iteration of the opponent kernel: from the trough ratio to the crossing.
+
+With x = e^(-kap t) the kernel is h = C x^nu (1 - x)(x - x_c), nu = lam / kap the onset ratio.
+Its maximum x_p and minimum x_m are the roots of (nu+2) x^2 - (nu+1)(1+x_c) x + nu x_c. The
+logarithm R(y, nu) of trough over peak rises strictly with y = logit(x_c), at the rate
+S = sqrt((1+x_c)^2 + nu (nu+2)(1-x_c)^2) >= 1, so Newton's method finds the only root.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["log_depth", "log_trough_ratio", "newton_start", "roots", "solve"]
+
+MAX_STEPS = 60
+LARGEST_STEP = 4.0
+LARGEST_Y = 700.0  # beyond, x_c or 1 - x_c is no double
+
+
+def roots(x_c, gap, onset_ratio):
+    """Return the places of the maximum and the minimum with their distances, as x = e^(-kap t).
+
+    Every value is a sum, product or quotient of positive numbers: nothing cancels. Plain
+    arithmetic, so that it serves NumPy arrays, PyTensor variables and compiled scalars.
+
+    Parameters
+    ----------
+    x_c : array
+        Place of the crossing, in (0, 1).
+    gap : array
+        1 - x_c, given apart because the difference would lose digits near 1.
+    onset_ratio : array
+        nu = lam / kap > 0.
+
+    Returns
+    -------
+    tuple of arrays
+        S, x_p, 1 - x_p, x_p - x_c, x_m, 1 - x_m, x_c - x_m.
+    """
+    nu = onset_ratio
+    slope = ((1 + x_c) * (1 + x_c) + nu * (nu + 2) * gap * gap) ** 0.5
+    double = (nu + 1) * (1 + x_c) + slope
+    below_one = 1 + x_c + nu * gap + slope
+    below_crossing = 2 + 4 * x_c / (slope + (nu + 1) * gap)
+    scale = gap * double / (nu + 2)
+    return (
+        slope,
+        double / (2 * (nu + 2)),
+        scale / below_one,
+        scale / below_crossing,
+        2 * nu * x_c / double,
+        below_one / double,
+        x_c * below_crossing / double,
+    )
+
+
+def log_depth(places, onset_ratio):
+    """Return R, the logarithm of trough depth over peak height, from what `roots` returns."""
+    _, x_p, one_p, over_p, x_m, one_m, under_m = places
+    return onset_ratio * np.log(x_m / x_p) + np.log((one_m / one_p) * (under_m / over_p))
+
+
+def newton_start(log_ratio, onset_ratio):
+    """Return a first y: the limit x_c -> 0, in which R = ln K + (1 + nu) ln x_c."""
+    nu = onset_ratio
+    log_k = nu * np.log(nu / (nu + 1)) - np.log(nu + 1) - (nu + 1) * np.log((nu + 1) / (nu + 2))
+    log_x = np.minimum((log_ratio - log_k - np.log(nu + 2)) / (1 + nu), -0.3)
+    return np.maximum(log_x - np.log(-np.expm1(log_x)), -LARGEST_Y)
+
+
+def log_trough_ratio(y, onset_ratio):
+    """Return R(y, nu), the logarithm of trough depth over peak height.
+
+    Parameters
+    ----------
+    y : array
+        logit(x_c).
+    onset_ratio : array
+        nu = lam / kap > 0; shapes broadcast.
+    """
+    y, nu = np.asarray(y, dtype=float), np.asarray(onset_ratio, dtype=float)
+    return log_depth(roots(1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y)), nu), nu)
+
+
+def solve(log_ratio, onset_ratio):
+    """Return y = logit(x_c) with R(y, nu) = ln(trough ratio), to 1e-13.
+
+    Parameters
+    ----------
+    log_ratio : array
+        Logarithm of trough depth over peak height.
+    onset_ratio : array
+        nu = lam / kap > 0; shapes broadcast.
+
+    Returns
+    -------
+    ndarray
+        y; NaN where an input is NaN.
+    """
+    target = np.asarray(log_ratio, dtype=float)
+    nu = np.asarray(onset_ratio, dtype=float)
+    y = newton_start(target, nu)
+    for _ in range(MAX_STEPS):
+        places = roots(1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y)), nu)
+        step = (log_depth(places, nu) - target) / places[0]
+        step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        y = np.clip(y - step, -LARGEST_Y, LARGEST_Y)
+        if not np.any(np.abs(step) > 1e-8):  # the error is of the order of the step squared
+            break
+    return y

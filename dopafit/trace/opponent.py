@@ -1,0 +1,211 @@
+r"""The opponent kernel: one peak, one crossing, one trough, and a slow return.
+
+.. math:: h(t) = C e^{-\lambda t} (1 - x)(x - x_c), \quad x = e^{-\kappa t}
+
+It is a biexponential a-process less its own low-pass filtered copy (time constant 1/lam, gain G),
+so a sum of three exponentials with rates lam, lam + kap, lam + 2 kap.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dopafit.core.component import Parameter
+from dopafit.core.prior import Prior
+from dopafit.core.xp import sigmoid
+from dopafit.trace.kernel import Kernel, positive
+from dopafit.trace.newton import roots, solve
+
+__all__ = ["Opponent"]
+
+LN2 = math.log(2)
+
+
+class _Shape(NamedTuple):
+    """Everything that follows from the crossing and the onset ratio, at unit peak."""
+
+    x_c: Any
+    gap: Any  # 1 - x_c
+    one_p: Any  # 1 - x at the maximum
+    x_m: Any  # x at the minimum
+    one_m: Any
+    scale: Any  # C
+
+
+def _shape(xp: Any, y: Any, onset_ratio: Any) -> _Shape:
+    x_c, gap = sigmoid(xp, y), sigmoid(xp, -y)
+    _, _, one_p, over_p, x_m, one_m, _ = roots(x_c, gap, onset_ratio)
+    scale = xp.exp(-onset_ratio * xp.log1p(-one_p)) / (one_p * over_p)
+    return _Shape(x_c, gap, one_p, x_m, one_m, scale)
+
+
+@dataclass(frozen=True)
+class Opponent(Kernel):
+    """Opponent kernel in the parameters a reader can see: peak, trough ratio and times.
+
+    Any positive parameters give one positive lobe, one crossing and one negative lobe; the
+    maximum is `peak` and the minimum is -`trough_ratio` * `peak`, exactly. The sample path is
+    linear in the events: a train's level is the sum of the single responses.
+    """
+
+    name = "opponent"
+    reference = (
+        "after the opponent process of Solomon and Corbit (1974), Psychological Review 81, "
+        "119-145: a fast process and its slow, opposed follower"
+    )
+    progression = True
+
+    peak = Parameter(
+        meaning="maximum of the response to one unit event, above baseline",
+        unit="trace",
+        prior=None,
+        fixed=1.0,
+        convention="population peak of the reference event is the unit",
+        link="log",
+        effect=Prior.normal(0, 0.3),
+        spread=Prior.half_normal(0.5),
+        varies="event",
+    )
+    trough_ratio = Parameter(
+        meaning="depth of the minimum below baseline, over the peak",
+        unit="1",
+        prior=Prior.lognormal(0.3, 0.7),
+        link="log",
+        spread=Prior.half_normal(0.3),
+    )
+    recovery_half_life = Parameter(
+        meaning="half-life of the late return to baseline",
+        unit="s",
+        prior=Prior.lognormal(30.0, 0.8),
+        link="log",
+        spread=Prior.half_normal(0.2),
+    )
+    onset_ratio = Parameter(
+        meaning="recovery rate over onset rate; small for a sharp peak",
+        unit="1",
+        prior=Prior.lognormal(0.1, 0.8),
+        link="log",
+        spread=Prior.half_normal(0.2),
+    )
+
+    def exponentials(self, xp, solve, trough_ratio, recovery_half_life, onset_ratio):
+        """Return coefficients [1] and rates [1/s] of the response with peak 1.
+
+        Parameters
+        ----------
+        xp : module
+            `numpy` or `pytensor.tensor`.
+        solve : callable
+            `solve(log_trough_ratio, onset_ratio)` returns logit(x_c), elementwise:
+            `dopafit.trace.newton.solve`, or its PyTensor counterpart in the backend.
+        trough_ratio, recovery_half_life, onset_ratio : array
+            Positive [1], [s], [1]; shapes broadcast.
+
+        Returns
+        -------
+        coefficients, rates : list of three arrays each
+            h(t) = sum_i coefficients[i] * exp(-rates[i] * t).
+        """
+        shape = _shape(xp, solve(xp.log(trough_ratio), onset_ratio), onset_ratio)
+        lam = LN2 / recovery_half_life
+        kap = lam / onset_ratio
+        coefficients = [-shape.scale * shape.x_c, shape.scale * (1 + shape.x_c), -shape.scale]
+        return coefficients, [lam, lam + kap, lam + 2 * kap]
+
+    def response(
+        self,
+        t: Any,
+        *,
+        peak: Any = 1.0,
+        trough_ratio: Any = 0.3,
+        recovery_half_life: Any = 30.0,
+        onset_ratio: Any = 0.1,
+    ) -> np.ndarray:
+        """Return the response to one unit event.
+
+        Parameters
+        ----------
+        t : array
+            Time since the event [s]; the response is 0 for t < 0.
+        peak, trough_ratio, recovery_half_life, onset_ratio : array
+            Positive [trace], [1], [s], [1]; shapes broadcast with `t`.
+
+        Returns
+        -------
+        ndarray
+            Displacement from baseline [trace].
+
+        Raises
+        ------
+        SpecError
+            A parameter that is not a positive finite number.
+        """
+        peak, ratio, half_life, nu = positive(
+            peak=peak,
+            trough_ratio=trough_ratio,
+            recovery_half_life=recovery_half_life,
+            onset_ratio=onset_ratio,
+        )
+        shape = _shape(np, solve(np.log(ratio), nu), nu)
+        lam = LN2 / half_life
+        late = np.maximum(np.asarray(t, dtype=float), 0.0)
+        fallen = -np.expm1(-lam / nu * late)  # 1 - x, exact where x is near 1
+        x = np.exp(-lam / nu * late)
+        # The product, not the sum of exponentials: near t = 0 and t = t_c the sum would cancel.
+        beyond = np.where(fallen < 0.5, shape.gap - fallen, x - shape.x_c)
+        return peak * shape.scale * np.exp(-lam * late) * fallen * beyond
+
+    def landmarks(
+        self,
+        *,
+        peak: Any = 1.0,
+        trough_ratio: Any = 0.3,
+        recovery_half_life: Any = 30.0,
+        onset_ratio: Any = 0.1,
+    ) -> dict[str, np.ndarray]:
+        """Return the derived times and sizes, for single values or posterior draws.
+
+        Parameters
+        ----------
+        peak, trough_ratio, recovery_half_life, onset_ratio : array
+            Positive [trace], [1], [s], [1]; shapes broadcast.
+
+        Returns
+        -------
+        dict of ndarray
+            time_to_peak, time_to_crossing, time_to_trough [s]; opponent_gain G [1], the steady
+            gain of the opponent over the a-process; area [trace s], the integral of the
+            response, positive for G < 1, zero for G = 1 and negative for G > 1.
+
+        Raises
+        ------
+        SpecError
+            A parameter that is not a positive finite number.
+        """
+        peak, ratio, half_life, nu = np.broadcast_arrays(
+            *positive(
+                peak=peak,
+                trough_ratio=trough_ratio,
+                recovery_half_life=recovery_half_life,
+                onset_ratio=onset_ratio,
+            )
+        )
+        y = solve(np.log(ratio), nu)
+        shape = _shape(np, y, nu)
+        kap = LN2 / half_life / nu
+        near_one = np.minimum(shape.one_m, 0.5)  # keeps log1p finite where it is not used
+        to_trough = np.where(shape.one_m < 0.5, np.log1p(-near_one), np.log(shape.x_m))
+        # G = (2 / nu) x_c / (1 - x_c); area = C (1 - x_c)(1 - G) / (kap (nu + 1)(nu + 2))
+        log_gain = y - np.log(nu / 2)
+        size = peak * shape.scale * shape.gap / (kap * (nu + 1) * (nu + 2))
+        return {
+            "time_to_peak": -np.log1p(-shape.one_p) / kap,
+            "time_to_crossing": np.logaddexp(0.0, -y) / kap,
+            "time_to_trough": -to_trough / kap,
+            "opponent_gain": np.exp(log_gain),
+            "area": -size * np.expm1(log_gain),
+        }
