@@ -1,43 +1,96 @@
-"""The claim as a PyMC model and, from there, as a compiled log density.
+"""The claim as a tensor graph: log density and gradient of the standard coordinates.
 
-Every array of a layout is a shared variable: the graph depends on the claim, not on the data, so
-another study of the same size reuses the compiled functions.
+Every array of a layout is an input of the graph, of open length: the graph depends on the claim,
+never on the data, so another study reuses the compiled function, within a process and, through
+numba's cache on disk, across processes.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 
+from dopafit.drive import Drive
 from dopafit.model.assemble import Machinery
 from dopafit.model.layout import Layout
 
-__all__ = ["compile_layout", "log_density", "pymc_model", "tensor_machinery"]
+__all__ = ["density_graph", "flat", "pymc_model", "tensor_machinery", "used_arrays"]
 
-_COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-_KEEP = 8
+TRACE = frozenset({
+    "event_time", "event_magnitude", "event_offset", "read_time", "read_offset",
+    "kernel_row", "kernel_ones",
+})
 
 
 def tensor_machinery() -> Machinery:
     """Return the tensor form of the likelihood's operations."""
     import pytensor.tensor as pt
 
-    from dopafit.backend.ops import Level, linear_rows, solve_y
+    from dopafit.backend.ops import Level, columns, linear_rows, solve_y
 
     def level(*arguments: Any) -> Any:
         *inputs, progression = arguments
         return Level(progression=progression)(*inputs)[0]
 
-    return Machinery(pt, linear_rows, solve_y, level, lambda values, index: values[index])
+    return Machinery(pt, linear_rows, solve_y, level, lambda values, index: values[index], columns)
+
+
+def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
+    """Return the arrays that enter the log density: all, less the trace's where nothing reads it."""
+    idle = not Drive.named(layout.program.model.drive).gains
+    found = {}
+    for name, value in sorted(layout.arrays.items()):
+        if not (idle and (name.split(".")[0] in TRACE or name.endswith(".read"))):
+            kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float64
+            found[name] = np.ascontiguousarray(value, dtype=kind)
+    return found
+
+
+def flat(x: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """Return the unconstrained vector of x (normals,) and h (halves,)."""
+    return np.concatenate([x, np.log(h)])
+
+
+def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
+    """Return the inputs (q, number of normals, arrays) and outputs (log density, gradient).
+
+    q holds x, standard normal, then log h, h half-normal with the scales ``half_scale``.
+
+    Parameters
+    ----------
+    layout : Layout
+        Supplies the program and the arrays' names and kinds, not their values.
+    """
+    import pytensor
+    import pytensor.tensor as pt
+
+    q, normals = pt.vector("q", dtype="float64"), pt.lscalar("normals")
+    arrays = {
+        name: pt.TensorType(str(value.dtype), shape=(None,) * value.ndim)(name)
+        for name, value in used_arrays(layout).items()
+    }
+    x, log_h = q[:normals], q[normals:]
+    h = pt.exp(log_h)
+    total = -0.5 * (x**2).sum() + (log_h - 0.5 * (h / arrays["half_scale"]) ** 2).sum()
+    for rows in layout.program.logp(arrays, _theta(arrays, x, h), tensor_machinery()).values():
+        total = total + rows.sum()
+    return [q, normals, *arrays.values()], [total, pytensor.grad(total, q)]
+
+
+def _theta(arrays: dict[str, Any], x: Any, h: Any) -> Any:
+    import pytensor.tensor as pt
+
+    one = pt.ones((1,))
+    xs, hs = pt.concatenate([one, x]), pt.concatenate([one, h])
+    return arrays["loc"] + arrays["scale"] * hs[arrays["spread"]] * xs[arrays["unit"]]
 
 
 def pymc_model(layout: Layout) -> Any:
-    """Build the PyMC model of a layout.
+    """Build the same density as a PyMC model, for PyMC's own tools.
 
-    Free variables are the standard coordinates of `Coordinates`: ``x`` (standard normal) and
-    ``h`` (half-normal); each channel's log likelihood is one potential.
+    Free variables are ``x`` (standard normal) and ``h`` (half-normal); each channel's log
+    likelihood is one potential.
 
     Parameters
     ----------
@@ -50,96 +103,13 @@ def pymc_model(layout: Layout) -> Any:
     """
     import pymc as pm
     import pytensor
-    import pytensor.tensor as pt
 
     coordinates = layout.coordinates
     with pm.Model() as model:
-        arrays = {name: pytensor.shared(_own(value), name=name) for name, value in used_arrays(layout).items()}
+        arrays = {n: pytensor.shared(v, name=n) for n, v in used_arrays(layout).items()}
         x = pm.Normal("x", 0.0, 1.0, shape=max(1, coordinates.normals))
         h = pm.HalfNormal("h", arrays["half_scale"], shape=coordinates.halves)
-        one = pt.ones((1,))
-        xs, hs = pt.concatenate([one, x]), pt.concatenate([one, h])
-        theta = arrays["loc"] + arrays["scale"] * hs[arrays["spread"]] * xs[arrays["unit"]]
-        for prefix, rows in layout.program.logp(arrays, theta, tensor_machinery()).items():
+        logp = layout.program.logp(arrays, _theta(arrays, x, h), tensor_machinery())
+        for prefix, rows in logp.items():
             pm.Potential(f"{prefix}_logp", rows.sum())
     return model
-
-
-def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
-    """Return the arrays that enter the log density: all, less the trace's where nothing reads it."""
-    from dopafit.drive import Drive
-
-    idle = not Drive.named(layout.program.model.drive).gains
-    return {
-        name: value for name, value in layout.arrays.items()
-        if not (idle and (name.split(".")[0] in TRACE or name.endswith(".read")))
-    }
-
-
-TRACE = frozenset({
-    "event_time", "event_magnitude", "event_offset", "read_time", "read_offset",
-    "kernel_row", "kernel_ones",
-})
-
-
-def _own(value: np.ndarray) -> np.ndarray:
-    kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float64
-    return np.array(value, dtype=kind, order="C")
-
-
-def _key(layout: Layout) -> tuple[Any, ...]:
-    program = layout.program
-    sizes = (layout.coordinates.normals, layout.coordinates.halves)
-    # priors, formulas and data are arrays; only what shapes the graph counts
-    channels = tuple(
-        (c.name, c.prefix, tuple(sorted(c.active()))) for c in program.model.channels
-    )
-    constants = tuple(
-        (name, p.fixed) for name, p in program.model.parameters.items()
-        if p.prior is None and name not in program.varying
-    )
-    return (program.model.kernel, program.model.drive, channels, program.varying, constants,
-            tuple(program.places.items()), sizes, tuple(sorted(layout.arrays)))
-
-
-def compile_layout(layout: Layout) -> Any:
-    """Return nutpie's compiled model, from memory where one of the same shape was compiled before.
-
-    Returns
-    -------
-    nutpie.CompiledModel
-        Ready to sample this layout's data.
-    """
-    import nutpie
-
-    key = _key(layout)
-    found = _COMPILED.get(key)
-    if found is None:
-        found = nutpie.compile_pymc_model(pymc_model(layout), backend="numba", freeze_model=False)
-        _COMPILED[key] = found
-        while len(_COMPILED) > _KEEP:
-            _COMPILED.popitem(last=False)
-    else:
-        _COMPILED.move_to_end(key)
-    shared = {var.name for var in found.shared_var_keys}
-    return found.with_data(**{k: _own(v) for k, v in used_arrays(layout).items() if k in shared})
-
-
-def log_density(layout: Layout, *, mode: str = "NUMBA") -> Any:
-    """Return a function ``f(x, log_h) -> (log density, gradient)`` for checks and profiles.
-
-    Parameters
-    ----------
-    layout : Layout
-        A model laid out over a study.
-    mode : str
-        PyTensor mode.
-    """
-    import pytensor
-    import pytensor.tensor as pt
-
-    model = pymc_model(layout)
-    value = model.logp()
-    inputs = model.value_vars
-    gradient = pt.concatenate([g.ravel() for g in pytensor.grad(value, inputs)])
-    return pytensor.function(inputs, [value, gradient], mode=mode)

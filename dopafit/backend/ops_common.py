@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,7 @@ def integers(value: Any) -> Any:
     return variable if variable.type.dtype == "int64" else pt.cast(variable, "int64")
 
 
-def only(n: int, **gradients: Any) -> list[Any]:
-    """Return n input gradients, those named ``i<position>`` given and the rest disconnected."""
-    return [gradients.get(f"i{position}", disconnected_type()) for position in range(n)]
+def only(n: int, gradients: Mapping[int, Any] | None = None) -> list[Any]:
+    """Return n input gradients: those given by position, the rest disconnected."""
+    known = gradients or {}
+    return [known.get(position, disconnected_type()) for position in range(n)]

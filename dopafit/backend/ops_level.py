@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import literal_unroll
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
@@ -12,7 +13,7 @@ from pytensor.tensor import TensorType
 from dopafit.backend.ops_common import floats, integers, only, source_version
 from dopafit.trace import _loops, recurrence
 
-__all__ = ["Level", "LevelPullback"]
+__all__ = ["Columns", "Level", "LevelPullback", "columns"]
 
 # Positions of the inputs that can have a gradient.
 INPUT, COEF, RATE = 1, 6, 7
@@ -35,6 +36,43 @@ def _trains(inputs):
 
 def _like(variable):
     return TensorType("float64", shape=variable.type.shape)()
+
+
+class Columns(Op):
+    """K vectors (U,) side by side as one table (U, K).
+
+    `pytensor.tensor.stack` does the same, but its gradient, a split, takes numba some ten
+    seconds to compile; the gradient here is K plain columns.
+    """
+
+    __props__ = ()
+
+    def make_node(self, *vectors):
+        """Return the application to vectors of one length; a vector of length 1 is not repeated."""
+        inputs = [floats(vector, 1) for vector in vectors]
+        if not inputs:
+            raise TypeError("expected at least one vector")
+        known = [v.type.shape[0] for v in inputs if v.type.shape[0] is not None]
+        return Apply(
+            self, inputs, [TensorType("float64", shape=(next(iter(known), None), len(inputs)))()]
+        )
+
+    def perform(self, node, inputs, output_storage):
+        """Copy the columns."""
+        output_storage[0][0] = np.stack(inputs, axis=1)
+
+    def infer_shape(self, node, shapes):
+        """Return the shape of the table."""
+        return [(shapes[0][0], len(shapes))]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Return the columns of the table's gradient."""
+        if isinstance(cotangents[0].type, DisconnectedType):
+            return only(len(inputs))
+        return [cotangents[0][:, k] for k in range(len(inputs))]
+
+
+columns = Columns()
 
 
 class Level(Op):
@@ -87,7 +125,7 @@ class Level(Op):
             return only(8)
         pull = LevelPullback(progression=self.progression)
         d_input, d_coef, d_rate = pull(*inputs, outputs[1], cotangents[0])
-        return only(8, i1=d_input, i6=d_coef, i7=d_rate)
+        return only(8, {INPUT: d_input, COEF: d_coef, RATE: d_rate})
 
 
 class LevelPullback(Op):
@@ -122,6 +160,24 @@ class LevelPullback(Op):
 
 
 _VERSION = source_version(_loops)
+
+
+@register_funcify_default_op_cache_key(Columns)
+def _numba_columns(op, node=None, **kwargs):
+    @numba_njit(fastmath=False)
+    def columns(*vectors):
+        n = vectors[0].size
+        out = np.empty((n, len(vectors)))
+        k = 0
+        for vector in literal_unroll(vectors):  # their memory layouts may differ
+            if vector.size != n:
+                raise ValueError("columns of different lengths")
+            for i in range(n):
+                out[i, k] = vector[i]
+            k += 1
+        return out
+
+    return columns, 2
 
 
 @register_funcify_default_op_cache_key(Level)

@@ -47,7 +47,7 @@ class LinearRows(Op):
             return only(4)
         indptr, indices, data, theta = inputs
         transposed = LinearRowsTransposed()(indptr, indices, data, cotangents[0], theta.shape[0])
-        return only(4, i3=transposed)
+        return only(4, {3: transposed})
 
 
 class LinearRowsTransposed(Op):
@@ -80,7 +80,7 @@ class LinearRowsTransposed(Op):
         """Return the gradient of the vector."""
         if isinstance(cotangents[0].type, DisconnectedType):
             return only(5)
-        return only(5, i3=LinearRows()(*inputs[:3], cotangents[0]))
+        return only(5, {3: LinearRows()(*inputs[:3], cotangents[0])})
 
 
 linear_rows = LinearRows()

@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def thin(rng, offset, start, stop, log_start, log_stop, tau, weight, refractory, limit):  # noqa: PLR0913
+def thin(rng, offset, start, stop, log_start, log_stop, tau, weight, refractory, limit):
     """Simulate presses session by session; see `dopafit.channel.thinning`."""
     session = np.empty(1024, np.int64)
     time = np.empty(1024)

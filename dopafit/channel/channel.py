@@ -78,6 +78,7 @@ class Channel(Component, family=True):
 
     formula = "logp"
     arguments = frozenset({"eta"})
+    elsewhere = frozenset({"rest", "gain"})  # they make the predictor
     prefix: ClassVar[str] = ""
     gain: ClassVar[Parameter]
     parameters: ClassVar[dict[str, Parameter]]
@@ -134,7 +135,9 @@ def gain_prior(parameter: Parameter, directed: bool) -> Parameter:
     from dataclasses import replace
 
     scale = parameter.prior.scale if parameter.prior else 1.5
-    return replace(parameter, prior=Prior.half_normal(scale) if directed else Prior.normal(0, scale))
+    return replace(
+        parameter, prior=Prior.half_normal(scale) if directed else Prior.normal(0, scale)
+    )
 
 
 def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:

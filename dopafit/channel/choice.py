@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dopafit.channel.channel import At, Channel, Rows, Scales, outcome_column, with_columns
 from dopafit.core.component import Parameter
@@ -35,19 +34,28 @@ class Choice(Channel):
     prefix = "choice"
     reference = "logistic mixed model; lapse as in Wichmann & Hill (2001)"
     outcome = "pursue or not"
-    latex = (
-        r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
-    )
+    latex = r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
     arguments = frozenset({"eta", "pursued"})
 
     rest = Parameter(
-        "log odds of pursuit at baseline", "log odds", Prior.normal(0, 1.5),
-        effect=Prior.normal(0, 0.5), spread=Prior.half_normal(1), varies="row",
+        "log odds of pursuit at baseline",
+        "log odds",
+        Prior.normal(0, 1.5),
+        effect=Prior.normal(0, 0.5),
+        spread=Prior.half_normal(1),
+        varies="row",
     )
-    gain = Parameter("change of the log odds per unit lobe", "log odds", Prior.normal(0, 1.5), varies="row")
+    gain = Parameter(
+        "change of the log odds per unit lobe", "log odds", Prior.normal(0, 1.5), varies="row"
+    )
     lapse = Parameter(
-        "share of responses that ignore the predictor", "1", None, link="logit", fixed=0.0,
-        convention="no lapses unless a prior is given", varies="session",
+        "share of responses that ignore the predictor",
+        "1",
+        None,
+        link="logit",
+        fixed=0.0,
+        convention="no lapses unless a prior is given",
+        varies="session",
     )
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:

@@ -15,7 +15,15 @@ from dopafit.core.prior import Prior
 from dopafit.core.xp import log_ndtr
 from dopafit.study.study import Study
 
-__all__ = ["DEADLINE", "Latency", "apply_deadline", "blank_latency", "deadlines", "latency_rows", "where"]
+__all__ = [
+    "DEADLINE",
+    "Latency",
+    "apply_deadline",
+    "blank_latency",
+    "deadlines",
+    "latency_rows",
+    "where",
+]
 
 DEADLINE = "deadline"
 """Column of `observations`: how long a response was waited for [s]; used by simulation only."""
@@ -106,12 +114,19 @@ class Latency(Channel):
     arguments = frozenset({"eta", "latency", "is_censored", "fastest"})
 
     rest = Parameter(
-        "minus the log of the median latency at baseline", "-ln s", Prior.normal(0, 2),
-        effect=Prior.normal(0, 0.3), spread=Prior.half_normal(0.5), varies="row",
+        "minus the log of the median latency at baseline",
+        "-ln s",
+        Prior.normal(0, 2),
+        effect=Prior.normal(0, 0.3),
+        spread=Prior.half_normal(0.5),
+        varies="row",
     )
     gain = Parameter("log speed-up per unit lobe", "-ln s", Prior.normal(0, 0.5), varies="row")
     sigma = Parameter(
-        "standard deviation of the log latency", "ln s", Prior.lognormal(0.5, 0.7), link="log",
+        "standard deviation of the log latency",
+        "ln s",
+        Prior.lognormal(0.5, 0.7),
+        link="log",
     )
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:

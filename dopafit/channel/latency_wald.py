@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dopafit.channel.channel import At, Channel, Rows, Scales
 from dopafit.channel.latency import apply_deadline, blank_latency, latency_rows, where
@@ -69,14 +68,24 @@ class WaldLatency(Channel):
     arguments = frozenset({"eta", "latency", "is_censored", "fastest"})
 
     rest = Parameter(
-        "log drift at baseline", "ln 1/s", Prior.normal(0, 2),
-        effect=Prior.normal(0, 0.3), spread=Prior.half_normal(0.5), varies="row",
+        "log drift at baseline",
+        "ln 1/s",
+        Prior.normal(0, 2),
+        effect=Prior.normal(0, 0.3),
+        spread=Prior.half_normal(0.5),
+        varies="row",
     )
-    gain = Parameter("change of the log drift per unit lobe", "ln 1/s", Prior.normal(0, 0.5), varies="row")
-    threshold = Parameter("threshold of the accumulator", "1", Prior.lognormal(1.5, 0.8), link="log")
+    gain = Parameter(
+        "change of the log drift per unit lobe", "ln 1/s", Prior.normal(0, 0.5), varies="row"
+    )
+    threshold = Parameter(
+        "threshold of the accumulator", "1", Prior.lognormal(1.5, 0.8), link="log"
+    )
     shift = Parameter(
-        "non-decision time as a share of the subject's fastest response", "1",
-        Prior.logit_normal(0.3, 1.0), link="logit",
+        "non-decision time as a share of the subject's fastest response",
+        "1",
+        Prior.logit_normal(0.3, 1.0),
+        link="logit",
     )
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:
@@ -84,14 +93,23 @@ class WaldLatency(Channel):
         return latency_rows(at(study.observations), self.column, self.censored, self.name)
 
     def logp(
-        self, xp: Any, eta: Any, latency: Any, is_censored: Any, fastest: Any,
-        threshold: Any, shift: Any,
+        self,
+        xp: Any,
+        eta: Any,
+        latency: Any,
+        is_censored: Any,
+        fastest: Any,
+        threshold: Any,
+        shift: Any,
     ) -> Any:
         """Return the log density [1/s] of each latency, or the log survival where censored."""
         u = latency - shift * fastest
         drift = xp.exp(eta)
         return where(
-            xp, is_censored, wald_logsf(xp, u, drift, threshold), wald_logpdf(xp, u, drift, threshold)
+            xp,
+            is_censored,
+            wald_logsf(xp, u, drift, threshold),
+            wald_logpdf(xp, u, drift, threshold),
         )
 
     def blank(self, study: Study) -> Study:
@@ -99,8 +117,12 @@ class WaldLatency(Channel):
         return blank_latency(study, self.column, self.censored)
 
     def simulate(
-        self, rng: np.random.Generator, eta: np.ndarray, data: dict[str, Any],
-        threshold: Any, shift: Any,
+        self,
+        rng: np.random.Generator,
+        eta: np.ndarray,
+        data: dict[str, Any],
+        threshold: Any,
+        shift: Any,
     ) -> dict[str, np.ndarray]:
         """Draw latencies and censor them at ``data["deadline"]`` [s]."""
         drift, a = np.exp(eta), np.asarray(threshold)

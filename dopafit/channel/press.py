@@ -67,24 +67,40 @@ class Presses(Channel):
     arguments = frozenset({"eta", "is_press", "weight", "log_since_event"})
 
     rest = Parameter(
-        "log press rate at baseline", "ln 1/s", Prior.normal(-3, 2),
-        effect=Prior.normal(0, 0.5), spread=Prior.half_normal(1), varies="row",
+        "log press rate at baseline",
+        "ln 1/s",
+        Prior.normal(-3, 2),
+        effect=Prior.normal(0, 0.5),
+        spread=Prior.half_normal(1),
+        varies="row",
     )
-    gain = Parameter("change of the log rate per unit lobe", "ln 1/s", Prior.normal(0, 1.5), varies="row")
+    gain = Parameter(
+        "change of the log rate per unit lobe", "ln 1/s", Prior.normal(0, 1.5), varies="row"
+    )
     pause_depth = Parameter(
-        "drop of the log rate just after an event", "ln 1/s", Prior.lognormal(3, 0.7), link="log",
+        "drop of the log rate just after an event",
+        "ln 1/s",
+        Prior.lognormal(3, 0.7),
+        link="log",
         varies="session",
     )
     pause_duration = Parameter(
-        "time until the pause is half over", "s", Prior.lognormal(10, 0.7), link="log",
+        "time until the pause is half over",
+        "s",
+        Prior.lognormal(10, 0.7),
+        link="log",
         varies="session",
     )
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.refractory) and self.refractory >= 0):
-            raise SpecError(f"presses: refractory = {self.refractory}", allowed="seconds, 0 or more")
+            raise SpecError(
+                f"presses: refractory = {self.refractory}", allowed="seconds, 0 or more"
+            )
         if not all(np.isfinite(tau) and tau > 0 for tau in self.history):
-            raise SpecError(f"presses: history = {self.history}", allowed="time constants above 0 s")
+            raise SpecError(
+                f"presses: history = {self.history}", allowed="time constants above 0 s"
+            )
 
     def active(self) -> dict[str, Parameter]:
         """Parameters in use: the pause only where one is asked for."""
@@ -116,8 +132,10 @@ class Presses(Channel):
         tables = {
             name: dict(list(table.groupby(keys, sort=False)["time"]))
             for name, table in (
-                ("events", study.events), ("acts", acts),
-                ("cuts", study.covariates), ("trials", study.observations),
+                ("events", study.events),
+                ("acts", acts),
+                ("cuts", study.covariates),
+                ("trials", study.observations),
             )
             if len(table)
         }
@@ -131,7 +149,8 @@ class Presses(Channel):
             }
             parts.append(self._session_rows(key, window, mine, scales))
             parts[-1]["since_event"] = since_last(
-                parts[-1]["time"].to_numpy(), np.sort(pauses[key].to_numpy()) if key in pauses else np.empty(0)
+                parts[-1]["time"].to_numpy(),
+                np.sort(pauses[key].to_numpy()) if key in pauses else np.empty(0),
             )
         frame = pd.concat(parts, ignore_index=True)
         frame = frame.sort_values("is_press", ascending=False, kind="stable", ignore_index=True)
@@ -146,7 +165,11 @@ class Presses(Channel):
         return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
 
     def _session_rows(
-        self, key: tuple[str, str], window: pd.DataFrame, mine: dict[str, np.ndarray], scales: Scales
+        self,
+        key: tuple[str, str],
+        window: pd.DataFrame,
+        mine: dict[str, np.ndarray],
+        scales: Scales,
     ) -> pd.DataFrame:
         acts = mine["acts"]
         gaps = np.diff(acts)
@@ -213,8 +236,14 @@ class Presses(Channel):
         return replace(scales, finest=min(scales.finest, 2.0)) if self.pause_after else scales
 
     def logp(
-        self, xp: Any, eta: Any, is_press: Any, weight: Any, log_since_event: Any,
-        pause_depth: Any = None, pause_duration: Any = None,
+        self,
+        xp: Any,
+        eta: Any,
+        is_press: Any,
+        weight: Any,
+        log_since_event: Any,
+        pause_depth: Any = None,
+        pause_duration: Any = None,
     ) -> Any:
         """Return log intensity at presses, minus intensity times weight at nodes."""
         eta = self.paused(xp, eta, log_since_event, pause_depth, pause_duration)

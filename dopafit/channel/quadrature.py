@@ -50,8 +50,14 @@ def _spread(marks: np.ndarray, offsets: np.ndarray, end: float) -> np.ndarray:
 
 
 def segments(
-    windows: np.ndarray, events: np.ndarray, acts: np.ndarray, cuts: np.ndarray, scales: Scales,
-    *, memory: float = np.inf, refractory: float = 0.0,
+    windows: np.ndarray,
+    events: np.ndarray,
+    acts: np.ndarray,
+    cuts: np.ndarray,
+    scales: Scales,
+    *,
+    memory: float = np.inf,
+    refractory: float = 0.0,
 ) -> np.ndarray:
     """Cut the observed windows of one session where the intensity is not smooth.
 
@@ -76,7 +82,9 @@ def segments(
         Start and end [s], in order, of positive length.
     """
     end = float(windows[:, 1].max(initial=0.0))
-    marks = np.unique(np.concatenate([events, acts + refractory if np.isfinite(memory) else events[:0]]))
+    marks = np.unique(
+        np.concatenate([events, acts + refractory if np.isfinite(memory) else events[:0]])
+    )
     cap = _cap_points(windows, marks, scales)
     points = [windows.ravel(), events, acts, acts + refractory, cuts, cap]
     if marks.size:

@@ -12,8 +12,14 @@ LIMIT = 5_000_000
 
 
 def simulate_presses(
-    rng: np.random.Generator, offset: np.ndarray, pieces: np.ndarray, log_rate: np.ndarray,
-    *, tau: np.ndarray, weight: np.ndarray, refractory: float,
+    rng: np.random.Generator,
+    offset: np.ndarray,
+    pieces: np.ndarray,
+    log_rate: np.ndarray,
+    *,
+    tau: np.ndarray,
+    weight: np.ndarray,
+    refractory: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw press times.
 
@@ -46,9 +52,16 @@ def simulate_presses(
     from dopafit.channel._thin import thin
 
     session, time, complete = thin(
-        rng, offset.astype(np.int64), np.ascontiguousarray(pieces[:, 0]), np.ascontiguousarray(pieces[:, 1]),
-        np.ascontiguousarray(log_rate[:, 0]), np.ascontiguousarray(log_rate[:, 1]),
-        np.asarray(tau, float), np.asarray(weight, float), float(refractory), LIMIT,
+        rng,
+        offset.astype(np.int64),
+        np.ascontiguousarray(pieces[:, 0]),
+        np.ascontiguousarray(pieces[:, 1]),
+        np.ascontiguousarray(log_rate[:, 0]),
+        np.ascontiguousarray(log_rate[:, 1]),
+        np.asarray(tau, float),
+        np.asarray(weight, float),
+        float(refractory),
+        LIMIT,
     )
     if not complete:
         raise FitError(

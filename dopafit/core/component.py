@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -69,13 +70,15 @@ class Component:
 
     A subclass states `name`, `reference` and its parameters as class attributes of type
     `Parameter`. The method named by `formula` must take exactly those parameters (beside the
-    names in `arguments`); a mismatch is an error when the class is defined.
+    names in `arguments`, and less those in `elsewhere`); a mismatch is an error when the class
+    is defined, and so is a name that another member has.
     """
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     arguments: ClassVar[frozenset[str]] = frozenset()
+    elsewhere: ClassVar[frozenset[str]] = frozenset()
     parameters: ClassVar[dict[str, Parameter]] = {}
     _members: ClassVar[dict[str, type]]
 
@@ -96,14 +99,18 @@ class Component:
                 raise TypeError(
                     f"{cls.__name__}.{cls.formula} takes {sorted(unknown)}, which are no parameters"
                 )
+            unused = set(cls.parameters) - taken - cls.elsewhere
+            if unused:
+                raise TypeError(f"{cls.__name__}.{cls.formula} does not take {sorted(unused)}")
+        rival = cls._members.get(cls.name, cls)
+        if (rival.__module__, rival.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{cls.__name__}: {rival.__name__} is called {cls.name!r} already")
         cls._members[cls.name] = cls
 
     @classmethod
     def members(cls) -> dict[str, type]:
-        """All members of this family by name; every module of the family's folder is read."""
-        package = importlib.import_module(cls.__module__.rpartition(".")[0])
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{module.name}")
+        """Return all members of this family by name; every module of its folder is read."""
+        _read_all(cls.__module__.rpartition(".")[0])
         return dict(sorted(cls._members.items()))
 
     @classmethod
@@ -116,10 +123,18 @@ class Component:
             No such member; the message lists the members and suggests the closest.
         """
         members = cls.members()
-        if name not in members:
+        if not isinstance(name, str) or name not in members:
             raise SpecError(
                 f"{cls.__name__.lower()} {name!r} is not known",
                 allowed=", ".join(members),
                 todo=suggest(name, members),
             )
         return members[name]
+
+
+@functools.cache
+def _read_all(package: str) -> None:
+    """Import a folder's modules; those with an underscore are compiled loops, slow to import."""
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{package}.{module.name}")

@@ -57,7 +57,9 @@ class Prior:
                 allowed="finite numbers with a positive scale",
             )
         if self.family == "lognormal" and self.location <= 0:
-            raise SpecError(f"lognormal median {self.location} is not positive", allowed="median > 0")
+            raise SpecError(
+                f"lognormal median {self.location} is not positive", allowed="median > 0"
+            )
         if self.family == "logit_normal" and not 0 < self.location < 1:
             raise SpecError(f"logit_normal median {self.location}", allowed="0 < median < 1")
 

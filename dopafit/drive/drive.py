@@ -62,4 +62,7 @@ class Drive(Component, family=True):
         lobe has 0 there.
         """
         zero = 0.0 * trough_ratio
-        return {"gain_peak": gains.get("gain_peak", zero), "gain_trough": gains.get("gain_trough", zero)}
+        return {
+            "gain_peak": gains.get("gain_peak", zero),
+            "gain_trough": gains.get("gain_trough", zero),
+        }

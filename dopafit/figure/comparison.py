@@ -67,7 +67,7 @@ def draw(
             Line2D([], [], color=style.INK, lw=0.8, label="± 2 s.e."),
             Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"equivalent, < {EQUIVALENT:g}"),
         ]
-        place = style.legend_row(parent, spec, handles, height, columns=3)
+        place = style.legend_row(parent, spec, handles)
         inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
         left = parent.add_subplot(inner[0])
         middle = parent.add_subplot(inner[1], sharey=left)
@@ -92,6 +92,7 @@ def draw(
 def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:
     """Point and interval per model; the best model lies at zero."""
     x, se = numbers(table, "elpd_diff"), numbers(table, "dse")
+    doubt = _doubt(table)
     ax.axvspan(-EQUIVALENT, EQUIVALENT, color=style.FAINT, alpha=0.2, lw=0, gid="equivalent")
     ax.axvline(0, color=style.FAINT, lw=0.6, zorder=1)
     for i, row in enumerate(y):
@@ -107,9 +108,9 @@ def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]
             [row],
             marker="o",
             ms=4.5,
-            mfc=colour[i],
-            mec="white",
-            mew=0.7,
+            mfc="white" if doubt[i] else colour[i],  # hollow: not converged
+            mec=colour[i] if doubt[i] else "white",
+            mew=1.0 if doubt[i] else 0.7,
             gid="difference",
             zorder=4,
         )
@@ -159,7 +160,7 @@ def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray, limit: float) -> 
         ax.spines[side].set_visible(False)
     ax.set_title("Reliability", color="#555555")
     worst, bad = numbers(table, "max_pareto_k"), numbers(table, "n_bad_k")
-    fine = table["converged"].tolist() if "converged" in table else [None] * len(table)
+    doubt = _doubt(table)
     for i, row in enumerate(y):
         text, colour, weight = "Pareto k not known", style.FAINT, "normal"
         if np.isfinite(worst[i]):
@@ -168,7 +169,7 @@ def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray, limit: float) -> 
             count = f"{bad[i]:.0f} " if np.isfinite(bad[i]) else ""
             text = f"{text}, {count}> {limit:g}"
             colour = style.WARN
-        if fine[i] is not None and not pd.isna(fine[i]) and not bool(fine[i]):
+        if doubt[i]:
             text, colour, weight = "not converged", style.WARN, "bold"
         ax.text(
             0,
@@ -180,3 +181,10 @@ def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray, limit: float) -> 
             color=colour,
             fontweight=weight,
         )
+
+
+def _doubt(table: pd.DataFrame) -> list[bool]:
+    """Whether each fit is known not to have converged."""
+    if "converged" not in table:
+        return [False] * len(table)
+    return [not pd.isna(c) and not bool(c) for c in table["converged"]]

@@ -82,7 +82,7 @@ def draw(
             handles.append(
                 Line2D([], [], color=style.TRUTH, marker="|", ls="", ms=5, label="truth")
             )
-        place = style.legend_row(parent, spec, handles, height, columns=3 if columns == 1 else 5)
+        place = style.legend_row(parent, spec, handles)
         panels = style.grid(parent, place, len(parameters), columns)
         for i, (panel, parameter) in enumerate(zip(panels, parameters, strict=True)):
             mine = rows[rows["parameter"] == parameter]
@@ -90,8 +90,8 @@ def draw(
             if population is not None:
                 need(population, ("parameter", "median", "lower_90", "upper_90"), "population")
                 whole = population[population["parameter"] == parameter]
-            _panel(panel, mine, whole, colour, member)
-            panel.set_title(clean(parameter, 40), fontweight="bold")
+            _panel(panel, mine, whole, colour, member, longest=24 if columns < 3 else 14)
+            panel.set_title(clean(parameter, 28 if columns < 3 else 24), fontweight="bold")
             if len(parameters) > 1:
                 style.letter(panel, chr(ord("a") + i % 26))
         first = None if ax is None else panels[0]
@@ -100,7 +100,12 @@ def draw(
 
 
 def _panel(
-    ax: Axes, rows: pd.DataFrame, population: pd.DataFrame | None, colour: str, member: str
+    ax: Axes,
+    rows: pd.DataFrame,
+    population: pd.DataFrame | None,
+    colour: str,
+    member: str,
+    longest: int,
 ) -> None:
     """One parameter: population behind, members from the smallest (bottom) to the largest."""
     known = np.isfinite(numbers(rows, "median"))
@@ -174,6 +179,6 @@ def _panel(
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
         ax.set_ylim(-0.01 * len(rows), 1.01 * len(rows))
     else:
-        ax.set_yticks(y, [clean(m, 24) for m in rows["member"]])
+        ax.set_yticks(y, [clean(m, longest) for m in rows["member"]])
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)

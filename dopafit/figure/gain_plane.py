@@ -82,7 +82,7 @@ def draw(
                     [], [], color=style.TRUTH, marker="X", ls="", ms=5, mec="white", label="truth"
                 )
             )
-        place = style.legend_row(parent, spec, handles, height, columns=4)
+        place = style.legend_row(parent, spec, handles)
         panels = style.grid(parent, place, len(channels), columns)
         for i, (panel, channel) in enumerate(zip(panels, channels, strict=True)):
             mine = draws["channel"] == channel

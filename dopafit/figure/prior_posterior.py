@@ -73,7 +73,7 @@ def draw(
         if truth is not None:
             need(truth, ("parameter", "value"), "truth")
             handles.append(Line2D([], [], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), label="truth"))
-        place = style.legend_row(parent, spec, handles, height, columns=3)
+        place = style.legend_row(parent, spec, handles)
         panels = style.grid(parent, place, len(parameters), columns)
         for panel, parameter in zip(panels, parameters, strict=True):
             mine = draws[draws["parameter"] == parameter]

@@ -81,10 +81,11 @@ def draw(
         width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
         drives = [d for d in dict.fromkeys(table["drive"])]
         handles = _legend(table, drives)
-        per_line = 3 if columns == 1 else 6
-        height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(-len(handles) // per_line)
+        height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(
+            -len(handles) // style.legend_columns(handles, width)
+        )
         figure, parent, spec = style.host(ax, width, height)
-        place = style.legend_row(parent, spec, handles, height, per_line)
+        place = style.legend_row(parent, spec, handles)
         panels = style.grid(parent, place, max(1, len(keys)), columns)
         if not keys:
             style.nothing(panels[0])
@@ -116,7 +117,7 @@ def _heading(ax: Axes, key: tuple[str, str, str], keys: list[tuple[str, str, str
     """
     seconds = {k: _second(k, keys) for k in keys}
     pad = 12.0 if any(seconds.values()) else 4.0
-    ax.set_title(clean(key[0], 34), fontweight="bold", pad=pad)
+    ax.set_title(clean(key[0], 31), fontweight="bold", pad=pad)
     if seconds[key]:
         ax.text(0, 1.02, seconds[key], transform=ax.transAxes, va="bottom", color="#555555")
     return pad

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -31,6 +32,7 @@ __all__ = [
     "grid",
     "host",
     "legend_above",
+    "legend_columns",
     "legend_row",
     "letter",
     "nothing",
@@ -173,7 +175,7 @@ def host(ax: Axes | None, width: float, height: float) -> tuple[Figure, Any, Sub
     """
     if ax is None:
         figure = canvas(width, height)
-        return figure, figure, figure.add_gridspec(1, 1)[0]
+        return figure, figure, figure.add_gridspec(1, 1, left=0, right=1, bottom=0, top=1)[0]
     parent = ax.get_figure(root=False)
     spec = ax.get_subplotspec()
     if spec is None:
@@ -195,23 +197,26 @@ def grid(parent: Any, spec: SubplotSpec, n: int, columns: int) -> list[Axes]:
     return [parent.add_subplot(inner[divmod(i, columns)]) for i in range(n)]
 
 
-def legend_row(
-    parent: Any, spec: SubplotSpec, handles: list[Any], height: float, columns: int
-) -> SubplotSpec:
-    """Put a legend in a row of its own above the panels and return the place that is left.
+def legend_columns(handles: list[Any], width: float) -> int:
+    """Return how many entries fit side by side in this width [mm], by the length of their words."""
+    for n in range(len(handles), 1, -1):
+        split = np.array_split([len(h.get_label()) for h in handles], n)
+        if sum(9 + 1.3 * max(part) for part in split) <= width:
+            return n
+    return 1
 
-    Parameters
-    ----------
-    height : float
-        Height of the whole figure [mm]; the row takes 4 mm per line of the legend.
-    columns : int
-        Most entries on one line.
-    """
+
+def legend_row(parent: Any, spec: SubplotSpec, handles: list[Any]) -> SubplotSpec:
+    """Put a legend in a row of its own above the panels and return the place that is left."""
     if not handles:
         return spec
+    place = spec.get_position(parent)
+    dpi = parent.get_figure(root=True).dpi
+    width, height = (pixels / dpi / MM for pixels in parent.bbox.size)
+    columns = legend_columns(handles, place.width * width)
     line = 4.0 * -(-len(handles) // columns)
     inner = GridSpecFromSubplotSpec(
-        2, 1, subplot_spec=spec, height_ratios=[line, max(height - line, line)]
+        2, 1, subplot_spec=spec, height_ratios=[line, max(place.height * height - line, line)]
     )
     ax = parent.add_subplot(inner[0])
     ax.set_axis_off()

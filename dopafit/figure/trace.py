@@ -102,13 +102,14 @@ def draw(
         time_axis(axes[shown[-1]], unit, "Time in session")
         every = [numbers(t, "time") for t in (trace, *acted.values(), *caused.values())]
         every = np.concatenate(every) / scale
-        if np.isfinite(every).any():
-            first, last = np.nanmin(every), np.nanmax(every)
+        every = every[np.isfinite(every)]
+        if every.size:
+            first, last = every.min(), every.max()
             room = 0.01 * (last - first) or 1.0
             middle.set_xlim(first - room, last + room)
         top = axes[shown[0]]
         if title:
-            top.set_title(clean(title, 70), fontweight="bold")
+            top.set_title(clean(title, 56), fontweight="bold")
         if caused:
             top.set_title(_tallest(caused), loc="right", color="#555555", fontsize=6.5)
         stamps.put(

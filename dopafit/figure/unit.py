@@ -91,6 +91,7 @@ def log_axis(ax: Axes, values: np.ndarray, *, seconds: bool = False) -> bool:
     names = dict(_MARKS) if seconds else {}
     if seconds:
         marks = [t for t, _ in _MARKS if low * 0.5 <= t <= high * 2]
+        marks = marks[:: -(-len(marks) // 7) or 1]
     else:
         first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
         step = max(1, (last - first + 3) // 5)

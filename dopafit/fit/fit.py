@@ -269,7 +269,7 @@ def _draw(
 
 
 def _compile(layout: Layout) -> Any:
-    from dopafit.backend.graph import compile_layout
+    from dopafit.backend.compiled import compile_layout
 
     return compile_layout(layout)
 

@@ -30,6 +30,8 @@ class Machinery:
         The recurrence; see `dopafit.trace.recurrence`.
     take : callable (array, index) -> array
         Gather.
+    columns : callable (*vectors) -> table
+        Vectors side by side.
     """
 
     xp: Any
@@ -37,6 +39,7 @@ class Machinery:
     solve: Callable[..., Any]
     level: Callable[..., Any]
     take: Callable[..., Any]
+    columns: Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,21 @@ class Program:
         ones = arrays["kernel_ones"]
         shape = {
             name: self.value(name, arrays, theta, m) * ones
-            for name in kernel.parameters if name != "peak"
+            for name in kernel.parameters
+            if name != "peak"
         }
         coefficients, rates = kernel.exponentials(m.xp, m.solve, **shape)
         size = arrays["event_magnitude"] * self.value("peak", arrays, theta, m)
         return m.level(
-            arrays["event_time"], size, arrays["event_offset"], arrays["read_time"],
-            arrays["read_offset"], arrays["kernel_row"],
-            m.xp.stack(coefficients, axis=-1), m.xp.stack(rates, axis=-1), kernel.progression,
+            arrays["event_time"],
+            size,
+            arrays["event_offset"],
+            arrays["read_time"],
+            arrays["read_offset"],
+            arrays["kernel_row"],
+            m.xp.stack(coefficients, axis=-1),
+            m.xp.stack(rates, axis=-1),
+            kernel.progression,
         )
 
     def motivation(self, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> tuple[Any, ...]:
@@ -96,7 +106,12 @@ class Program:
         return drive.motivation(m.xp, self.level(arrays, theta, m), ratio)
 
     def predictor(
-        self, prefix: str, motivation: tuple[Any, ...], arrays: Mapping[str, Any], theta: Any, m: Machinery
+        self,
+        prefix: str,
+        motivation: tuple[Any, ...],
+        arrays: Mapping[str, Any],
+        theta: Any,
+        m: Machinery,
     ) -> Any:
         """Return a channel's linear predictor, one value a row."""
         eta = self.value(f"{prefix}_rest", arrays, theta, m) + arrays[f"{prefix}.zero"]
@@ -106,12 +121,15 @@ class Program:
             )
         return eta
 
-    def options(self, prefix: str, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> dict[str, Any]:
+    def options(
+        self, prefix: str, arrays: Mapping[str, Any], theta: Any, m: Machinery
+    ) -> dict[str, Any]:
         """Return the channel's own parameters (sigma, lapse, ...) as its `logp` takes them."""
         channel = next(c for c in self.model.channels if c.prefix == prefix)
         return {
             name: self.value(f"{prefix}_{name}", arrays, theta, m)
-            for name in channel.active() if name != "rest"
+            for name in channel.active()
+            if name != "rest"
         }
 
     def logp(self, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> dict[str, Any]:
@@ -123,7 +141,10 @@ class Program:
             eta = self.predictor(prefix, moved, arrays, theta, m)
             data = {
                 key.rpartition(".")[2]: value
-                for key, value in arrays.items() if key.startswith(f"{prefix}.data.")
+                for key, value in arrays.items()
+                if key.startswith(f"{prefix}.data.")
             }
-            found[prefix] = channel.logp(m.xp, eta, **data, **self.options(prefix, arrays, theta, m))
+            found[prefix] = channel.logp(
+                m.xp, eta, **data, **self.options(prefix, arrays, theta, m)
+            )
         return found

@@ -115,7 +115,13 @@ class Coordinates:
         for term in design.groups:
             half = self._half(name, "sd", term.label, self.model.prior_of(name, "sd", term.label))
             for level in term.levels:
-                self._add(Entry(name, "group", f"{term.label}[{level}]"), 0.0, 1.0, spread=half, fresh=True)
+                self._add(
+                    Entry(name, "group", f"{term.label}[{level}]"),
+                    0.0,
+                    1.0,
+                    spread=half,
+                    fresh=True,
+                )
 
     def start(self, name: str) -> int:
         """Return the first effect entry of a parameter with a design."""
@@ -127,8 +133,10 @@ class Coordinates:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that map standard coordinates to theta."""
         return {
-            "loc": np.array(self.loc), "scale": np.array(self.scale),
-            "spread": np.array(self.spread, dtype=np.int64), "unit": np.array(self.unit, dtype=np.int64),
+            "loc": np.array(self.loc),
+            "scale": np.array(self.scale),
+            "spread": np.array(self.spread, dtype=np.int64),
+            "unit": np.array(self.unit, dtype=np.int64),
             "half_scale": np.array(self.half_scale or [1.0]),
         }
 
@@ -145,20 +153,26 @@ class Coordinates:
         a = self.arrays()
         return a["loc"] + a["scale"] * hs[..., a["spread"]] * xs[..., a["unit"]]
 
-    def prior_draws(self, rng: np.random.Generator, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def prior_draws(
+        self, rng: np.random.Generator, size: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw x and h from the prior."""
         x = rng.standard_normal((*size, self.normals))
         h = np.abs(rng.standard_normal((*size, self.halves))) * self.arrays()["half_scale"]
         return x, h
 
-    def named(self, theta: np.ndarray, h: np.ndarray) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    def named(
+        self, theta: np.ndarray, h: np.ndarray
+    ) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
         """Return the quantities a reader sees, natural scale: name -> (dims beyond the draws, values)."""
         found: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
         for name, parameter in self.model.parameters.items():
             if parameter.prior is not None:
                 found[name] = ((), natural(parameter, theta[..., self.place(name)]))
             for role, dim in (("effect", "effect_term"), ("group", "group_member")):
-                at = [i for i, e in enumerate(self.entries) if e.parameter == name and e.role == role]
+                at = [
+                    i for i, e in enumerate(self.entries) if e.parameter == name and e.role == role
+                ]
                 if at:
                     found[f"{name}_{role}"] = ((f"{name}_{dim}",), theta[..., at])
             at = [i for i, (n, part, _) in enumerate(self.half_names) if n == name and part == "sd"]

@@ -27,11 +27,14 @@ class Joiner:
     """
 
     def __init__(self, study: Study) -> None:
-        self._sessions = study.sessions.merge(study.subjects, on="subject", how="left", suffixes=("", "_subject"))
+        self._sessions = study.sessions.merge(
+            study.subjects, on="subject", how="left", suffixes=("", "_subject")
+        )
         self._steps = study.covariates.sort_values("time", kind="stable")
         marks = study.observations if len(study.observations) else study.events
         self._bounds = {
-            key: np.sort(time.to_numpy(float)) for key, time in marks.groupby(KEYS, sort=False)["time"]
+            key: np.sort(time.to_numpy(float))
+            for key, time in marks.groupby(KEYS, sort=False)["time"]
         }
         self.sessions = self._sessions.reset_index(drop=True)
 

@@ -14,12 +14,19 @@ def parameter_table(model: object) -> pd.DataFrame:
     """One row per parameter: name, meaning, unit, scale of its effects, prior or fixed value, formula."""
     rows = []
     for name, parameter in model.parameters.items():
-        rows.append({
-            "parameter": name, "meaning": parameter.meaning, "unit": parameter.unit,
-            "link": parameter.link,
-            "prior": str(parameter.prior) if parameter.prior else f"fixed at {parameter.fixed:g}",
-            "formula": model.effects.get(name, "1"), "convention": parameter.convention,
-        })
+        rows.append(
+            {
+                "parameter": name,
+                "meaning": parameter.meaning,
+                "unit": parameter.unit,
+                "link": parameter.link,
+                "prior": str(parameter.prior)
+                if parameter.prior
+                else f"fixed at {parameter.fixed:g}",
+                "formula": model.effects.get(name, "1"),
+                "convention": parameter.convention,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -36,7 +43,8 @@ def conventions(model: object) -> list[str]:
         ]
     lines += [
         f"{name} is fixed at {p.fixed:g}: {p.convention}."
-        for name, p in model.parameters.items() if p.prior is None and name != "peak"
+        for name, p in model.parameters.items()
+        if p.prior is None and name != "peak"
     ]
     return lines
 
@@ -52,7 +60,9 @@ def latex(model: object) -> list[str]:
     lines.append(drive.latex)
     for channel in model.channels:
         lines.append(r"\text{" + channel.prefix + r"}:\ " + channel.latex)
-        terms = " + ".join([r"\alpha", *(rf"b_{{{'+' if 'peak' in g else '-'}}} M" for g in drive.gains)])
+        terms = " + ".join(
+            [r"\alpha", *(rf"b_{{{'+' if 'peak' in g else '-'}}} M" for g in drive.gains)]
+        )
         lines.append(rf"\eta = {terms}")
     return lines
 
@@ -73,4 +83,6 @@ def describe(model: object) -> str:
         f"  {row.parameter:<{width}}  {row.prior:<{prior}}  ~ {row.formula}  [{row.unit}]"
         for row in table.itertuples()
     ]
-    return "\n".join([*head, "parameters", *body, "conventions", *(f"  {c}" for c in conventions(model))])
+    return "\n".join(
+        [*head, "parameters", *body, "conventions", *(f"  {c}" for c in conventions(model))]
+    )

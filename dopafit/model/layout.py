@@ -72,8 +72,10 @@ def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
         for name in kernel.parameters:
             parameter = model.parameters[name]
             if name != "peak":
-                draws[name] = parameter.prior.sample(rng, 2000) if parameter.prior else np.full(
-                    2000, parameter.fixed
+                draws[name] = (
+                    parameter.prior.sample(rng, 2000)
+                    if parameter.prior
+                    else np.full(2000, parameter.fixed)
                 )
         marks = kernel.landmarks(peak=1.0, **draws)
         finest = 0.5 * float(np.quantile(marks["time_to_peak"], 0.1))
@@ -118,7 +120,9 @@ def build_layout(
             raise SpecError(
                 f"channel {prefix}: every row is missing its outcome", todo="leave the channel out"
             )
-    session_of = {p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()}
+    session_of = {
+        p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()
+    }
     arrays = _trace_arrays(events, code, rows, session_of)
     coordinates = Coordinates(model)
     session_frame = sessions.assign(time=sessions["start"])
@@ -169,7 +173,8 @@ def _events(model: Model, study: Study) -> pd.DataFrame:
             if kind not in kinds:
                 raise SpecError(
                     f"events: the study has no events of kind {kind!r}",
-                    allowed=", ".join(kinds), todo=suggest(kind, kinds),
+                    allowed=", ".join(kinds),
+                    todo=suggest(kind, kinds),
                 )
         events = events[events["kind"].isin(model.events)]
     if Drive.named(model.drive).gains and events.empty:
@@ -181,10 +186,17 @@ def _events(model: Model, study: Study) -> pd.DataFrame:
 
 
 def _trace_arrays(
-    events: pd.DataFrame, code: pd.MultiIndex, rows: Mapping[str, Rows], session_of: Mapping[str, np.ndarray]
+    events: pd.DataFrame,
+    code: pd.MultiIndex,
+    rows: Mapping[str, Rows],
+    session_of: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Events and reads sorted by session and time; equal reads of several channels are one."""
-    session = code.get_indexer(pd.MultiIndex.from_frame(events[KEYS])) if len(events) else np.empty(0, int)
+    session = (
+        code.get_indexer(pd.MultiIndex.from_frame(events[KEYS]))
+        if len(events)
+        else np.empty(0, int)
+    )
     order = np.lexsort((events["time"].to_numpy(float), session))
     # `at(events)` keeps the frame's order, so the frame itself must already be in session order
     if not np.array_equal(order, np.arange(len(events))):
@@ -248,9 +260,7 @@ def _kernel_rows(
 def _units(
     sessions: pd.DataFrame, rows: Mapping[str, Rows], session_of: Mapping[str, np.ndarray]
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    pairs = np.concatenate(
-        [np.column_stack([session_of[p], r.unit]) for p, r in rows.items()]
-    )
+    pairs = np.concatenate([np.column_stack([session_of[p], r.unit]) for p, r in rows.items()])
     unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
     units = sessions.loc[unique[:, 0], KEYS].reset_index(drop=True)
     units["trial"] = unique[:, 1]

@@ -23,6 +23,10 @@ def _linear_rows(
     return sparse.csr_matrix((data, indices, indptr), shape=shape, copy=False) @ theta
 
 
+def _columns(*vectors: np.ndarray) -> np.ndarray:
+    return np.stack(vectors, axis=-1)
+
+
 def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     return values[index]
 
@@ -39,7 +43,7 @@ def numpy_machinery() -> Machinery:
     """Return the numpy form of the operations."""
     from dopafit.trace.newton import solve
 
-    return Machinery(np, _linear_rows, solve, _level, _take)
+    return Machinery(np, _linear_rows, solve, _level, _take, _columns)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:

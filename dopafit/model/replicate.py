@@ -81,15 +81,22 @@ class Replicator:
         layout = self.layout
         frame = layout.rows[channel.prefix].frame
         time = frame["time"].to_numpy(float).reshape(-1, 2)
-        keys = list(zip(frame["subject"].to_numpy()[::2], frame["session"].to_numpy()[::2], strict=True))
+        keys = list(
+            zip(frame["subject"].to_numpy()[::2], frame["session"].to_numpy()[::2], strict=True)
+        )
         change = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
         offset = np.array([*change, len(keys)])
         labels = [f"{channel.prefix}_rest_effect[{term}]" for term in channel.extra_terms()]
         entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}
         weight = np.array([theta[entry[label]] for label in labels])
         session, when = simulate_presses(
-            rng, offset, time, eta.reshape(-1, 2), tau=np.array(channel.history),
-            weight=weight, refractory=channel.refractory,
+            rng,
+            offset,
+            time,
+            eta.reshape(-1, 2),
+            tau=np.array(channel.history),
+            weight=weight,
+            refractory=channel.refractory,
         )
         owner = [keys[change[s]] for s in range(len(change))]
         subject = np.array([o[0] for o in owner], dtype=object)
@@ -123,7 +130,9 @@ def draw_population(
         if not dims:
             values[name] = float(value)
         else:
-            values |= {f"{name}[{t}]": float(v) for t, v in zip(labels[dims[0]], value, strict=True)}
+            values |= {
+                f"{name}[{t}]": float(v) for t, v in zip(labels[dims[0]], value, strict=True)
+            }
     return theta, values
 
 
@@ -169,7 +178,8 @@ def simulate(
         if name not in values:
             raise SpecError(
                 f"truth: {name!r} is not a quantity of this model",
-                allowed=", ".join(k for k in values if "_group[" not in k), todo=suggest(name, values),
+                allowed=", ".join(k for k in values if "_group[" not in k),
+                todo=suggest(name, values),
             )
     drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"))
     observations, presses = blank.observations, []

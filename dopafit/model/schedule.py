@@ -47,7 +47,9 @@ def _trials(rng: np.random.Generator, schedule: Schedule) -> np.ndarray:
     return times[times < schedule.duration]
 
 
-def timetable(options: Mapping[str, Any] | Schedule, *, seed: int, name: str = "simulated") -> Study:
+def timetable(
+    options: Mapping[str, Any] | Schedule, *, seed: int, name: str = "simulated"
+) -> Study:
     """Draw subjects, sessions, cues and trial times.
 
     Parameters
@@ -87,18 +89,29 @@ def timetable(options: Mapping[str, Any] | Schedule, *, seed: int, name: str = "
             sessions.append(key | {"start": 0.0, "end": schedule.duration} | columns)
             blocks = int(np.ceil(schedule.duration / schedule.block))
             first = rng.integers(len(schedule.contexts))
-            context = np.array([schedule.contexts[(first + b) % len(schedule.contexts)] for b in range(blocks)])
-            cues = np.sort(rng.uniform(0, schedule.duration, rng.poisson(schedule.duration / schedule.cue_interval)))
+            context = np.array(
+                [schedule.contexts[(first + b) % len(schedule.contexts)] for b in range(blocks)]
+            )
+            cues = np.sort(
+                rng.uniform(
+                    0, schedule.duration, rng.poisson(schedule.duration / schedule.cue_interval)
+                )
+            )
             probes = _trials(rng, schedule)
             magnitude = rng.choice(schedule.magnitudes, cues.size)
             for time, size in zip(cues.round(3), magnitude, strict=True):
                 where = context[min(int(time // schedule.block), blocks - 1)]
-                events.append(key | {"time": time, "kind": "cue", "magnitude": size, "context": where})
+                events.append(
+                    key | {"time": time, "kind": "cue", "magnitude": size, "context": where}
+                )
             for time in probes.round(3):
                 where = context[min(int(time // schedule.block), blocks - 1)]
                 trials.append(key | {"time": time, "context": where, "deadline": schedule.deadline})
     return Study(
-        name, sessions=pd.DataFrame(sessions), events=pd.DataFrame(events),
-        observations=pd.DataFrame(trials), simulated=True,
+        name,
+        sessions=pd.DataFrame(sessions),
+        events=pd.DataFrame(events),
+        observations=pd.DataFrame(trials),
+        simulated=True,
         description="Simulated: the timetable and the behaviour were made by a program.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -75,14 +76,18 @@ class Model:
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put("channels", tuple(self.channels))
+        # in the order of their names: the claim does not depend on the order they are given in
+        put("channels", tuple(sorted(self.channels, key=lambda channel: channel.prefix)))
+        # as given, for `with_drive`: another drive may use what this one does not
+        put("_given", {n: dict(getattr(self, n)) for n in ("effects", "priors", "fixed")})
         if self.events is not None:
             put("events", tuple(str(kind) for kind in self.events))
         Drive.named(self.drive)
         Kernel.named(self.kernel)
         if not self.channels:
             raise SpecError(
-                "the model has no channels", allowed="at least one of " + ", ".join(Channel.members())
+                "the model has no channels",
+                allowed="at least one of " + ", ".join(Channel.members()),
             )
         prefixes = [channel.prefix for channel in self.channels]
         if len(set(prefixes)) < len(prefixes):
@@ -145,11 +150,18 @@ class Model:
             parameter, part = self._part(stem, base)
             if parameter is None:
                 continue
-            families = {"": ALLOWED[parameter.link], "_effect": ("normal",), "_sd": ("half_normal",)}[part]
+            families = {
+                "": ALLOWED[parameter.link],
+                "_effect": ("normal",),
+                "_sd": ("half_normal",),
+            }[part]
             if prior.family not in families:
                 raise SpecError(
-                    f"priors: {name}: {prior} does not fit", allowed=" or ".join(families) +
-                    " (its effects add up on the " + parameter.link + " scale)",
+                    f"priors: {name}: {prior} does not fit",
+                    allowed=" or ".join(families)
+                    + " (its effects add up on the "
+                    + parameter.link
+                    + " scale)",
                 )
             checked[name] = prior
         return checked
@@ -167,7 +179,8 @@ class Model:
             if name not in known:
                 raise SpecError(
                     f"fixed: {name!r} is not a parameter of this model",
-                    allowed=", ".join(sorted(known)), todo=suggest(name, known),
+                    allowed=", ".join(sorted(known)),
+                    todo=suggest(name, known),
                 )
             if name in self.priors:
                 raise SpecError(f"{name} has both a prior and a fixed value", allowed="one of them")
@@ -178,8 +191,8 @@ class Model:
                 raise SpecError(f"fixed: {name} = {value}", allowed="a value inside its range")
         return {k: float(v) for k, v in self.fixed.items() if k in base}
 
-    @property
-    def parameters(self) -> dict[str, Parameter]:
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
         """Every parameter with the user's priors and fixed values put in."""
         found = self._declared()
         for name, parameter in found.items():
@@ -187,9 +200,12 @@ class Model:
                 found[name] = replace(parameter, prior=self.priors[name], fixed=None)
             elif name in self.fixed:
                 found[name] = replace(
-                    parameter, prior=None, fixed=self.fixed[name], convention="fixed by the analysis"
+                    parameter,
+                    prior=None,
+                    fixed=self.fixed[name],
+                    convention="fixed by the analysis",
                 )
-        return found
+        return MappingProxyType(found)
 
     def prior_of(self, name: str, part: str, label: str) -> Prior:
         """Return the prior of one effect (`part` "effect") or spread ("sd") of a parameter."""
@@ -200,15 +216,16 @@ class Model:
                 return self.priors[key]
         extra = {
             term: prior
-            for channel in self.channels if name == f"{channel.prefix}_rest"
+            for channel in self.channels
+            if name == f"{channel.prefix}_rest"
             for term, prior in channel.extra_terms().items()
         }
         return extra.get(label, default)
 
     # ------------------------------------------------------------------ as a value
     def with_drive(self, drive: str) -> Model:
-        """Return the same model with another drive."""
-        return replace(self, drive=drive)
+        """Return the same model with another drive, with all effects, priors and fixed values given."""
+        return replace(self, drive=drive, **self._given)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, defaults filled in; `from_dict` gives the same model back."""

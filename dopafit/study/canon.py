@@ -19,6 +19,7 @@ __all__ = ["Unreadable", "canonical_column", "canonical_table", "content_hash", 
 _NUMBER = re.compile(
     r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
 )
+_NANO, _EXACT = Decimal("1e-9"), 1e12
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -86,9 +87,16 @@ def canonical_column(
         if not pd.api.types.is_complex_dtype(values.dtype):
             return values.astype("float64"), none
         values = values.astype(object)
-    cells = values.to_numpy(dtype=object, na_value=None)
     # by distinct cell, since a column of names repeats a few of them many times
-    codes, distinct = pd.factorize(pd.Series([_word(c) for c in cells], dtype=object))
+    if isinstance(values.dtype, pd.StringDtype):
+        first, raw = pd.factorize(values)
+        inner, distinct = pd.factorize(
+            pd.Series([_word(c) for c in np.asarray(raw, dtype=object)], dtype=object)
+        )
+        codes = np.append(inner, -1)[first]
+    else:  # cells of several types: True, 1 and 1.0 are equal and not the same word
+        cells = values.to_numpy(dtype=object, na_value=None)
+        codes, distinct = pd.factorize(pd.Series([_word(c) for c in cells], dtype=object))
     words = np.append(np.asarray(distinct, dtype=object), None)
     if text:
         return _text(words[codes], values.index), none
@@ -148,15 +156,22 @@ def canonical_table(
 
 
 def to_seconds(values: pd.Series, unit: str) -> pd.Series:
-    """Convert times to seconds, correctly rounded.
+    """Convert times to seconds [s].
 
-    The product is taken on the decimal digits the file showed, so 0.7 min is exactly 42 s and
-    a study written in milliseconds equals the same study written in seconds.
+    The product is taken on the decimal digits the file showed and rounded to the nanosecond, so
+    a study written in milliseconds or minutes equals the same study written in seconds, which
+    itself is left as it is.
     """
     if unit == "s":
         return values
     factor = Decimal(UNITS[unit])
-    seconds = [float(Decimal(repr(v)) * factor) if np.isfinite(v) else v for v in values.tolist()]
+
+    def convert(value: float) -> float:
+        if not abs(value) < _EXACT:  # infinite, missing, or beyond any clock
+            return value * float(factor)
+        return float((Decimal(repr(value)) * factor).quantize(_NANO))
+
+    seconds = [convert(v) for v in values.tolist()]
     return pd.Series(seconds, index=values.index, dtype="float64")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from dopafit.core.errors import suggest
 from dopafit.study.report import Finding
@@ -106,10 +107,10 @@ def doubled_rows(tables: Tables) -> list[Finding]:
     findings = []
     for role, table in tables.items():
         frame = table.frame
-        whole = frame.duplicated().to_numpy()
-        again = frame[frame.duplicated(keep=False)]
-        group = again.groupby(list(frame.columns), dropna=False, sort=False).ngroup()
-        origin = again.index.to_series().groupby(group).transform("min")
+        whole = frame.duplicated().to_numpy(copy=True)
+        for unread in table.unread.values():
+            whole[unread] = False  # their cells differ in the file
+        origin = _origins(frame) if whole.any() else None
         findings += each(
             table,
             np.flatnonzero(whole),
@@ -138,6 +139,13 @@ def doubled_rows(tables: Tables) -> list[Finding]:
             kind="doubled-key",
         )
     return findings
+
+
+def _origins(frame: pd.DataFrame) -> pd.Series:
+    """Return, for rows that occur more than once, the position of the first."""
+    again = frame[frame.duplicated(keep=False)]
+    group = again.groupby(list(frame.columns), dropna=False, sort=False).ngroup()
+    return again.index.to_series().groupby(group).transform("min")
 
 
 def overlaps(tables: Tables) -> list[Finding]:

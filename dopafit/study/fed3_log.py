@@ -105,7 +105,7 @@ def read_log(path: Path) -> tuple[Fed3Log | None, list[Finding]]:
 
     n = len(frame)
     when = pd.to_datetime(frame["when"].str.strip(), format=_FORMAT, errors="coerce")
-    usable = when.notna().to_numpy()
+    usable = when.notna().to_numpy(copy=True)
     for p in np.flatnonzero(~usable):
         found(
             p,

@@ -23,11 +23,12 @@ class Kernel(Component, ABC, family=True):
 
     formula = "exponentials"
     arguments = frozenset({"solve"})
+    elsewhere = frozenset({"peak"})  # multiplies the events' magnitudes
     # True where the rates are lam, lam + kap, lam + 2 kap: two exponentials then give all three.
     progression = False
 
     @abstractmethod
-    def exponentials(self, xp: Any, solve: Callable[[Any, Any], Any], **values: Any) -> Any:
+    def exponentials(self, xp: Any, solve: Callable[[Any, Any], Any]) -> Any:
         """Return (coefficients, rates [1/s]) of the unit response, two lists of arrays.
 
         Parameters
@@ -35,17 +36,16 @@ class Kernel(Component, ABC, family=True):
         xp : module
             `numpy` or `pytensor.tensor`.
         solve : callable
-            The kernel's inner root finder, in the same namespace.
-        **values : array
-            The kernel's parameters, in a subclass by name.
+            The kernel's inner root finder, in the same namespace. A subclass adds its own
+            parameters, by name, to this and the following methods.
         """
 
     @abstractmethod
-    def response(self, t: Any, **values: Any) -> np.ndarray:
+    def response(self, t: Any) -> np.ndarray:
         """Return the response [trace] at times t [s] after an event."""
 
     @abstractmethod
-    def landmarks(self, **values: Any) -> Mapping[str, np.ndarray]:
+    def landmarks(self) -> Mapping[str, np.ndarray]:
         """Return the derived times and sizes by name."""
 
 
@@ -77,8 +77,8 @@ def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:
     return rate * np.asarray(mean_magnitude, dtype=float) * np.asarray(area, dtype=float)
 
 
-def positive(**values: Any) -> list[np.ndarray]:
-    """Return the values as float arrays.
+def positive(values: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return the named values as float arrays.
 
     Raises
     ------

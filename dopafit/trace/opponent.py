@@ -145,10 +145,12 @@ class Opponent(Kernel):
             A parameter that is not a positive finite number.
         """
         peak, ratio, half_life, nu = positive(
-            peak=peak,
-            trough_ratio=trough_ratio,
-            recovery_half_life=recovery_half_life,
-            onset_ratio=onset_ratio,
+            {
+                "peak": peak,
+                "trough_ratio": trough_ratio,
+                "recovery_half_life": recovery_half_life,
+                "onset_ratio": onset_ratio,
+            }
         )
         shape = _shape(np, solve(np.log(ratio), nu), nu)
         lam = LN2 / half_life
@@ -188,10 +190,12 @@ class Opponent(Kernel):
         """
         peak, ratio, half_life, nu = np.broadcast_arrays(
             *positive(
-                peak=peak,
-                trough_ratio=trough_ratio,
-                recovery_half_life=recovery_half_life,
-                onset_ratio=onset_ratio,
+                {
+                    "peak": peak,
+                    "trough_ratio": trough_ratio,
+                    "recovery_half_life": recovery_half_life,
+                    "onset_ratio": onset_ratio,
+                }
             )
         )
         y = solve(np.log(ratio), nu)

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from dopafit.backend.ops import Level, solve_y
+from dopafit.backend.ops import Level, columns, solve_y
 from dopafit.trace import Opponent
 from dopafit.trace.newton import solve
 from dopafit.trace.recurrence import Trains, level
@@ -75,32 +75,45 @@ def test_value_and_gradients(mode, progression):
         lambda x: weight @ level(trains, x, rate),
         lambda x: weight @ level(trains, coef, x),
     )
-    for got, function, at in zip(
-        gradients, slopes, (trains.event_input, coef, rate), strict=True
-    ):
+    for got, function, at in zip(gradients, slopes, (trains.event_input, coef, rate), strict=True):
         exact = central(function, at)
         np.testing.assert_allclose(got, exact, rtol=1e-6, atol=1e-7 * np.abs(exact).max())
 
 
 @MODES
-def test_gradient_of_the_opponent_parameters(mode):
+def test_columns(mode):
+    x, y, weight = pt.dvector("x"), pt.dmatrix("y"), pt.dmatrix("weight")
+    table = columns(x, y[:, 1], x)  # contiguous and strided memory
+    gradients = pytensor.grad((table * weight).sum(), [x, y])
+    function = pytensor.function([x, y, weight], [table, *gradients, *table.shape], mode=mode)
+    at, other = np.array([0.1, 0.2]), np.array([[2.0, 3.0], [4.0, 5.0]])
+    weights = np.arange(6.0).reshape(2, 3)
+    found, by_x, by_y, *shape = function(at, other, weights)
+    np.testing.assert_array_equal(found, np.stack([at, other[:, 1], at], 1))
+    np.testing.assert_array_equal(by_x, weights[:, 0] + weights[:, 2])
+    np.testing.assert_array_equal(by_y, np.stack([np.zeros(2), weights[:, 1]], 1))
+    assert [int(n) for n in shape] == [2, 3]
+    with pytest.raises(ValueError, match=r"length|shape"):
+        function(np.zeros(3), other, np.zeros((3, 3)))
+
+
+def test_gradient_of_the_opponent_parameters():
     trains = data(seed=3)
     weight = np.random.default_rng(6).normal(size=trains.read_time.size)
-    logs = pt.dvector("logs")
-    ratio, half_life, onset = pt.exp(logs[:2]), pt.exp(logs[2:3]), pt.exp(logs[3:4])
-    coef, rate = Opponent().exponentials(pt, solve_y, ratio, half_life, onset)
-    rate = [pt.broadcast_arrays(r, ratio)[0] for r in rate]
-    levels, _ = Level(progression=True)(*trains, pt.stack(coef, 1), pt.stack(rate, 1))
+    logs = pt.tensor("logs", dtype="float64", shape=(6,))
+    coef, rate = Opponent().exponentials(
+        pt, solve_y, pt.exp(logs[:2]), pt.exp(logs[2:4]), pt.exp(logs[4:])
+    )
+    levels, _ = Level(progression=True)(*trains, columns(*coef), columns(*rate))
     cost = pt.dot(weight, levels)
+    mode = Mode(linker="py", optimizer="fast_compile")
     function = pytensor.function([logs], [cost, pytensor.grad(cost, logs)], mode=mode)
 
     def plain(logs):
-        ratio, half_life, onset = np.exp(logs[:2]), np.exp(logs[2:3]), np.exp(logs[3:4])
-        coef, rate = Opponent().exponentials(np, solve, ratio, half_life, onset)
-        rate = [np.broadcast_to(r, 2) for r in rate]
+        coef, rate = Opponent().exponentials(np, solve, *np.exp(logs).reshape(3, 2))
         return weight @ level(trains, np.stack(coef, 1), np.stack(rate, 1))
 
-    at = np.log([0.3, 0.7, 12.0, 0.15])
+    at = np.log([0.3, 0.7, 12.0, 9.0, 0.15, 0.4])
     value, gradient = function(at)
     assert value == pytest.approx(plain(at), rel=1e-11)
     np.testing.assert_allclose(gradient, central(plain, at, 1e-4), rtol=1e-6, atol=1e-8)

@@ -7,7 +7,7 @@ import nutpie
 import pymc as pm
 import pytensor.tensor as pt
 
-from dopafit.backend.ops import Level, linear_rows, solve_y
+from dopafit.backend.ops import Level, columns, linear_rows, solve_y
 from dopafit.trace import Opponent
 from dopafit.trace.newton import solve
 from dopafit.trace.recurrence import Trains, level
@@ -36,7 +36,7 @@ def test_a_model_with_every_op_recovers_the_trough_ratio():
         coef, rate = Opponent().exponentials(pt, solve_y, ratio, 10.0 * one, 0.1 * one)
         events = pm.Data("event_input", trains.event_input)
         levels, _ = Level(progression=True)(
-            trains.event_time, events, *trains[2:], pt.stack(coef, 1), pt.stack(rate, 1)
+            trains.event_time, events, *trains[2:], columns(*coef), columns(*rate)
         )
         predicted = levels + linear_rows(*design, rest)
         pm.Potential("likelihood", pm.logp(pm.Normal.dist(predicted, 0.1), observed).sum())

@@ -49,7 +49,9 @@ def test_no_rows_and_repeated_columns():
     empty = np.array([], dtype=np.int64)
     value, gradient = function(np.array([0]), empty, np.array([]), np.ones(2))
     assert value.shape == (0,) and np.all(gradient == 0) and gradient.shape == (2,)
-    value, gradient = function(np.array([0, 3]), np.array([1, 1, 0]), np.ones(3), np.array([2.0, 5]))
+    value, gradient = function(
+        np.array([0, 3]), np.array([1, 1, 0]), np.ones(3), np.array([2.0, 5])
+    )
     assert value.tolist() == [12.0] and gradient.tolist() == [1.0, 2.0]
 
 

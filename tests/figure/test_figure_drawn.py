@@ -253,6 +253,8 @@ def test_comparison(tables, words):
     figure = comparison.draw(table, unit="subject", n_units=8)
     points = marked(figure, "difference")
     assert_allclose([p.get_xdata()[0] for p in points], table["elpd_diff"])
+    hollow = [p.get_markerfacecolor() == "white" for p in points]
+    assert hollow == [False, False, True]  # the fit that did not converge
     for times in (1, 2):
         spans = np.array([p.get_xdata() for p in marked(figure, f"interval {times}")])
         known = table[table["dse"] > 0]

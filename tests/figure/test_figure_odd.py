@@ -148,7 +148,7 @@ def test_draws_on_a_line_are_points_not_contours(tables):
     assert not figure.findobj(lambda a: a.get_gid() == "posterior 90")
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.05, 0.5, 0.8, 1.0, 3.0, np.nan])
+@pytest.mark.parametrize("rho", [0.0, 0.8, 1.0, np.nan])
 def test_any_slope_of_the_level_ray(rho, tables, faults):
     assert faults(gain_plane.draw(tables["plane"], rho=rho)) == []
 

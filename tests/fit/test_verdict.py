@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from dopafit.backend.sampler import SamplerSettings, run
-from dopafit.fit.verdict import Diagnostic, Verdict, judge, judge_draws
 from dopafit.core.errors import FitError
+from dopafit.fit.verdict import Diagnostic, Verdict, judge, judge_draws
 
 
 def draws(seed=0, *, chains=4, count=1000):

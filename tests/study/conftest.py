@@ -14,8 +14,7 @@ FILES = {
     "subjects": "subject,age\ns01,31\ns02,40\n",
     "sessions": "subject,session,start,end,drug\n"
     "s01,a,0,600,placebo\ns01,b,0,600,drug\ns02,a,0,600,placebo\n",
-    "windows": "subject,session,start,end\n"
-    "s01,a,0,300\ns01,a,350,600\ns01,b,0,600\ns02,a,0,600\n",
+    "windows": "subject,session,start,end\ns01,a,0,300\ns01,a,350,600\ns01,b,0,600\ns02,a,0,600\n",
     "events": "subject,session,time,kind,magnitude\n"
     "s01,a,10,reward,1\ns01,a,100.5,cue,0.5\ns01,b,20,reward,1\ns02,a,30,reward,2\n",
     "observations": "subject,session,time,pursue,latency,latency_censored\n"
@@ -64,3 +63,8 @@ def small_tables() -> dict[str, pd.DataFrame]:
 @pytest.fixture
 def small() -> Study:
     return Study("small", simulated=True, **small_tables())
+
+
+@pytest.fixture(scope="session")
+def folder_class() -> type[Folder]:
+    return Folder

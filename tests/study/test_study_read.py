@@ -18,7 +18,11 @@ def test_folder_equals_memory(folder, small: Study) -> None:
     read = read_study(folder.write())
     assert read == small
     assert (read.name, read.simulated, read.licence, read.citation, read.description) == (
-        "small", True, "CC0-1.0", "nobody", "made for tests"
+        "small",
+        True,
+        "CC0-1.0",
+        "nobody",
+        "made for tests",
     )
     assert read.source == folder.path and read_study(folder.path / "study.yaml") == small
 
@@ -35,9 +39,7 @@ def test_spreadsheet_leftovers_are_harmless(folder, small: Study) -> None:
     assert read_study(folder.write()) == small
 
 
-@pytest.mark.parametrize(
-    ("unit", "per_second"), [("ms", 1000.0), ("min", 1 / 60), ("h", 1 / 3600)]
-)
+@pytest.mark.parametrize(("unit", "per_second"), [("ms", 1000.0), ("min", 1 / 60), ("h", 1 / 3600)])
 def test_units_give_the_same_study(folder, small: Study, unit: str, per_second: float) -> None:
     folder.about["time_unit"] = unit
     folder.about["units"] = {"latency": "ms"}
@@ -59,7 +61,9 @@ def test_a_table_may_have_its_own_unit_names_and_format(folder, small: Study) ->
     presses["t"] *= 1000
     presses.to_csv(folder.path / "presses.tsv", sep="\t", index=False)
     folder.about["tables"]["presses"] = {
-        "file": "presses.tsv", "time_unit": "ms", "columns": {"time": "t", "subject": "id"}
+        "file": "presses.tsv",
+        "time_unit": "ms",
+        "columns": {"time": "t", "subject": "id"},
     }
     small.samples.set_index("subject").to_parquet(folder.path / "samples.parquet")
     folder.about["tables"]["samples"] = "samples.parquet"
@@ -134,14 +138,26 @@ TABLES = "tables: {sessions: sessions.csv}\n"
         ("name: x\ntables: {sessions: /etc/passwd}\n", None, "outside the study folder"),
         ("name: x\ntables: {sessions: .}\n", None, "outside the study folder"),
         ("name: x\ntables: {sessions: study.yaml}\n", None, "cannot be read"),
-        ("name: x\ntables: {sessions: {file: sessions.csv, columns: {start: onset}}}\n", None,
-         "no column 'onset'"),
-        ("name: x\ntables: {sessions: {file: sessions.csv, columns: {start: end}}}\n", None,
-         "'end' is missing"),
-        ("name: x\ntables: {sessions: {file: sessions.csv, columns: {start: drug}}}\n", None,
-         "'start' occurs 2 times"),
-        ("name: x\ntables: {sessions: {file: sessions.csv, units: {dose: ms}}}\n", None,
-         "no column 'dose'"),
+        (
+            "name: x\ntables: {sessions: {file: sessions.csv, columns: {start: onset}}}\n",
+            None,
+            "no column 'onset'",
+        ),
+        (
+            "name: x\ntables: {sessions: {file: sessions.csv, columns: {begin: start}}}\n",
+            None,
+            "'start' is missing",
+        ),
+        (
+            "name: x\ntables: {sessions: {file: sessions.csv, columns: {start: drug}}}\n",
+            None,
+            "'start' occurs 2 times",
+        ),
+        (
+            "name: x\ntables: {sessions: {file: sessions.csv, units: {dose: ms}}}\n",
+            None,
+            "no column 'dose'",
+        ),
         ("name: x\nunits: {dose: ms}\n" + TABLES, None, "no table has a column 'dose'"),
         ("", None, "the file is empty"),
         ("a: &a [*a]\n", None, "is missing"),
@@ -222,7 +238,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 NUMBERS = st.floats(allow_nan=True, allow_infinity=False)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=15)
 @given(
     names=st.lists(WORDS.map(str.strip).filter(bool), min_size=2, max_size=2),
     times=st.lists(st.floats(0, 100), min_size=1, max_size=6),
@@ -243,16 +259,21 @@ def test_round_trip_of_anything(tmp_path_factory, names, times, cells, numbers, 
         ),
     )
     place = tmp_path_factory.mktemp("trip")
-    report = validate(write_study(made, place))
-    if report.ok:
+    write_study(made, place)
+    try:
         read = read_study(place)
+    except StudyError:
+        # names that mean "missing" and doubled samples are errors of the data, said as such
+        assert {f.kind for f in validate(place).errors} <= {
+            "missing",
+            "empty-column",
+            "repeated-row",
+            "not-finite",
+            "yaml",
+        }
+    else:
         assert read == made and read.description == text and read.name == text
         pd.testing.assert_frame_equal(read.samples, made.samples)
-    else:
-        # names that mean "missing" and doubled samples are errors of the data, said as such
-        assert {f.kind for f in report.errors} <= {
-            "missing", "empty-column", "repeated-row", "not-finite", "yaml"
-        }
 
 
 def test_float_text_is_exact(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CASES = [
     ("sessions", "s02,a", "s03,a", "unknown-subject", 4, "subject", "error"),
     ("subjects", "s02,40\n", "s02,40\ns03,7\n", "subject-without-session", 4, "subject", "warning"),
     ("subjects", "s02,40\n", "s02,40\ns02,41\n", "doubled-key", 4, "subject", "error"),
-    ("sessions", "s02,a", "s01,a", "doubled-key", 4, "session", "error"),
+    ("sessions", "s02,a,0,600", "s01,a,0,700", "doubled-key", 4, "session", "error"),
     ("covariates", "s01,a,200", "s01,a,0", "doubled-key", 3, "time", "error"),
     ("covariates", "s01,a,0,1", "s01,a,5,1", "covariate-begins-late", 2, "time", "warning"),
     ("samples", "s01,a,2,-0.2", "s01,a,1,0.1", "repeated-row", 3, None, "error"),
@@ -53,33 +53,80 @@ CASES = [
     ("observations", "1,0.8,0", "1,0,0", "not-positive", 2, "latency", "error"),
     ("observations", "0,2,1", "0,,1", "censored-without-value", 4, "latency", "error"),
     ("observations", "0,2,1", "0,2,", "censoring-unknown", 4, "latency_censored", "error"),
-    ("observations", "pursue,latency,", "pursue,lat,", "censored-without-column", None,
-     "latency_censored", "error"),
-    ("sessions", "start,end,drug", "start,end,clock_start", "not-a-number", 2, "clock_start",
-     "error"),
-    ("sessions", ",drug\ns01,a,0,600,placebo\ns01,b,0,600,drug\ns02,a,0,600,placebo",
-     ",clock_start\ns01,a,0,600,1\ns01,b,0,600,24\ns02,a,0,600,3", "clock", 3, "clock_start",
-     "error"),
+    (
+        "observations",
+        "pursue,latency,",
+        "pursue,lat,",
+        "censored-without-column",
+        None,
+        "latency_censored",
+        "error",
+    ),
+    (
+        "sessions",
+        "start,end,drug",
+        "start,end,clock_start",
+        "not-a-number",
+        2,
+        "clock_start",
+        "error",
+    ),
+    (
+        "sessions",
+        ",drug\ns01,a,0,600,placebo\ns01,b,0,600,drug\ns02,a,0,600,placebo",
+        ",clock_start\ns01,a,0,600,1\ns01,b,0,600,24\ns02,a,0,600,3",
+        "clock",
+        3,
+        "clock_start",
+        "error",
+    ),
     ("events", "s01,b,20,reward,1\n", "", "session-without-events", 3, "session", "warning"),
     ("observations", "s02,a,90,0,0.4,0\n", "", "single-observation", 5, "subject", "warning"),
     ("observations", "90,0,0.4", "90,1,0.4", "one-choice", None, "pursue", "warning"),
     ("subjects", "31\ns02,40", "\ns02,", "empty-column", None, "age", "warning"),
-    ("events", "reward,1\ns01,a,100.5,cue,0.5\ns01,b,20,reward,1\ns02,a,30,reward,2",
-     "reward,\ns01,a,100.5,cue,\ns01,b,20,reward,\ns02,a,30,reward,", "empty-column", None,
-     "magnitude", "error"),
+    (
+        "events",
+        "reward,1\ns01,a,100.5,cue,0.5\ns01,b,20,reward,1\ns02,a,30,reward,2",
+        "reward,\ns01,a,100.5,cue,\ns01,b,20,reward,\ns02,a,30,reward,",
+        "empty-column",
+        None,
+        "magnitude",
+        "error",
+    ),
     ("subjects", "s02,40\n", "s02,4O\ns03,1\ns04,2\n", "mixed-column", 3, "age", "warning"),
-    ("presses", "s01,a,55,left\ns01,a,56,left\ns02,a,400,right\n", "", "no-rows", None, None,
-     "warning"),
-    ("sessions", "s01,a,0,600,placebo\ns01,b,0,600,drug\ns02,a,0,600,placebo\n", "", "no-rows",
-     None, None, "error"),
+    (
+        "presses",
+        "s01,a,55,left\ns01,a,56,left\ns02,a,400,right\n",
+        "",
+        "no-rows",
+        None,
+        None,
+        "warning",
+    ),
+    (
+        "sessions",
+        "s01,a,0,600,placebo\ns01,b,0,600,drug\ns02,a,0,600,placebo\n",
+        "",
+        "no-rows",
+        None,
+        None,
+        "error",
+    ),
     ("events", "time,kind", "tiem,kind", "missing-column", None, "time", "error"),
     ("presses", "s01,a,56,left", "s01,a,56", "ragged", 3, None, "error"),
     ("presses", "s01,a,56,left", "s01,a,56,left,7", "ragged", 3, None, "error"),
     ("presses", "time,kind", "time,time", "header", 1, "time", "error"),
     ("samples", "time,value", "time,,value", "header", 1, None, "error"),
     ("presses", "s01,a,56,left", 's01,a,56,"left', "unreadable-row", 3, None, "error"),
-    ("presses", "subject,session,time,kind", "subject;session;time;kind", "header", 1, None,
-     "error"),
+    (
+        "presses",
+        "subject,session,time,kind",
+        "subject;session;time;kind",
+        "header",
+        1,
+        None,
+        "error",
+    ),
 ]
 
 
@@ -94,20 +141,22 @@ def test_each_problem_is_found_at_its_place(
     assert old in folder.files[role]
     folder.files[role] = folder.files[role].replace(old, new, 1)
     report = validate(folder.write())
-    hits = [f for f in report.findings if f.kind == kind and f.file == f"{role}.csv"]
+    hits = [f for f in report.findings if f.kind == kind]
     assert hits, report
     hit = hits[0]
     assert (hit.row, hit.column, hit.severity) == (line, column, severity), report
     assert hit.wrong and hit.allowed and hit.todo
     assert report.ok == (not report.errors)
-    # what cannot be used is refused with the same words; what can be is read
-    if report.ok:
-        assert isinstance(read_study(folder.path), Study)
-    else:
-        with pytest.raises(StudyError) as error:
-            read_study(folder.path)
-        if severity == "error":
-            assert hit.wrong in str(error.value)
+    assert hit.file == ("sessions.csv" if kind == "session-without-events" else f"{role}.csv")
+
+
+def test_errors_refuse_and_warnings_do_not(folder) -> None:
+    folder.files["events"] += "s02,a,601,late,1\n"
+    assert isinstance(read_study(folder.write()), Study)
+    folder.files["presses"] += "s02,a,601,late\n"
+    with pytest.raises(StudyError, match="outside every observed window") as error:
+        read_study(folder.write())
+    assert "presses.csv, line 5" in str(error.value) and "events.csv" not in str(error.value)
 
 
 def test_all_problems_are_reported_at_once(folder) -> None:
@@ -178,8 +227,10 @@ def test_text_is_shortened_and_the_object_is_not(folder) -> None:
 
 def test_a_study_in_memory_is_checked_by_position(small: Study) -> None:
     presses = pd.concat(
-        [small.presses, pd.DataFrame({"subject": ["s02"], "session": ["a"], "time": [900.0],
-                                      "kind": ["x"]})]
+        [
+            small.presses,
+            pd.DataFrame({"subject": ["s02"], "session": ["a"], "time": [900.0], "kind": ["x"]}),
+        ]
     )
     (finding,) = validate(small.with_tables({"presses": presses})).findings
     assert (finding.file, finding.row, finding.row_label) == ("presses", 3, "row")

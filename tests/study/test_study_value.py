@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dopafit.core.errors import StudyError
 from dopafit.study import Study
-from dopafit.study.canon import canonical_column, to_seconds
+from dopafit.study.canon import canonical_column, content_hash, to_seconds
 from dopafit.study.tables import TABLES
 
 SESSIONS = pd.DataFrame({"subject": [1, 2], "session": ["a", "a"], "start": 0, "end": [90, 45]})
@@ -92,20 +92,25 @@ def test_hash_ignores_order_words_and_spelling(small: Study) -> None:
 
 @pytest.mark.parametrize("role", TABLES)
 def test_hash_sees_every_cell(small: Study, role: str) -> None:
+    tables = small.tables
+    frame = tables[role]
+
+    def hashed(changed: pd.DataFrame) -> str:
+        return content_hash(tables | {role: changed}, simulated=True)
+
     seen = {small.hash}
-    frame = small.tables[role]
     for column in frame.columns:
         for i in range(len(frame)):
             changed = frame.copy()
             cell = changed.at[i, column]
-            changed.at[i, column] = cell + "x" if isinstance(cell, str) else np.nextafter(
-                np.nan_to_num(cell, nan=3.0), 9e9
+            changed.at[i, column] = (
+                cell + "x"
+                if isinstance(cell, str)
+                else np.nextafter(np.nan_to_num(cell, nan=3.0), 9e9)
             )
-            seen.add(small.with_tables({role: changed}).hash)
-    # rows that differ in nothing but this cell may be told apart by content only
+            seen.add(hashed(changed))
     assert len(seen) == 1 + frame.size
-    seen.add(small.with_tables({role: frame.rename(columns={frame.columns[-1]: "zz"})}).hash
-             if role in ("samples", "covariates", "subjects") else "other")
+    seen.add(hashed(frame.rename(columns={frame.columns[-1]: "zz"})))
     assert len(seen) == 2 + frame.size
 
 
@@ -118,9 +123,11 @@ def test_hash_sees_simulated_and_doubled_rows(small: Study) -> None:
 
 def test_text_boundaries_do_not_run_together() -> None:
     def named(*kinds: str) -> Study:
-        return study(presses=pd.DataFrame(
-            {"subject": "1", "session": "a", "time": [1.0, 2.0], "kind": kinds}
-        ))
+        return study(
+            presses=pd.DataFrame(
+                {"subject": "1", "session": "a", "time": [1.0, 2.0], "kind": kinds}
+            )
+        )
 
     assert named("ab", "c") != named("a", "bc")
 
@@ -173,9 +180,14 @@ def test_canonical_form_is_a_fixed_point(cells: list) -> None:
         assert once.dtype == np.float64 or once.map(lambda v: v != v or isinstance(v, str)).all()
 
 
-def test_seconds_are_correctly_rounded() -> None:
-    minutes = pd.Series([0.7, 1.1, 0.35, np.nan, np.inf])
-    assert to_seconds(minutes, "min").tolist()[:3] == [42.0, 66.0, 21.0]
-    assert np.isnan(to_seconds(minutes, "min")[3]) and np.isinf(to_seconds(minutes, "min")[4])
+def test_seconds_are_exact_to_the_nanosecond() -> None:
+    minutes = pd.Series([0.7, 1.1, 0.35, 100.1 / 60, np.nan, np.inf])
+    seconds = to_seconds(minutes, "min").tolist()
+    assert seconds[:4] == [42.0, 66.0, 21.0, 100.1]
+    assert np.isnan(seconds[4]) and np.isinf(seconds[5])
     assert to_seconds(pd.Series([0.1, 12345.0]), "ms").tolist() == [1e-4, 12.345]
-    assert to_seconds(pd.Series([0.5]), "h").tolist() == [1800.0]
+    assert to_seconds(pd.Series([0.5, 1e300]), "h").tolist() == [1800.0, 3.6e303]
+    rng = np.random.default_rng(1)
+    for unit, factor in (("ms", 1e-3), ("min", 60.0), ("h", 3600.0)):
+        exact = np.round(rng.uniform(0, 1e6, 300), 6)
+        assert to_seconds(pd.Series(exact / factor), unit).tolist() == exact.tolist()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -155,7 +156,7 @@ def test_area_against_quadrature():
         times += [times[-1] + f * one["recovery_half_life"] for f in (1, 5, 20, 60)]
         parts = [
             quad(lambda t, one=one: float(kernel.response(t, **one)), a, b, epsrel=1e-11)[0]
-            for a, b in zip(times, times[1:], strict=False)
+            for a, b in itertools.pairwise(times)
         ]
         size = np.abs(parts).sum()
         assert marks["area"][i] == pytest.approx(sum(parts), abs=1e-8 * size)

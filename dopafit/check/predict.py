@@ -1,0 +1,170 @@
+"""Prior and posterior predictive checks on signatures that rivals cannot share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dopafit.channel.press import Presses
+from dopafit.check.signatures import Lags, Reducer
+from dopafit.core.errors import FitError, SpecError
+from dopafit.core.seed import generator
+from dopafit.fit.fit import Fit
+from dopafit.model.replicate import Replicator
+
+__all__ = ["PredictiveCheck", "predictive_check"]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveCheck:
+    """Observed signatures beside those of replicated data.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per signature, group and bin: `observed`, `n` (trials, or seconds for rates),
+        `replicate_median`, `lower_50`, `upper_50`, `lower_90`, `upper_90`.
+    summary : DataFrame
+        One row per signature and group: share of bins inside the 90 % band and the predictive
+        p-value of the squared distance from the replicates' mean, in their standard deviations.
+    source : {"posterior", "prior"}
+        Where the parameters came from.
+    drive : str
+        The hypothesis.
+    draws : int
+        Number of replicates.
+    failed : int
+        Draws whose press rate exploded; they are left out (a prior may produce them).
+    """
+
+    table: pd.DataFrame
+    summary: pd.DataFrame
+    source: str
+    drive: str
+    draws: int
+    failed: int
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.source} predictive check of the {self.drive} drive, {self.draws} replicates"
+            + (f" ({self.failed} left out: their press rate exploded)" if self.failed else "")
+        ]
+        lines += [
+            f"  {r.signature} ({r.group}): {r.inside:.0%} of {r.bins} bins inside the 90 % band, "
+            f"p = {r.p_value:.3f}" for r in self.summary.itertuples()
+        ]
+        return "\n".join(lines)
+
+
+def pair_window(fit: Fit) -> float:
+    """Return the lag [s] under which two events are a pair: the posterior median time to trough.
+
+    Without a trace it is the model's typical spacing.
+    """
+    if "time_to_trough" in fit.posterior:
+        return float(fit.posterior["time_to_trough"].median())
+    return fit.model.typical_spacing
+
+
+def predictive_check(
+    fit: Fit, *, seed: int, draws: int = 200, source: str = "posterior", pair_within: float | None = None
+) -> PredictiveCheck:
+    """Replicate the behaviour, events as they were, and compare signatures.
+
+    Presses are simulated with their own history; events are taken as given, also where behaviour
+    earned them.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit.
+    seed : int
+        Source of randomness.
+    draws : int
+        Number of replicates, spread evenly over the draws.
+    source : {"posterior", "prior"}
+        Which parameters to use.
+    pair_within : float, optional
+        Lag [s] under which two events are a pair; unless given see `pair_window`.
+
+    Raises
+    ------
+    SpecError
+        Unknown source.
+    FitError
+        No replicate could be drawn.
+    """
+    if source not in ("posterior", "prior"):
+        raise SpecError(f"source {source!r}", allowed="posterior or prior")
+    lags = Lags(fit.study, None if fit.model.events is None else tuple(fit.model.events))
+    within = pair_window(fit) if pair_within is None else float(pair_within)
+    rng = generator(seed, f"predict/{source}/{fit.model.drive}")
+    replicator = Replicator.of(fit.model, fit.study)
+    coordinates = replicator.layout.coordinates
+    if source == "posterior":
+        theta = fit.thinned(draws)
+    else:
+        theta = coordinates.theta(*coordinates.prior_draws(rng, (draws,)))
+    reducers = [Reducer(c, fit.layout, lags, within) for c in fit.model.channels]
+    frames = [r.frame.assign(observed=r.values(_observed(fit, r))) for r in reducers]
+    values, failed = [], 0
+    for one in theta:
+        try:
+            drawn = replicator.draw(one, rng)
+        except FitError:
+            failed += 1
+            continue
+        values.append(np.concatenate([r.values(drawn[r.channel.prefix]) for r in reducers]))
+    if not values:
+        raise FitError("no replicate could be drawn", todo="narrow the priors of the press rate")
+    table = pd.concat(frames, ignore_index=True)
+    replicates = np.array(values)
+    table = pd.concat([table, _bands(replicates)], axis=1).assign(source=source, drive=fit.model.drive)
+    summary = _summary(table, replicates)
+    empty = table["observed"].isna() & table["replicate_median"].isna()
+    return PredictiveCheck(
+        table[~empty].reset_index(drop=True), summary, source, fit.model.drive, len(values), failed
+    )
+
+
+def _observed(fit: Fit, reducer: Reducer) -> pd.DataFrame:
+    channel = reducer.channel
+    if isinstance(channel, Presses):
+        presses = fit.study.presses
+        return presses[presses["kind"] == channel.kind]
+    return fit.layout.rows[channel.prefix].frame
+
+
+def _bands(replicates: np.ndarray) -> pd.DataFrame:
+    with np.errstate(all="ignore"):
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a bin may be empty in every replicate
+            q = np.nanquantile(replicates, [0.5, 0.25, 0.75, 0.05, 0.95], axis=0)
+    names = ["replicate_median", "lower_50", "upper_50", "lower_90", "upper_90"]
+    return pd.DataFrame(dict(zip(names, q, strict=True)))
+
+
+def _summary(table: pd.DataFrame, replicates: np.ndarray) -> pd.DataFrame:
+    rows = []
+    for (signature, group), at in table.groupby(["signature", "group"], sort=False).indices.items():
+        block, seen = replicates[:, at], table["observed"].to_numpy()[at]
+        keep = np.isfinite(seen) & np.isfinite(block).all(axis=0)
+        if not keep.any():
+            continue
+        block, seen = block[:, keep], seen[keep]
+        sd = block.std(axis=0, ddof=1) if len(block) > 1 else np.ones(keep.sum())
+        sd = np.where(sd > 0, sd, np.inf)
+        mean = block.mean(axis=0)
+        distance = (((block - mean) / sd) ** 2).sum(axis=1)
+        mine = (((seen - mean) / sd) ** 2).sum()
+        low, high = np.quantile(block, [0.05, 0.95], axis=0)
+        rows.append({
+            "signature": signature, "group": group, "bins": int(keep.sum()),
+            "inside": float(((seen >= low) & (seen <= high)).mean()),
+            "p_value": float((1 + (distance >= mine).sum()) / (1 + len(block))),
+        })
+    return pd.DataFrame(rows)

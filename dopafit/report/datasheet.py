@@ -1,0 +1,112 @@
+"""Tables of the data and of where the numbers came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dopafit.report.folder import RunFolder
+from dopafit.report.numbers import MISSING, count, number
+from dopafit.report.tables import flags
+from dopafit.report.tabular import Cell, Table
+
+__all__ = ["facts", "file_table", "kind_table", "row_table", "time_table"]
+
+
+def row_table(folder: RunFolder) -> Table | None:
+    """Return how many rows of each channel were used and left out."""
+    used = folder.data.get("rows_used") or {}
+    left = folder.data.get("excluded") or {}
+    if not used:
+        return None
+    rows = [[str(k), used.get(k), left.get(k, 0)] for k in used]
+    return _simple(
+        folder,
+        "rows",
+        "Rows that entered the likelihood of each channel, and rows left out because the outcome "
+        "was missing. Counts, no intervals.",
+        ("Channel", "Used", "Left out"),
+        rows,
+    )
+
+
+def kind_table(folder: RunFolder) -> Table | None:
+    """Return the number of events by kind."""
+    kinds = folder.data.get("events_by_kind") or {}
+    if not kinds:
+        return None
+    rows = [[str(k), v] for k, v in kinds.items()]
+    return _simple(folder, "kinds", "Events by kind. Counts, no intervals.", ("Kind", "Events"), rows)
+
+
+def file_table(folder: RunFolder) -> Table | None:
+    """Return the files that were read, with their hashes."""
+    files = [f for f in folder.data.get("files") or [] if isinstance(f, dict)]
+    if not files:
+        return None
+    rows = [[str(f.get("file", "")), f.get("rows"), str(f.get("sha256") or "")] for f in files]
+    caption = "The files the study was read from. Counts, no intervals."
+    return _simple(folder, "files", caption, ("File", "Rows", "SHA-256"), rows, code=(0, 2))
+
+
+def time_table(folder: RunFolder) -> Table | None:
+    """Return how long each fit took."""
+    times = folder.environment.get("seconds") or {}
+    rows = []
+    for fit, parts in times.items():
+        if isinstance(parts, dict):
+            rows.append([str(fit), number(parts.get("compile")), number(parts.get("sample"))])
+    if not rows:
+        return None
+    caption = "Time each fit took [s], measured once; no intervals."
+    return _simple(folder, "times", caption, ("Fit", "Compiling", "Sampling"), rows)
+
+
+def facts(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return provenance as pairs of a name and a value."""
+    environment, data = folder.environment, folder.data
+    machine = environment.get("machine")
+    sampling = folder.spec.get("sampling") or {}
+    pairs = [
+        ("Analysis", folder.spec.get("analysis")),
+        ("Command", environment.get("command")),
+        ("Seed", environment.get("seed", folder.spec.get("seed"))),
+        ("Sampler", ", ".join(f"{k} {v}" for k, v in sampling.items() if v is not None)),
+        ("dopafit", environment.get("dopafit")),
+        ("Python", environment.get("python")),
+        ("Packages", ", ".join(f"{k} {v}" for k, v in (environment.get("packages") or {}).items())),
+        ("Machine", ", ".join(str(v) for v in machine.values()) if isinstance(machine, dict) else machine),
+        ("Started", environment.get("started")),
+        ("Finished", environment.get("finished")),
+        ("Data, SHA-256", data.get("hash")),
+    ]
+    pairs += [(f"Model {fit}, SHA-256", folder.model(fit).get("hash")) for fit in folder.fits]
+    return [(name, str(value)) for name, value in pairs if value not in (None, "")]
+
+
+def _simple(
+    folder: RunFolder,
+    name: str,
+    caption: str,
+    heads: tuple[str, ...],
+    rows: list[list[Any]],
+    *,
+    code: tuple[int, ...] = (0,),
+) -> Table:
+    shown = tuple(
+        tuple(
+            Cell(v if isinstance(v, str) else MISSING if v is None else count(v), code=i in code)
+            for i, v in enumerate(row)
+        )
+        for row in rows
+    )
+    align = ["l" if i == 0 or h.startswith("SHA") else "r" for i, h in enumerate(heads)]
+    return Table(
+        name=name,
+        caption=caption,
+        heads=tuple(zip(heads, align, strict=True)),
+        rows=shown,
+        data=pd.DataFrame(rows, columns=list(heads)),
+        flags=flags(folder),
+    )

@@ -1,0 +1,78 @@
+"""Names and texts from a study are hostile until escaped: for Markdown and for LaTeX.
+
+HTML is escaped by the templates themselves (jinja2, autoescape on).
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["clean", "code", "latex", "markdown"]
+
+# control characters, and the marks that turn the direction of text and so hide what it says
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
+_HIDDEN = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "{''}",
+    "`": r"\textasciigrave{}",
+    # after the \\ of the row before, a star or a bracket would be read as its option
+    "*": "{*}",
+    "[": "{[}",
+    "\N{MINUS SIGN}": "$-$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{EN DASH}": "--",
+    "\N{EM DASH}": "---",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "∞": r"$\infty$",
+    "→": r"$\to$",
+    "µ": r"$\mu$",
+    "†": r"$\dagger$",
+}
+_POWER = re.compile(r"[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
+
+
+def clean(text: object) -> str:
+    """Return one line without control characters and invisible marks."""
+    return _HIDDEN.sub("", _CONTROL.sub(" ", str(text))).strip()
+
+
+def latex(text: object) -> str:
+    """Return text that LaTeX prints as it stands, also at the start of a table row."""
+    escaped = "".join(_LATEX.get(c, c) for c in clean(text))
+    return _POWER.sub(lambda m: f"$^{{{m[0].translate(_PLAIN)}}}$", escaped)
+
+
+def markdown(text: object) -> str:
+    """Return text that Markdown prints as it stands, also in a table or at the start of a line."""
+    line = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = _MARKDOWN.sub(r"\\\1", line)
+    # what would start a list, a rule or a heading underline
+    line = re.sub(r"^([-+=])", r"\\\1", line)
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+
+
+def code(text: object) -> str:
+    """Return a Markdown code span; its fence is longer than any run of backticks inside."""
+    line = clean(text)
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
+    return f"{fence}{pad}{line}{pad}{fence}"

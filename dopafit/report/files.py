@@ -1,0 +1,176 @@
+"""Read the files of a run folder; a damaged one is named, with what to do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from dopafit.core.errors import FitError, SpecError
+
+__all__ = ["read_json", "read_png", "read_table", "read_yaml", "write_text"]
+
+AGAIN = "run the analysis again (dopafit run ANALYSIS.yaml --out DIR)"
+# columns of names: a drive called "null" or a subject called "NA" is a name, not a missing value
+NAMES = frozenset(
+    "fit parameter unit status convention sensitivity model warning interval_kind".split()
+)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises
+    ------
+    FitError
+        No such file, or not an object.
+    """
+    text = _text(path)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error), "a JSON object") from None
+    if not isinstance(value, dict):
+        raise _damaged(path, f"it holds a {type(value).__name__}", "a JSON object")
+    return value
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return a YAML mapping, read without making objects.
+
+    Raises
+    ------
+    FitError
+        No such file.
+    SpecError
+        Not YAML, or not a mapping.
+    """
+    text = _text(path)
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        detail = " ".join(str(error).split())
+        raise SpecError(f"{path}: this is not YAML: {detail}", todo=AGAIN) from None
+    if not isinstance(value, dict):
+        raise SpecError(
+            f"{path}: it holds a {type(value).__name__}", allowed="a mapping", todo=AGAIN
+        )
+    return value
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table; names as text, everything else as numbers where it is numbers.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV file.
+    columns : sequence of str
+        Columns that must be there.
+
+    Raises
+    ------
+    FitError
+        No such file, not CSV, or a column is missing.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise _damaged(path, "it is empty", f"columns {', '.join(columns)}")
+    head, body = rows[0], rows[1:]
+    missing = [c for c in columns if c not in head]
+    if missing:
+        raise _damaged(path, f"no column {', '.join(missing)}", f"columns {', '.join(columns)}")
+    for line, row in enumerate(body, start=2):
+        if len(row) != len(head):
+            raise _damaged(path, f"row {line} has {len(row)} cells", f"{len(head)} cells a row")
+    table = pd.DataFrame(body, columns=head, dtype=object)
+    for name in head:
+        table[name] = table[name].astype(object) if name in NAMES else _typed(table[name])
+    return table
+
+
+def read_png(path: Path) -> tuple[bytes, float, float]:
+    """Return a PNG's bytes, its width and its height [mm].
+
+    Raises
+    ------
+    FitError
+        No such file, or not a PNG.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _absent(path, error) from None
+    if not content.startswith(PNG) or len(content) < 33 or content[12:16] != b"IHDR":
+        raise _damaged(path, "this is not a PNG image", "the PNG that the run wrote")
+    width, height = (int.from_bytes(content[i : i + 4]) for i in (16, 20))
+    place = content.find(b"pHYs", 0, 4096)
+    per_metre = int.from_bytes(content[place + 4 : place + 8]) if place > 0 else 0
+    scale = 1000 / (per_metre or 300 / 0.0254)
+    return content, width * scale, height * scale
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file so that a kill leaves the old one or the new one.
+
+    Raises
+    ------
+    FitError
+        The file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except OSError as error:
+        raise FitError(
+            f"{path} cannot be written: {error.strerror or error}",
+            todo="check the folder's permissions and the space left",
+        ) from None
+    return path
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(io.StringIO(_text(path), newline="")) if row]
+    except csv.Error as error:
+        raise _damaged(path, str(error), "comma-separated rows") from None
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return numbers as float64 with every digit, truth values as bool, anything else as text."""
+    if len(column) and column.isin(["True", "False"]).all():
+        return column.eq("True")
+    values = []
+    for text in column:
+        try:
+            values.append(float(text) if text.strip() else float("nan"))
+        except ValueError:
+            return column
+    return pd.Series(values, index=column.index, dtype=float)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise _absent(path, error) from None
+    except UnicodeDecodeError as error:
+        raise _damaged(path, str(error), "text in UTF-8") from None
+
+
+def _absent(path: Path, error: OSError) -> FitError:
+    what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
+    return FitError(f"{path} {what}", allowed="a run folder as dopafit run writes it", todo=AGAIN)
+
+
+def _damaged(path: Path, detail: str, allowed: str) -> FitError:
+    return FitError(f"{path} is damaged: {detail}", allowed=allowed, todo=AGAIN)

@@ -1,0 +1,281 @@
+"""A run folder as one value: everything the page, the tables and the texts are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dopafit.core.errors import FitError, SpecError
+from dopafit.fit.verdict import Verdict
+from dopafit.report.files import AGAIN, read_json, read_png, read_table, read_yaml
+
+__all__ = ["Figure", "RunFolder"]
+
+SUMMARY = ("fit parameter mean sd median lower upper interval_kind interval_prob "
+           "r_hat ess_bulk ess_tail").split()  # fmt: skip
+IDENTIFIABILITY = "fit parameter status contraction prior_sd posterior_sd convention".split()
+COMPARISON = ("model rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
+              "converged").split()  # fmt: skip
+TRUTH = "fit parameter truth lower upper covered".split()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the run.
+
+    Parameters
+    ----------
+    stem : str
+        File name without its suffix.
+    title, caption : str
+        As the run wrote them.
+    fit : str or None
+        The fit it was made from; None where it shows several.
+    kind : str
+        ``"kernel"``, ``"trace"``, ``"gain_plane"`` ...
+    png : bytes
+        The image.
+    width, height : float
+        Printed size [mm].
+    """
+
+    stem: str
+    title: str
+    caption: str
+    fit: str | None
+    kind: str
+    png: bytes
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, eq=False)
+class RunFolder:
+    """What one run wrote, read back and checked.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    spec, data, environment : dict
+        ``spec.yaml``, ``data.json``, ``environment.json``.
+    verdicts : dict of str to Verdict
+        Per fit, whether it may be believed.
+    summary : DataFrame, (quantity,)
+        ``summary.csv``, unrounded.
+    identifiability, comparison, truth : DataFrame or None
+        None where the run has no such file.
+    reading, warnings : tuple of str
+        Sentences of the comparison.
+    comparison_notes : dict
+        The rest of ``comparison.json``.
+    figures : tuple of Figure
+        In the order of ``figures/index.json``.
+    """
+
+    path: Path
+    spec: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    verdicts: dict[str, Verdict]
+    summary: pd.DataFrame
+    identifiability: pd.DataFrame | None
+    comparison: pd.DataFrame | None
+    truth: pd.DataFrame | None
+    reading: tuple[str, ...]
+    warnings: tuple[str, ...]
+    comparison_notes: dict[str, Any]
+    figures: tuple[Figure, ...]
+
+    @classmethod
+    def read(cls, path: str | Path) -> RunFolder:
+        """Read a run folder; comparison, truth, identifiability and figures may be missing.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder that ``dopafit run --out`` wrote.
+
+        Returns
+        -------
+        RunFolder
+
+        Raises
+        ------
+        FitError
+            No such folder, or a file is missing, damaged or contradicts another.
+        SpecError
+            ``spec.yaml`` cannot be used.
+        """
+        root = Path(path)
+        if not root.is_dir():
+            raise FitError(
+                f"{root} is no run folder",
+                allowed="a folder that dopafit run --out DIR wrote",
+                todo="check the path, or make the run first",
+            )
+        spec = _checked_spec(root / "spec.yaml")
+        verdicts = _verdicts(root / "verdict.json")
+        summary = read_table(root / "summary.csv", SUMMARY)
+        unjudged = sorted(set(summary["fit"]) - set(verdicts))
+        if unjudged or not verdicts:
+            raise FitError(
+                f"{root}: no verdict for {', '.join(unjudged) or 'any fit'}",
+                allowed="verdict.json with an entry for every fit in summary.csv",
+                todo=AGAIN,
+            )
+        optional = {
+            name: read_table(root / f"{name}.csv", columns)
+            if (root / f"{name}.csv").exists()
+            else None
+            for name, columns in (
+                ("identifiability", IDENTIFIABILITY),
+                ("comparison", COMPARISON),
+                ("truth", TRUTH),
+            )
+        }
+        compared = optional["comparison"]
+        if compared is not None and (compared.empty or not set(compared["model"]) <= set(verdicts)):
+            raise FitError(
+                f"{root}/comparison.csv does not belong to the fits of this run",
+                allowed=", ".join(sorted(verdicts)),
+                todo=AGAIN,
+            )
+        notes = root / "comparison.json"
+        told = read_json(notes) if notes.exists() and compared is not None else {}
+        return cls(
+            path=root,
+            spec=spec,
+            data=read_json(root / "data.json"),
+            environment=read_json(root / "environment.json"),
+            verdicts=verdicts,
+            summary=summary,
+            **optional,
+            reading=_sentences(told.pop("reading", ())),
+            warnings=_sentences(told.pop("warnings", ())),
+            comparison_notes=told,
+            figures=_figures(root / "figures"),
+        )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data were made by a program."""
+        return bool(self.data.get("simulated"))
+
+    @property
+    def fits(self) -> tuple[str, ...]:
+        """Names of the fits: as ranked where they were compared, else as the analysis has them."""
+        order = [] if self.comparison is None else self.comparison["model"].tolist()
+        order += self.spec["drives"] + list(self.verdicts)
+        return tuple(name for name in dict.fromkeys(order) if name in self.verdicts)
+
+    @property
+    def focus(self) -> str:
+        """The fit a reader looks at first: the best compared one, else the first."""
+        return self.fits[0]
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Fits that did not converge."""
+        return tuple(name for name in self.fits if not self.verdicts[name].converged)
+
+    @property
+    def title(self) -> str:
+        """What the analysis is called."""
+        return str(self.spec.get("title") or self.spec.get("analysis") or self.study)
+
+    @property
+    def study(self) -> str:
+        """Name of the study."""
+        return str(self.data.get("name") or self.spec.get("study") or "unnamed study")
+
+    @property
+    def interval(self) -> str:
+        """Kind and probability of the intervals, in words."""
+        if self.summary.empty:
+            return "posterior interval"
+        first = self.summary.iloc[0]
+        kind = str(first["interval_kind"])
+        words = {"eti": "equal-tailed", "hdi": "highest-density"}.get(kind, kind)
+        return f"{100 * float(first['interval_prob']):g} % {words} posterior interval"
+
+    def model(self, fit: str) -> dict[str, Any]:
+        """Return what the specification says of one fit; empty where it says nothing."""
+        found = self.spec["models"].get(fit)
+        return found if isinstance(found, dict) else {}
+
+    def of(self, table: pd.DataFrame | None, fit: str) -> pd.DataFrame:
+        """Return one fit's rows of a table; an empty table where there is none."""
+        return pd.DataFrame() if table is None else table[table["fit"] == fit]
+
+    def drawn(self, *kinds: str) -> tuple[Figure, ...]:
+        """Return the figures of these kinds, those of the better fits first."""
+        order = {name: i for i, name in enumerate(self.fits)}
+        found = [f for f in self.figures if f.kind in kinds]
+        return tuple(sorted(found, key=lambda f: -1 if f.fit is None else order.get(f.fit, 99)))
+
+
+def _checked_spec(path: Path) -> dict[str, Any]:
+    spec = read_yaml(path)
+    for key in ("models", "sampling", "compare"):
+        if spec.get(key) is not None and not isinstance(spec[key], Mapping):
+            raise SpecError(
+                f"{path}: {key} is a {type(spec[key]).__name__}", allowed="a mapping", todo=AGAIN
+            )
+    # a bare `null` in YAML means "nothing", but it is also the name of a drive
+    spec["drives"] = [_name(v) for v in spec.get("drives") or []]
+    spec["models"] = {_name(k): v for k, v in (spec.get("models") or {}).items()}
+    return spec
+
+
+def _name(value: Any) -> str:
+    return "null" if value is None else str(value)
+
+
+def _verdicts(path: Path) -> dict[str, Verdict]:
+    found = {}
+    for name, values in read_json(path).items():
+        try:
+            found[str(name)] = Verdict.from_dict(values)
+        except FitError as error:
+            raise FitError(f"{path}: {name}: {error.wrong}", allowed=error.allowed, todo=AGAIN) from None
+    return found
+
+
+def _sentences(value: Any) -> tuple[str, ...]:
+    return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _figures(folder: Path) -> tuple[Figure, ...]:
+    index = folder / "index.json"
+    if not index.exists():
+        return ()
+    import json
+
+    try:
+        entries = json.loads(index.read_text("utf-8"))
+        listed = [
+            (str(e["stem"]), str(e["title"]), str(e.get("caption") or ""), e.get("fit"), str(e["kind"]))
+            for e in entries
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FitError(
+            f"{index} is damaged: {error!r}",
+            allowed="a list of figures, each with stem, title, caption, fit and kind",
+            todo=AGAIN,
+        ) from None
+    figures = []
+    for stem, title, caption, fit, kind in listed:
+        if not stem or Path(stem).name != stem or stem.startswith("."):
+            raise FitError(
+                f"{index}: {stem!r} is no file name", allowed="a name without folders", todo=AGAIN
+            )
+        png, width, height = read_png(folder / f"{stem}.png")
+        figures.append(
+            Figure(stem, title, caption, None if fit is None else str(fit), kind, png, width, height)
+        )
+    return tuple(figures)

@@ -1,0 +1,242 @@
+"""The page: one HTML file that needs nothing beside it, made from the run folder alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from dopafit.report import datasheet, tables
+from dopafit.report.answer import BASELINE, answer
+from dopafit.report.checklist import Item, checklist, write_checklist
+from dopafit.report.escape import clean
+from dopafit.report.files import write_text
+from dopafit.report.folder import Figure, RunFolder
+from dopafit.report.mathematics import draw, pieces
+from dopafit.report.methods import equations, methods, write_methods
+from dopafit.report.numbers import share
+from dopafit.report.tables import write_tables
+from dopafit.report.tabular import Table
+
+__all__ = ["render", "write_report"]
+
+ENLARGE = 1.25  # figures have 7 pt type for print; on a screen they are shown larger
+FIGURES = {
+    "comparison": ("comparison",),
+    "response": ("kernel",),
+    "pursuit": ("gain_plane",),
+    "signatures": ("signatures",),
+    "learning": ("prior_posterior",),
+    "subjects": ("forest",),
+    "traces": ("trace",),
+    "diagnostics": ("diagnostics",),
+}
+SECTIONS = {
+    "answer": "Question and answer",
+    "comparison": "Comparison of drives",
+    "response": "Response to one event",
+    "pursuit": "What drives pursuit",
+    "signatures": "Predictive checks",
+    "learning": "What the data taught",
+    "truth": "Truth and estimate",
+    "subjects": "Subjects",
+    "traces": "Traces",
+    "other": "Other figures",
+    "data": "Data and exclusions",
+    "model": "Model and priors",
+    "diagnostics": "Diagnostics",
+    "methods": "Methods text",
+    "checklist": "Reporting checklist",
+    "provenance": "Provenance",
+}
+
+
+def write_report(path: str | Path) -> Path:
+    """Write ``report.html``, ``methods.md``, ``checklist.md`` and ``tables/`` of a run.
+
+    Parameters
+    ----------
+    path : str or Path
+        The run folder; the draws are not needed.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    FitError
+        No run folder, or a file in it is missing or damaged.
+    SpecError
+        ``spec.yaml`` cannot be used.
+    """
+    folder = RunFolder.read(path)
+    page = render(folder)
+    write_tables(folder)
+    write_methods(folder)
+    write_checklist(folder)
+    return write_text(folder.path / "report.html", page)
+
+
+@dataclass
+class _Counter:
+    """Numbers figures and tables in the order in which the page shows them."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def next(self, kind: str) -> int:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        return self.counts[kind]
+
+
+def render(folder: RunFolder) -> str:
+    """Return the page as HTML; every text from the study or the analysis is escaped.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dopafit.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters["groupby_order"] = _by_step
+    template = environment.get_template("page.html")
+    return template.render(_context(folder))
+
+
+def _context(folder: RunFolder) -> dict[str, Any]:
+    style = resources.files("dopafit.report").joinpath("templates/page.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    figures = {place: folder.drawn(*kinds) for place, kinds in FIGURES.items()}
+    placed = {kind for kinds in FIGURES.values() for kind in kinds}
+    figures["other"] = tuple(f for f in folder.figures if f.kind not in placed)
+    shown = _tables(folder)
+    drawn = [
+        ([draw(piece) for piece in pieces(line)], fits) for line, fits in equations(folder)
+    ]
+    has = {
+        **{place: bool(found) for place, found in figures.items()},
+        "answer": True,
+        "comparison": folder.comparison is not None,
+        "response": bool(figures["response"] or shown["response"]),
+        "pursuit": bool(figures["pursuit"] or shown["pursuit"]),
+        "learning": bool(figures["learning"] or shown["learning"]),
+        "truth": shown["truth"] is not None,
+        "subjects": bool(figures["subjects"] or shown["members"]),
+        "data": True,
+        "model": bool(drawn or shown["priors"]),
+        "diagnostics": True,
+        "methods": True,
+        "checklist": True,
+        "provenance": True,
+    }
+    return {
+        "run": folder,
+        "style": Markup(style),
+        "style_hash": f"sha256-{digest}",
+        "sections": {key: title for key, title in SECTIONS.items() if has[key]},
+        "answer": answer(folder),
+        "figures": figures,
+        "tables": shown,
+        "equations": drawn,
+        "conventions": _conventions(folder),
+        "fixed": _fixed(folder),
+        "baseline": BASELINE,
+        "methods": methods(folder),
+        "checklist": checklist(folder),
+        "facts": datasheet.facts(folder),
+        "n": _Counter(),
+        "image": _image,
+        "flags": lambda figure: _flags(folder, figure),
+        "pixels": lambda mm: round(mm * 96 / 25.4 * ENLARGE),
+        "nice": _nice,
+    }
+
+
+def _tables(folder: RunFolder) -> dict[str, Any]:
+    """Return the page's tables by section; a list holds one per fit."""
+
+    def each(make: Any) -> list[Table]:
+        return [table for fit in folder.fits if (table := make(fit)) is not None]
+
+    event, channel = ("kernel", "derived"), ("channel", "effect", "spread")
+    return {
+        "comparison": tables.comparison_table(folder),
+        "response": each(lambda fit: tables.parameter_table(folder, fit, groups=event)),
+        "pursuit": each(lambda fit: tables.parameter_table(folder, fit, groups=channel)),
+        "members": each(lambda fit: tables.member_table(folder, fit)),
+        "learning": each(lambda fit: tables.identifiability_table(folder, fit)),
+        "priors": tables.prior_table(folder),
+        "diagnostics": tables.diagnostics_table(folder),
+        "truth": tables.truth_table(folder),
+        "rows": datasheet.row_table(folder),
+        "kinds": datasheet.kind_table(folder),
+        "files": datasheet.file_table(folder),
+        "times": datasheet.time_table(folder),
+        "failures": {
+            fit: [tables.shown(item) for item in folder.verdicts[fit].failures]
+            for fit in folder.fits
+        },
+        "close": share(folder.data.get("close_pairs")),
+    }
+
+
+def _by_step(items: list[Item]) -> list[tuple[str, list[Item]]]:
+    return [(step, list(group)) for step, group in itertools.groupby(items, lambda i: i.step)]
+
+
+def _conventions(folder: RunFolder) -> list[str]:
+    found: dict[str, None] = {}
+    for fit in folder.fits:
+        found |= dict.fromkeys(clean(c) for c in folder.model(fit).get("conventions") or [])
+    return list(found)
+
+
+def _fixed(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return what is fixed by convention, each once, from the identifiability card."""
+    table = folder.identifiability
+    if table is None:
+        return []
+    rows = table[table["status"] == "fixed by convention"]
+    return list(dict.fromkeys(zip(rows["parameter"], rows["convention"], strict=True)))
+
+
+def _flags(folder: RunFolder, figure: Figure) -> tuple[str, ...]:
+    shown = folder.fits if figure.fit is None else (figure.fit,)
+    return tables.flags(folder, *(fit for fit in shown if fit in folder.verdicts))
+
+
+def _image(figure: Figure) -> str:
+    return f"data:image/png;base64,{base64.b64encode(figure.png).decode()}"
+
+
+def _nice(text: str) -> str:
+    return text.replace("<=", "≤").replace(">=", "≥").replace("+-", "±")
+
+
+def _shown(value: Any) -> Any:
+    """Strip control and direction marks from every text before it is escaped."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return value if value.startswith("data:image/png;base64,") else _soft(value)
+
+
+def _soft(value: str) -> str:
+    """Clean a text; the spaces at its ends belong to the sentence around it."""
+    inner = clean(value)
+    if not inner:
+        return " " if value else ""
+    return f"{' ' * value[:1].isspace()}{inner}{' ' * value[-1:].isspace()}"

@@ -1,0 +1,48 @@
+"""The sources a run rests on; only those it used are cited."""
+
+from __future__ import annotations
+
+from dopafit.report.folder import RunFolder
+
+__all__ = ["cited"]
+
+ALWAYS = (
+    "Abril-Pla O, et al. (2023). PyMC: a modern and comprehensive probabilistic programming "
+    "framework in Python. PeerJ Computer Science 9, e1516.",
+    "Hoffman MD, Gelman A (2014). The No-U-Turn sampler: adaptively setting path lengths in "
+    "Hamiltonian Monte Carlo. Journal of Machine Learning Research 15, 1593-1623.",
+    "Kumar R, Carroll C, Hartikainen A, Martin O (2019). ArviZ: a unified library for exploratory "
+    "analysis of Bayesian models in Python. Journal of Open Source Software 4(33), 1143.",
+    "Seyboldt A and the PyMC developers. nutpie: a sampler for Bayesian models (software).",
+    "Vehtari A, Gelman A, Simpson D, Carpenter B, Bürkner PC (2021). Rank-normalization, folding, "
+    "and localization: an improved R-hat for assessing convergence of MCMC. Bayesian Analysis 16, "
+    "667-718.",
+    "Betancourt M (2016). Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte "
+    "Carlo. arXiv:1604.00695.",
+    "Kruschke JK (2021). Bayesian analysis reporting guidelines. Nature Human Behaviour 5, "
+    "1282-1291.",
+)
+OPPONENT = (
+    "Solomon RL, Corbit JD (1974). An opponent-process theory of motivation: I. Temporal dynamics "
+    "of affect. Psychological Review 81, 119-145."
+)
+COMPARED = (
+    "Vehtari A, Gelman A, Gabry J (2017). Practical Bayesian model evaluation using leave-one-out "
+    "cross-validation and WAIC. Statistics and Computing 27, 1413-1432.",
+    "Vehtari A, Simpson D, Gelman A, Yao Y, Gabry J (2024). Pareto smoothed importance sampling. "
+    "Journal of Machine Learning Research 25(72), 1-58.",
+    "Yao Y, Vehtari A, Simpson D, Gelman A (2018). Using stacking to average Bayesian predictive "
+    "distributions. Bayesian Analysis 13, 917-1007.",
+    "Sivula T, Magnusson M, Matamoros AA, Vehtari A (2020). Uncertainty in Bayesian leave-one-out "
+    "cross-validation based model comparison. arXiv:2008.10296.",
+)
+
+
+def cited(folder: RunFolder) -> list[str]:
+    """Return the references of this run, by first author."""
+    found = list(ALWAYS)
+    if any(folder.model(fit).get("kernel") == "opponent" for fit in folder.fits):
+        found.append(OPPONENT)
+    if folder.comparison is not None:
+        found += COMPARED
+    return sorted(found)
