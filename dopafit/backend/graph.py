@@ -17,10 +17,17 @@ from dopafit.model.layout import Layout
 
 __all__ = ["density_graph", "flat", "pymc_model", "tensor_machinery", "used_arrays"]
 
-TRACE = frozenset({
-    "event_time", "event_magnitude", "event_offset", "read_time", "read_offset",
-    "kernel_row", "kernel_ones",
-})
+TRACE = frozenset(
+    {
+        "event_time",
+        "event_magnitude",
+        "event_offset",
+        "read_time",
+        "read_offset",
+        "kernel_row",
+        "kernel_ones",
+    }
+)
 
 
 def tensor_machinery() -> Machinery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,8 @@ __all__ = ["At", "Channel", "Rows", "Scales", "channel_from_dict"]
 
 At = Callable[[pd.DataFrame], pd.DataFrame]
 
+KEYS = ["subject", "session"]
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -27,8 +29,6 @@ class Scales:
     ----------
     finest : float
         Shortest time over which the trace moves after an event.
-    longest : float
-        Longest half-life with which it settles.
     coarsest : float
         Longest step that slow covariates (time of day) allow.
     refine : int
@@ -36,7 +36,6 @@ class Scales:
     """
 
     finest: float = 1.0
-    longest: float = 60.0
     coarsest: float = 3600.0
     refine: int = 1
 
@@ -113,6 +112,14 @@ class Channel(Component, family=True):
         """Return the rows a simulation needs: those of the likelihood unless a member differs."""
         return self.rows(study, at, scales)
 
+    def design_frame(self, study: Study, at: At, rows: Rows) -> pd.DataFrame:
+        """Return the rows on which formulas are coded: levels, means, knots.
+
+        Those of the likelihood unless a member's rows depend on a grid: a finer grid and a
+        simulation must give the same parameters the same meaning.
+        """
+        return rows.frame
+
     def blank(self, study: Study) -> Study:
         """Return the study with a placeholder outcome in every row, to lay out a simulation."""
         raise TypeError(f"{type(self).__name__} defines no blank")
@@ -132,8 +139,6 @@ class Channel(Component, family=True):
 
 def gain_prior(parameter: Parameter, directed: bool) -> Parameter:
     """Return the gain with the sign the hypothesis fixes (half-normal), or free (normal)."""
-    from dataclasses import replace
-
     scale = parameter.prior.scale if parameter.prior else 1.5
     return replace(
         parameter, prior=Prior.half_normal(scale) if directed else Prior.normal(0, scale)
@@ -148,6 +153,11 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
     SpecError
         Unknown channel, likelihood or option, or an option of the wrong type.
     """
+    if options is not None and not isinstance(options, Mapping):
+        raise SpecError(
+            f"channels: {name}: {options!r} is not a list of options",
+            allowed=f"{{{name}: {{option: value}}}}, or nothing for the defaults",
+        )
     options = dict(options or {})
     likelihood = options.pop("likelihood", None)
     full = f"{name}_{likelihood}" if likelihood else name
@@ -160,11 +170,12 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
                 allowed=", ".join(["likelihood", *known]),
                 todo=suggest(option, known),
             )
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    try:
-        return member(**options)
-    except TypeError as error:
-        raise SpecError(f"channels: {name}: {error}", allowed=", ".join(known)) from error
+    for field in fields(member):
+        value = options.get(field.name, "")
+        text = isinstance(value, str) or (value is None and field.type == "str | None")
+        if str(field.type).startswith("str") and not text:
+            raise SpecError(f"channels: {name}: {field.name} = {value!r}", allowed="a name")
+    return member(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 
 def with_columns(study: Study, values: Mapping[str, Any]) -> Study:
@@ -173,11 +184,37 @@ def with_columns(study: Study, values: Mapping[str, Any]) -> Study:
 
 
 def outcome_column(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
-    """Return the outcome column, or say which columns there are."""
+    """Return the outcome column as numbers, or say which columns there are."""
     if column not in frame:
         raise SpecError(
             f"channel {channel}: the study's observations have no column {column!r}",
             allowed=", ".join(map(str, frame.columns)),
             todo=suggest(column, frame.columns),
         )
-    return frame[column]
+    return numbers(frame, column, channel)
+
+
+def numbers(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
+    """Return a column as numbers; missing cells are NaN."""
+    values = pd.to_numeric(frame[column], errors="coerce").astype(float)
+    bad = (values.isna() & frame[column].notna()) | np.isinf(values)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise SpecError(
+            f"channel {channel}: {column} = {frame[column].iloc[row]!r} in observation {row + 1}",
+            allowed="finite numbers; an empty cell where nothing was measured",
+        )
+    return values
+
+
+def zero_one(values: pd.Series, column: str, channel: str) -> np.ndarray:
+    """Return the values as an array of 0 and 1."""
+    bad = ~values.isin([0.0, 1.0]).to_numpy()
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise SpecError(
+            f"channel {channel}: {column} = {values.iloc[row]:g} in observation "
+            f"{values.index[row] + 1}",
+            allowed="0 or 1",
+        )
+    return values.to_numpy(float)

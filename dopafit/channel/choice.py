@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from dopafit.channel.channel import At, Channel, Rows, Scales, outcome_column, with_columns
+from dopafit.channel.channel import (
+    At,
+    Channel,
+    Rows,
+    Scales,
+    outcome_column,
+    with_columns,
+    zero_one,
+)
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid, softplus
@@ -64,7 +72,7 @@ class Choice(Channel):
         value = outcome_column(frame, self.column, self.name)
         keep = value.notna().to_numpy()
         kept = frame[keep].reset_index(drop=True)
-        data = {"pursued": value[keep].to_numpy(float)}
+        data = {"pursued": zero_one(value[keep], self.column, self.name)}
         return Rows(kept, data, kept["trial_number"].to_numpy(np.int64), int((~keep).sum()))
 
     def logp(self, xp: Any, eta: Any, pursued: Any, lapse: Any = 0.0) -> Any:

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import At, Channel, Rows, Scales, outcome_column, with_columns
+from dopafit.channel.channel import (
+    At,
+    Channel,
+    Rows,
+    Scales,
+    numbers,
+    outcome_column,
+    with_columns,
+    zero_one,
+)
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
@@ -38,7 +47,7 @@ def where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
 
 def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel: str) -> Rows:
     """Return rows with `latency` [s], `is_censored` (0/1) and each subject's `fastest` [s]."""
-    value = outcome_column(frame, column, channel).astype(float)
+    value = outcome_column(frame, column, channel)
     keep = value.notna().to_numpy()
     if (value[keep] <= 0).any():
         row = int(np.flatnonzero(keep & (value <= 0).to_numpy())[0])
@@ -51,7 +60,7 @@ def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel
     latency = value[keep].to_numpy()
     flag = np.zeros(len(kept))
     if censored is not None and censored in frame:
-        flag = frame.loc[keep, censored].fillna(0).to_numpy(float)
+        flag = zero_one(numbers(frame, censored, channel)[keep].fillna(0.0), censored, channel)
     seen = pd.Series(np.where(flag > 0, np.nan, latency)).groupby(kept["subject"].to_numpy())
     fastest = seen.transform("min").fillna(float(latency.min()) if len(latency) else 1.0).to_numpy()
     data = {"latency": latency, "is_censored": flag, "fastest": np.minimum(fastest, latency)}
@@ -81,11 +90,10 @@ def apply_deadline(
     latency: np.ndarray, deadline: np.ndarray, column: str, censored: str | None
 ) -> dict[str, np.ndarray]:
     """Censor simulated latencies at the deadline [s] (infinite: never)."""
+    if censored is None:  # the model says that nothing is censored
+        return {column: latency}
     late = latency > deadline
-    drawn = {column: np.where(late, deadline, latency)}
-    if censored is not None:
-        drawn[censored] = late.astype(float)
-    return drawn
+    return {column: np.where(late, deadline, latency), censored: late.astype(float)}
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import At, Channel, Rows, Scales
-from dopafit.channel.quadrature import grid, segments
+from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales
+from dopafit.channel.quadrature import TOLERANCE, Marks, grid, segments
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
@@ -22,11 +23,39 @@ SHARPNESS = 6.0
 """Exponent of the pause after an event: from 90 % to 10 % within a factor of 2 in time."""
 
 
+PAUSE_SHARPNESS = 2.5
+"""How much finer than the time since an event the grid is where there is a pause."""
+
+Key = tuple[str, str]
+
+
 def since_last(time: np.ndarray, marks: np.ndarray) -> np.ndarray:
     """Time [s] since the last of the sorted `marks` strictly before each time; infinite if none."""
     at = np.searchsorted(marks, time, side="left") - 1
     gap = time - marks[np.maximum(at, 0)] if marks.size else np.full(time.shape, np.inf)
     return np.where(at >= 0, gap, np.inf)
+
+
+def _seconds(option: str, value: Any) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < np.inf:
+        raise SpecError(f"presses: {option} = {value!r}", allowed="times [s], finite, not negative")
+    return float(value)
+
+
+def _history_column(tau: float) -> str:
+    """Return a column name that a formula can hold: history_5s, history_0_5s."""
+    return f"history_{np.format_float_positional(tau, trim='-').replace('.', '_')}s"
+
+
+def _frame(key: Key, time: np.ndarray, pauses: np.ndarray) -> pd.DataFrame:
+    columns = {"time": time, "since_event": since_last(time, pauses)}
+    return pd.DataFrame({"subject": key[0], "session": key[1]} | columns)
+
+
+def _log(elapsed: pd.Series) -> np.ndarray:
+    """Return the logarithm; before the first event the time since it is infinite."""
+    return np.log(elapsed.to_numpy(float))
 
 
 @dataclass(frozen=True)
@@ -93,30 +122,27 @@ class Presses(Channel):
     )
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.refractory) and self.refractory >= 0):
+        # as floats: 5 and 5.0 are the same claim and must have the same hash
+        object.__setattr__(self, "refractory", _seconds("refractory", self.refractory))
+        if isinstance(self.history, str) or not isinstance(self.history, Iterable):
+            raise SpecError(f"presses: history = {self.history!r}", allowed="a list of times [s]")
+        history = tuple(_seconds("history", tau) for tau in self.history)
+        if len(set(history)) < len(history) or 0.0 in history:
             raise SpecError(
-                f"presses: refractory = {self.refractory}", allowed="seconds, 0 or more"
+                f"presses: history = {list(history)}", allowed="different times above 0 s"
             )
-        if not all(np.isfinite(tau) and tau > 0 for tau in self.history):
-            raise SpecError(
-                f"presses: history = {self.history}", allowed="time constants above 0 s"
-            )
+        object.__setattr__(self, "history", history)
 
     def active(self) -> dict[str, Parameter]:
-        """Parameters in use: the pause only where one is asked for."""
+        """Return the parameters in use: the pause only where one is asked for."""
         used = super().active()
         if self.pause_after is None:
             used = {k: v for k, v in used.items() if not k.startswith("pause_")}
         return used
 
     def extra_terms(self) -> dict[str, Prior]:
-        """One column per time constant of the self-history."""
-        return {f"history_{tau:g}s": Prior.normal(0, 1.5) for tau in self.history}
-
-    @property
-    def memory(self) -> float:
-        """Shortest time constant of the self-history [s]; infinite without one."""
-        return min(self.history, default=np.inf)
+        """Return one column per time constant of the self-history."""
+        return {_history_column(tau): Prior.normal(0, 1.5) for tau in self.history}
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return the presses, then the quadrature nodes of every observed window."""
@@ -128,108 +154,116 @@ class Presses(Channel):
                 allowed=", ".join(kinds) or "(the study has no presses at all)",
                 todo=suggest(self.kind, kinds),
             )
-        keys = ["subject", "session"]
-        tables = {
-            name: dict(list(table.groupby(keys, sort=False)["time"]))
-            for name, table in (
-                ("events", study.events),
-                ("acts", acts),
-                ("cuts", study.covariates),
-                ("trials", study.observations),
-            )
-            if len(table)
-        }
-        pause = study.events[study.events["kind"] == self.pause_after]
-        pauses = dict(list(pause.groupby(keys, sort=False)["time"])) if len(pause) else {}
+        mine = {key: self._marks(key, *found) for key, *found in self._sessions(study)}
+        jumps = sum(m.events.size + m.acts.size for _, m, _ in mine.values())
         parts = []
-        for key, window in study.windows.groupby(keys, sort=False):
-            mine = {
-                name: np.sort(tables.get(name, {}).get(key, pd.Series(dtype=float)).to_numpy(float))
-                for name in ("events", "acts", "cuts", "trials")
-            }
-            parts.append(self._session_rows(key, window, mine, scales))
-            parts[-1]["since_event"] = since_last(
-                parts[-1]["time"].to_numpy(),
-                np.sort(pauses[key].to_numpy()) if key in pauses else np.empty(0),
-            )
+        for key, (bounds, marks, pauses) in mine.items():
+            observed = float((bounds[:, 1] - bounds[:, 0]).sum())
+            rate = (marks.acts.size + 1) / observed
+            resolved = self._resolved(scales)
+            pieces = segments(bounds, marks, resolved)
+            # errors after different marks are independent: they add up like a square root
+            nodes = grid(pieces, marks, resolved, rate, TOLERANCE / np.sqrt(jumps + 1))
+            time = np.concatenate([marks.acts, nodes.time])
+            frame = _frame(key, time, pauses)
+            frame["is_press"] = np.repeat([1.0, 0.0], [marks.acts.size, nodes.time.size])
+            frame["weight"] = np.concatenate([np.zeros(marks.acts.size), nodes.weight])
+            gap = since_last(time, marks.acts)
+            for tau in self.history:
+                frame[_history_column(tau)] = np.exp(-gap / tau)
+            parts.append(frame)
         frame = pd.concat(parts, ignore_index=True)
         frame = frame.sort_values("is_press", ascending=False, kind="stable", ignore_index=True)
         frame = at(frame)
-        with np.errstate(divide="ignore"):
-            log_since = np.log(frame["since_event"].to_numpy())
-        data = {
-            "is_press": frame["is_press"].to_numpy(float),
-            "weight": frame["weight"].to_numpy(float),
-            "log_since_event": log_since,
-        }
+        data = {name: frame[name].to_numpy(float) for name in ("is_press", "weight")}
+        data["log_since_event"] = _log(frame["since_event"])
         return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
-
-    def _session_rows(
-        self,
-        key: tuple[str, str],
-        window: pd.DataFrame,
-        mine: dict[str, np.ndarray],
-        scales: Scales,
-    ) -> pd.DataFrame:
-        acts = mine["acts"]
-        gaps = np.diff(acts)
-        if self.refractory > 0 and (gaps < self.refractory).any():
-            first = int(np.argmax(gaps < self.refractory))
-            raise SpecError(
-                f"channel presses: subject {key[0]}, session {key[1]}: presses at {acts[first]:g} s and "
-                f"{acts[first + 1]:g} s are closer than the refractory time {self.refractory:g} s",
-                allowed=f"refractory <= {gaps.min():g} s for this study",
-            )
-        bounds = window[["start", "end"]].sort_values("start").to_numpy(float)
-        cuts = np.concatenate([mine["cuts"], mine["trials"]])
-        memory = self.memory
-        scales = self._resolved(scales)
-        pieces = segments(
-            bounds, mine["events"], acts, cuts, scales, memory=memory, refractory=self.refractory
-        )
-        nodes = grid(pieces, scales, memory=memory)
-        time = np.concatenate([acts, nodes.time])
-        frame = pd.DataFrame({"subject": key[0], "session": key[1], "time": time})
-        frame["is_press"] = np.repeat([1.0, 0.0], [acts.size, nodes.time.size])
-        frame["weight"] = np.concatenate([np.zeros(acts.size), nodes.weight])
-        gap = since_last(time, acts)
-        for tau in self.history:
-            frame[f"history_{tau:g}s"] = np.exp(-gap / tau)
-        return frame
-
-    def blank(self, study: Study) -> Study:
-        """Return the study itself: a simulation needs no presses."""
-        return study
 
     def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return both ends of every segment on which the log rate is taken as linear.
 
         No press is needed; the self-history's columns are zero, and the simulation adds it.
         """
-        keys = ["subject", "session"]
-        event_times = dict(list(study.events.groupby(keys, sort=False)["time"]))
-        pause = study.events[study.events["kind"] == self.pause_after]
-        pauses = dict(list(pause.groupby(keys, sort=False)["time"]))
-        steps = dict(list(study.covariates.groupby(keys, sort=False)["time"]))
-        none = pd.Series(dtype=float)
         parts = []
-        for key, window in study.windows.groupby(keys, sort=False):
-            bounds = window[["start", "end"]].sort_values("start").to_numpy(float)
-            events = np.sort(event_times.get(key, none).to_numpy(float))
-            cuts = steps.get(key, none).to_numpy(float)
-            pieces = segments(bounds, events, np.empty(0), cuts, self._resolved(scales))
-            # just inside the start, so that an event at the start already counts
-            inside = pieces[:, 0] + 1e-9 * (pieces[:, 1] - pieces[:, 0])
-            time = np.column_stack([inside, pieces[:, 1]]).ravel()
-            frame = pd.DataFrame({"subject": key[0], "session": key[1], "time": time})
-            frame["since_event"] = since_last(time, np.sort(pauses.get(key, none).to_numpy(float)))
-            parts.append(frame)
+        for key, bounds, lists in self._sessions(study):
+            marks = Marks(lists["events"], np.empty(0), lists["cuts"], sharpness=self._sharpness)
+            pieces = segments(bounds, marks, self._resolved(scales))
+            start, stop = pieces.T
+            # just inside: an event at the start already counts, a step at the end not yet
+            inset = 1e-6 * (stop - start)
+            first = np.maximum(start + inset, np.nextafter(start, np.inf))
+            last = np.maximum(np.minimum(stop - inset, np.nextafter(stop, -np.inf)), first)
+            parts.append(_frame(key, np.column_stack([first, last]).ravel(), lists["pauses"]))
         frame = at(pd.concat(parts, ignore_index=True))
-        for tau in self.history:
-            frame[f"history_{tau:g}s"] = 0.0
-        with np.errstate(divide="ignore"):
-            data = {"log_since_event": np.log(frame["since_event"].to_numpy())}
+        frame = frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
+        data = {"log_since_event": _log(frame["since_event"])}
         return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
+
+    def design_frame(self, study: Study, at: At, rows: Rows) -> pd.DataFrame:
+        """Return evenly spaced times of every window and all covariate steps, whatever the grid."""
+        count = int(np.clip(20_000 // max(len(study.windows), 1), 2, 200))
+        parts = []
+        for key, bounds, lists in self._sessions(study):
+            even = np.linspace(bounds[:, 0], bounds[:, 1], count).ravel()
+            steps = lists["cuts"]
+            window = np.searchsorted(bounds[:, 0], steps, side="right") - 1
+            inside = (window >= 0) & (steps < bounds[np.maximum(window, 0), 1])
+            parts.append(_frame(key, np.sort(np.append(even, steps[inside])), lists["pauses"]))
+        frame = at(pd.concat(parts, ignore_index=True))
+        return frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
+
+    def blank(self, study: Study) -> Study:
+        """Return the study itself: a simulation needs no presses."""
+        return study
+
+    def _sessions(self, study: Study) -> list[tuple[Key, np.ndarray, dict[str, np.ndarray]]]:
+        """Return every session with its windows (window, 2) and its sorted times by table [s]."""
+        tables = {
+            "events": study.events,
+            "acts": study.presses[study.presses["kind"] == self.kind],
+            "cuts": study.covariates,
+            "trials": study.observations,
+            "pauses": study.events[study.events["kind"] == self.pause_after],
+        }
+        times = {
+            name: {k: np.sort(t.to_numpy(float)) for k, t in table.groupby(KEYS)["time"]}
+            for name, table in tables.items()
+        }
+        found = []
+        for key, window in study.windows.groupby(KEYS, sort=False):
+            bounds = window[["start", "end"]].sort_values("start").to_numpy(float)
+            found.append((key, bounds, {n: t.get(key, np.empty(0)) for n, t in times.items()}))
+        if not found:
+            raise SpecError("channel presses: the study has no observed windows")
+        return found
+
+    def _marks(
+        self, key: Key, bounds: np.ndarray, lists: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, Marks, np.ndarray]:
+        acts, gaps = lists["acts"], np.diff(lists["acts"])
+        where = f"channel presses: subject {key[0]}, session {key[1]}"
+        if self.refractory > 0 and (gaps < self.refractory).any():
+            first = int(np.argmax(gaps < self.refractory))
+            raise SpecError(
+                f"{where}: presses at {acts[first]:g} s and {acts[first + 1]:g} s are closer than "
+                f"the refractory time {self.refractory:g} s",
+                allowed=f"refractory <= {gaps.min():g} s for this study",
+            )
+        window = np.searchsorted(bounds[:, 0], acts, side="right") - 1
+        outside = (window < 0) | (acts > bounds[np.maximum(window, 0), 1])
+        if outside.any():
+            raise SpecError(
+                f"{where}: the press at {acts[outside][0]:g} s is outside every observed window",
+                allowed="presses inside the windows (both ends included)",
+                todo="correct the time or the window; `dopafit check` lists all such rows",
+            )
+        cuts = np.concatenate([lists["cuts"], lists["trials"]])
+        marks = Marks(lists["events"], acts, cuts, self.history, self.refractory, self._sharpness)
+        return bounds, marks, lists["pauses"]
+
+    @property
+    def _sharpness(self) -> float:
+        return PAUSE_SHARPNESS if self.pause_after else 1.0
 
     def _resolved(self, scales: Scales) -> Scales:
         """Resolve the pause as well."""

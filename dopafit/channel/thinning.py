@@ -9,6 +9,10 @@ from dopafit.core.errors import FitError
 __all__ = ["simulate_presses"]
 
 LIMIT = 5_000_000
+"""Most presses of one simulation."""
+
+TRIES = 100_000_000
+"""Most candidates, so that no rate, however absurd, hangs the program."""
 
 
 def simulate_presses(
@@ -47,7 +51,8 @@ def simulate_presses(
     Raises
     ------
     FitError
-        More than five million presses: the parameters imply an absurd rate.
+        More than five million presses or a hundred million candidates: the parameters imply an
+        absurd rate.
     """
     from dopafit.channel._thin import thin
 
@@ -62,6 +67,7 @@ def simulate_presses(
         np.asarray(weight, float),
         float(refractory),
         LIMIT,
+        TRIES,
     )
     if not complete:
         raise FitError(

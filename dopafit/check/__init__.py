@@ -1,1 +1,1 @@
-
+"""May this fit be believed, and what did the data say?"""

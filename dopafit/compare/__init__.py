@@ -1,1 +1,5 @@
+"""Which claim does the evidence favour?"""
 
+from dopafit.core.room import make_callable
+
+make_callable(__name__, "dopafit.compare.fits", "compare")

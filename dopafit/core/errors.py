@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DopafitError", "FitError", "SpecError", "StudyError", "suggest"]
+__all__ = ["DopafitError", "FitError", "SpecError", "StoppedError", "StudyError", "suggest"]
 
 
 class DopafitError(Exception):
@@ -44,6 +44,10 @@ class SpecError(DopafitError):
 
 class FitError(DopafitError):
     """A fit could not be made, stored or read."""
+
+
+class StoppedError(DopafitError):
+    """The user stopped the work; what was finished is kept."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

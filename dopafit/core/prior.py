@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from dopafit.core.errors import SpecError, suggest
+from dopafit.core.xp import sigmoid
 
 __all__ = ["FAMILIES", "Prior"]
 
@@ -19,6 +21,10 @@ FAMILIES: dict[str, tuple[str | None, str]] = {
     "logit_normal": ("median", "sigma"),
     "half_normal": (None, "sd"),
 }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -45,43 +51,51 @@ class Prior:
     scale: float
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
+        if not isinstance(self.family, str) or self.family not in FAMILIES:
             raise SpecError(
                 f"prior family {self.family!r} is not known",
                 allowed=", ".join(FAMILIES),
                 todo=suggest(self.family, FAMILIES),
+            )
+        if not all(_is_number(value) for value in (self.location, self.scale)):
+            raise SpecError(
+                f"prior {self.family}({self.location!r}, {self.scale!r})", allowed="two numbers"
             )
         if not (np.isfinite(self.location) and np.isfinite(self.scale) and self.scale > 0):
             raise SpecError(
                 f"prior {self.family}({self.location}, {self.scale}) is not a distribution",
                 allowed="finite numbers with a positive scale",
             )
+        object.__setattr__(self, "location", float(self.location))
+        object.__setattr__(self, "scale", float(self.scale))
         if self.family == "lognormal" and self.location <= 0:
             raise SpecError(
                 f"lognormal median {self.location} is not positive", allowed="median > 0"
             )
+        if self.family == "half_normal" and self.location != 0:
+            raise SpecError(f"half_normal with location {self.location}", allowed="location 0")
         if self.family == "logit_normal" and not 0 < self.location < 1:
             raise SpecError(f"logit_normal median {self.location}", allowed="0 < median < 1")
 
     @classmethod
     def normal(cls, mean: float, sd: float) -> Prior:
         """Return a normal prior with the given mean and sd."""
-        return cls("normal", float(mean), float(sd))
+        return cls("normal", mean, sd)
 
     @classmethod
     def lognormal(cls, median: float, sigma: float) -> Prior:
         """Return a lognormal prior with the given median and sd of the logarithm."""
-        return cls("lognormal", float(median), float(sigma))
+        return cls("lognormal", median, sigma)
 
     @classmethod
     def logit_normal(cls, median: float, sigma: float) -> Prior:
         """Return a prior on (0, 1) that is normal after the logit."""
-        return cls("logit_normal", float(median), float(sigma))
+        return cls("logit_normal", median, sigma)
 
     @classmethod
     def half_normal(cls, sd: float) -> Prior:
         """Return a half-normal prior with the given scale."""
-        return cls("half_normal", 0.0, float(sd))
+        return cls("half_normal", 0.0, sd)
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any], *, where: str = "prior") -> Prior:
@@ -109,10 +123,13 @@ class Prior:
         numbers = {}
         for name in names:
             value = arguments[name]
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if not _is_number(value):
                 raise SpecError(f"{where}: {family} {name} = {value!r}", allowed="a number")
             numbers[name] = float(value)
-        return getattr(cls, family)(**numbers)
+        try:
+            return getattr(cls, family)(**numbers)
+        except SpecError as error:
+            raise SpecError(f"{where}: {error.wrong}", allowed=error.allowed) from error
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         """Return the form that `from_dict` reads."""
@@ -151,13 +168,13 @@ class Prior:
         if self.family == "lognormal":
             return np.exp(link)
         if self.family == "logit_normal":
-            return 1 / (1 + np.exp(-link))
+            return sigmoid(np, link)
         return link
 
     def quantile(self, probability: float) -> float:
         """Return the quantile on the natural scale."""
         q = float(self.distribution.ppf(probability))
-        return 1 / (1 + float(np.exp(-q))) if self.family == "logit_normal" else q
+        return float(sigmoid(np, q)) if self.family == "logit_normal" else q
 
     def __str__(self) -> str:
         family, arguments = next(iter(self.to_dict().items()))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from numbers import Integral
 
 import numpy as np
+
+from dopafit.core.errors import SpecError
 
 __all__ = ["generator", "integer_seed", "spawn"]
 
@@ -13,8 +16,15 @@ def spawn(seed: int, purpose: str) -> np.random.SeedSequence:
     """Return the seed sequence of one purpose, e.g. ``"sampling/trough"``.
 
     The purpose is hashed into the spawn key, so adding a purpose never changes another's stream.
+
+    Raises
+    ------
+    SpecError
+        The seed is not a whole number, 0 or above.
     """
-    return np.random.SeedSequence(seed, spawn_key=(zlib.crc32(purpose.encode()),))
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise SpecError(f"seed = {seed!r}", allowed="a whole number, 0 or above")
+    return np.random.SeedSequence(int(seed), spawn_key=(zlib.crc32(purpose.encode()),))
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

@@ -1,1 +1,1 @@
-
+"""Formulas, coordinates and likelihood: a claim and a study become numbers."""

@@ -1,7 +1,7 @@
 """The parameter vector: every effect of every parameter is one entry of `theta`.
 
-All entries are affine in standard coordinates: ``theta = loc + scale * [1, h][spread] * [1, x][unit]``
-with x standard normal and h half-normal (the standard deviations of group effects, and gains whose
+All entries are affine in standard coordinates,
+``theta = loc + scale * [1, h][spread] * [1, x][unit]``, with x standard normal and h half-normal (the standard deviations of group effects, and gains whose
 sign a hypothesis fixes). Group effects are therefore non-centred, and a table's rows are one sparse
 product ``values = A @ theta``. Entry 0 is the constant 1; entry 1 + i is the population value of
 parameter i, on its link scale.
@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
 from dopafit.core.component import Parameter
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
+from dopafit.core.xp import sigmoid
 from dopafit.model.formula import Design
 from dopafit.model.spec import Model
 
@@ -27,16 +30,32 @@ def natural(parameter: Parameter, link_value: np.ndarray) -> np.ndarray:
     if parameter.link == "log":
         return np.exp(link_value)
     if parameter.link == "logit":
-        return 1 / (1 + np.exp(-link_value))
+        return sigmoid(np, link_value)
     return link_value
 
 
 def to_link(parameter: Parameter, value: float) -> float:
-    """Map a natural value to the link scale."""
+    """Map a natural value to the link scale; 0 on the logit scale is minus infinity."""
     if parameter.link == "log":
         return float(np.log(value))
     if parameter.link == "logit":
         return float(np.log(value) - np.log1p(-value)) if value > 0 else -np.inf
+    return float(value)
+
+
+def in_range(name: str, value: object, link: str) -> float:
+    """Return the value as a number, or say that the link cannot take it.
+
+    Raises
+    ------
+    SpecError
+        Not a finite number, or outside the link's range.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    inside = number and (link != "log" or value > 0) and (link != "logit" or 0 < value < 1)
+    if not inside:
+        allowed = {"log": "a number above 0", "logit": "a number between 0 and 1"}
+        raise SpecError(f"truth: {name} = {value!r}", allowed=allowed.get(link, "a finite number"))
     return float(value)
 
 
@@ -164,7 +183,7 @@ class Coordinates:
     def named(
         self, theta: np.ndarray, h: np.ndarray
     ) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-        """Return the quantities a reader sees, natural scale: name -> (dims beyond the draws, values)."""
+        """Return what a reader sees, natural scale: name -> (dims beyond the draws, values)."""
         found: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
         for name, parameter in self.model.parameters.items():
             if parameter.prior is not None:
@@ -193,14 +212,21 @@ class Coordinates:
         return found
 
     def theta_from_truth(self, truth: Mapping[str, float], base: np.ndarray) -> np.ndarray:
-        """Put given natural values into theta, keyed like the summary's rows."""
+        """Put given natural values into theta, keyed like the summary's rows.
+
+        Raises
+        ------
+        SpecError
+            A value outside its parameter's range.
+        """
         theta = base.copy()
         for i, entry in enumerate(self.entries):
             key = self.key(entry)
             if key in truth:
-                value = float(truth[key])
                 parameter = self.model.parameters[entry.parameter]
-                theta[i] = to_link(parameter, value) if entry.role == "population" else value
+                population = entry.role == "population"
+                value = in_range(key, truth[key], parameter.link if population else "identity")
+                theta[i] = to_link(parameter, value) if population else value
         return theta
 
     @staticmethod

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dopafit.channel.channel import KEYS
+from dopafit.core.errors import StudyError
 from dopafit.study.study import Study
 
-__all__ = ["Joiner"]
-
-KEYS = ["subject", "session"]
+__all__ = ["KEYS", "Joiner"]
 
 
 class Joiner:
@@ -24,9 +24,27 @@ class Joiner:
     ----------
     study : Study
         The data.
+
+    Raises
+    ------
+    StudyError
+        A session is listed twice, or a row belongs to no session.
     """
 
     def __init__(self, study: Study) -> None:
+        people = study.subjects["subject"]
+        if people.duplicated().any():
+            raise StudyError(
+                f"subject {people[people.duplicated()].iloc[0]} is listed twice in the subjects",
+                todo="run `dopafit check`; it lists every such row",
+            )
+        twice = study.sessions.duplicated(KEYS)
+        if twice.any():
+            subject, session = study.sessions.loc[twice, KEYS].iloc[0]
+            raise StudyError(
+                f"subject {subject}, session {session} is listed twice in the sessions",
+                todo="run `dopafit check`; it lists every such row",
+            )
         self._sessions = study.sessions.merge(
             study.subjects, on="subject", how="left", suffixes=("", "_subject")
         )
@@ -41,6 +59,14 @@ class Joiner:
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` with the covariates joined, rows in their order."""
         own = [c for c in self._sessions.columns if c in KEYS or c not in frame.columns]
+        known = pd.MultiIndex.from_frame(self._sessions[KEYS])
+        lost = ~pd.MultiIndex.from_frame(frame[KEYS]).isin(known)
+        if lost.any():
+            subject, session = frame.loc[lost, KEYS].iloc[0]
+            raise StudyError(
+                f"subject {subject}, session {session} is not in the table of sessions",
+                todo="run `dopafit check`; it lists every such row",
+            )
         joined = frame.merge(self._sessions[own], on=KEYS, how="left", validate="many_to_one")
         if len(self._steps):
             joined = self._step(joined)

@@ -11,7 +11,7 @@ __all__ = ["conventions", "describe", "latex", "parameter_table"]
 
 
 def parameter_table(model: object) -> pd.DataFrame:
-    """One row per parameter: name, meaning, unit, scale of its effects, prior or fixed value, formula."""
+    """Return one row per parameter: name, meaning, unit, link, prior or fixed value, formula."""
     rows = []
     for name, parameter in model.parameters.items():
         rows.append(
@@ -72,8 +72,8 @@ def describe(model: object) -> str:
     drive = Drive.named(model.drive)
     head = [
         f"Model: {model.drive} drive ({drive.words})",
-        f"  kernel   {model.kernel}, events {', '.join(model.events) if model.events else 'of every kind'}"
-        f", typical spacing {model.typical_spacing:g} s",
+        f"  kernel   {model.kernel}, events {', '.join(model.events or ['of every kind'])}, "
+        f"typical spacing {model.typical_spacing:g} s",
     ]
     head += [f"  channel  {c.prefix}: {c.outcome}" for c in model.channels]
     table = parameter_table(model)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from dopafit.channel import Rows, Scales
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, StudyError, suggest
 from dopafit.drive import Drive
 from dopafit.model.assemble import Program
 from dopafit.model.coordinates import Coordinates
@@ -60,11 +60,10 @@ class Layout:
 def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
     """Time scales that a grid has to resolve under the model's prior.
 
-    The finest is half the prior's 10 % quantile of the time to peak, the longest the 90 %
-    quantile of the half-life [s].
+    The finest is half the prior's 10 % quantile of the time to peak [s].
     """
     if not Drive.named(model.drive).gains:
-        finest, longest = np.inf, 0.0
+        finest = np.inf
     else:
         rng = np.random.default_rng(0)
         kernel = Kernel.named(model.kernel)()
@@ -79,10 +78,9 @@ def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
                 )
         marks = kernel.landmarks(peak=1.0, **draws)
         finest = 0.5 * float(np.quantile(marks["time_to_peak"], 0.1))
-        longest = float(np.quantile(draws["recovery_half_life"], 0.9))
     span = float((study.windows["end"] - study.windows["start"]).max())
     coarsest = min(3600.0, span / 4)
-    return Scales(min(finest, coarsest), min(longest, coarsest), coarsest, refine)
+    return Scales(min(finest, coarsest), coarsest, refine)
 
 
 def build_layout(
@@ -123,6 +121,7 @@ def build_layout(
     session_of = {
         p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()
     }
+    coded = {c.prefix: c.design_frame(study, at, rows[c.prefix]) for c in model.channels}
     arrays = _trace_arrays(events, code, rows, session_of)
     coordinates = Coordinates(model)
     session_frame = sessions.assign(time=sessions["start"])
@@ -130,12 +129,15 @@ def build_layout(
     designs: dict[str, Design] = {}
     for name, parameter in model.parameters.items():
         prefix = _channel_of(model, name)
-        frame = rows[prefix].frame if prefix else tables[parameter.varies]
+        frame = coded[prefix] if prefix else tables[parameter.varies]
         formula = _formula(model, name)
         found = design(formula, frame, where=f"effects: {name}")
+        if prefix and frame is not rows[prefix].frame:
+            found = found.evaluate(rows[prefix].frame)
         if found.columns or found.groups:
             designs[name] = found
             coordinates.add_design(name, found)
+    _check_labels(model, coordinates)
     kernel_names = [n for n in designs if _channel_of(model, n) is None and n != "peak"]
     matrices = {name: _matrix(coordinates, name, found) for name, found in designs.items()}
     arrays |= _kernel_rows(matrices, kernel_names, len(sessions))
@@ -151,6 +153,20 @@ def build_layout(
     program = Program(model, places, frozenset(designs))
     units, unit_of = _units(sessions, rows, session_of)
     return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of)
+
+
+def _check_labels(model: Model, coordinates: Coordinates) -> None:
+    """Refuse a prior for an effect that no formula makes: it would silently do nothing."""
+    effects = [e for e in coordinates.entries if e.role == "effect"]
+    known = [f"{e.parameter}_effect[{e.label}]" for e in effects]
+    known += [f"{n}_{part}[{label}]" for n, part, label in coordinates.half_names if label]
+    for name in model.priors:
+        if "[" in name and name not in known:
+            raise SpecError(
+                f"priors: no formula makes the effect {name!r}",
+                allowed=", ".join(known) or "no prior of an effect, as there are none",
+                todo=suggest(name, known),
+            )
 
 
 def _channel_of(model: Model, name: str) -> str | None:
@@ -177,6 +193,16 @@ def _events(model: Model, study: Study) -> pd.DataFrame:
                     todo=suggest(kind, kinds),
                 )
         events = events[events["kind"].isin(model.events)]
+    for column in ("time", "magnitude"):
+        bad = ~np.isfinite(events[column].to_numpy(float))
+        if bad.any():
+            first = events[bad].iloc[0]
+            raise StudyError(
+                f"events: subject {first['subject']}, session {first['session']}: "
+                f"{column} = {first[column]}",
+                allowed="finite numbers",
+                todo="leave the event out, or give it a time and a magnitude",
+            )
     if Drive.named(model.drive).gains and events.empty:
         raise SpecError(
             f"the {model.drive} drive needs events, and the study has none",

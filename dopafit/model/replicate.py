@@ -11,7 +11,9 @@ import pandas as pd
 from dopafit.channel.latency import deadlines
 from dopafit.channel.press import Presses
 from dopafit.channel.thinning import simulate_presses
-from dopafit.model.coordinates import Coordinates
+from dopafit.core.errors import SpecError, suggest
+from dopafit.core.seed import generator
+from dopafit.model.coordinates import Coordinates, in_range
 from dopafit.model.layout import Layout, build_layout
 from dopafit.model.machinery import numpy_machinery
 from dopafit.model.spec import Model
@@ -19,7 +21,7 @@ from dopafit.study.study import Study
 
 __all__ = ["Replicator", "draw_population", "simulate"]
 
-GRID = 3
+GRID = 10
 """How much finer than the likelihood's the grid is on which the press rate is interpolated."""
 
 
@@ -81,11 +83,10 @@ class Replicator:
         layout = self.layout
         frame = layout.rows[channel.prefix].frame
         time = frame["time"].to_numpy(float).reshape(-1, 2)
-        keys = list(
-            zip(frame["subject"].to_numpy()[::2], frame["session"].to_numpy()[::2], strict=True)
-        )
-        change = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
-        offset = np.array([*change, len(keys)])
+        owner = frame[["subject", "session"]].iloc[::2]
+        fresh = (owner != owner.shift()).any(axis=1).to_numpy()
+        offset = np.append(np.flatnonzero(fresh), len(owner))
+        owner = owner[fresh].to_numpy(object)
         labels = [f"{channel.prefix}_rest_effect[{term}]" for term in channel.extra_terms()]
         entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}
         weight = np.array([theta[entry[label]] for label in labels])
@@ -98,16 +99,14 @@ class Replicator:
             weight=weight,
             refractory=channel.refractory,
         )
-        owner = [keys[change[s]] for s in range(len(change))]
-        subject = np.array([o[0] for o in owner], dtype=object)
-        label = np.array([o[1] for o in owner], dtype=object)
-        return pd.DataFrame({"subject": subject[session], "session": label[session], "time": when})
+        found = pd.DataFrame(owner[session], columns=["subject", "session"])
+        return found.assign(time=when)
 
 
 def draw_population(
     coordinates: Coordinates, rng: np.random.Generator, truth: Mapping[str, float] | None = None
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Draw one theta: population values, effects and spreads from `truth` or, failing that, the prior.
+    """Draw one theta: values, effects and spreads from `truth` or, failing that, the prior.
 
     Group deviations are always drawn, with the standard deviations so obtained.
 
@@ -122,7 +121,9 @@ def draw_population(
     for i, (name, part, label) in enumerate(coordinates.half_names):
         key = f"{name}_{part}[{label}]" if part == "sd" else name
         if key in truth:
-            h[i] = truth[key]
+            h[i] = in_range(key, truth[key], "identity")
+            if h[i] < 0:
+                raise SpecError(f"truth: {key} = {truth[key]!r}", allowed="a number, 0 or above")
     theta = coordinates.theta_from_truth(truth, coordinates.theta(x, h))
     labels = coordinates.labels()
     values: dict[str, float] = {}
@@ -164,9 +165,6 @@ def simulate(
     SpecError
         A name in `truth` that the model does not have.
     """
-    from dopafit.core.errors import SpecError, suggest
-    from dopafit.core.seed import generator
-
     blank = design
     for channel in model.channels:
         blank = channel.blank(blank)

@@ -28,12 +28,12 @@ class Schedule(BaseModel):
 
     subjects: int = Field(24, ge=1, le=100_000)
     sessions: dict[str, dict[str, str | float]] = Field(
-        default_factory=lambda: {"placebo": {"drug": "placebo"}, "precursor": {"drug": "precursor"}}
+        default_factory=lambda: {d: {"drug": d} for d in ("placebo", "precursor")}, min_length=1
     )
     duration: float = Field(600.0, gt=0)
     cue_interval: float = Field(20.0, gt=0)
-    magnitudes: tuple[float, ...] = (0.5, 1.0, 2.0)
-    contexts: tuple[str, ...] = ("home", "novel")
+    magnitudes: tuple[float, ...] = Field((0.5, 1.0, 2.0), min_length=1)
+    contexts: tuple[str, ...] = Field(("home", "novel"), min_length=1)
     block: float = Field(150.0, gt=0)
     trial_interval: float = Field(12.0, gt=0)
     trial_gap: float = Field(2.0, ge=0)
@@ -110,8 +110,8 @@ def timetable(
     return Study(
         name,
         sessions=pd.DataFrame(sessions),
-        events=pd.DataFrame(events),
-        observations=pd.DataFrame(trials),
+        events=pd.DataFrame(events) if events else None,
+        observations=pd.DataFrame(trials) if trials else None,
         simulated=True,
         description="Simulated: the timetable and the behaviour were made by a program.",
     )

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,7 @@ from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
+from dopafit.model.formula import used_columns
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["DRIVES", "Model"]
@@ -26,6 +28,10 @@ DRIVES = ("null", "trough", "peak", "level", "encompassing")
 """The rivals of a comparison unless an analysis names others."""
 
 ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +82,23 @@ class Model:
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        for name in ("effects", "priors", "fixed"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise SpecError(
+                    f"{name}: {getattr(self, name)!r}", allowed="a mapping by parameter"
+                )
+        for channel in self.channels:
+            if not isinstance(channel, Channel):
+                raise SpecError(
+                    f"{channel!r} is not a channel", allowed=", ".join(Channel.members())
+                )
         # in the order of their names: the claim does not depend on the order they are given in
         put("channels", tuple(sorted(self.channels, key=lambda channel: channel.prefix)))
         # as given, for `with_drive`: another drive may use what this one does not
         put("_given", {n: dict(getattr(self, n)) for n in ("effects", "priors", "fixed")})
         if self.events is not None:
-            put("events", tuple(str(kind) for kind in self.events))
+            kinds = [self.events] if isinstance(self.events, str) else self.events
+            put("events", tuple(str(kind) for kind in kinds))
         Drive.named(self.drive)
         Kernel.named(self.kernel)
         if not self.channels:
@@ -93,15 +110,24 @@ class Model:
         if len(set(prefixes)) < len(prefixes):
             raise SpecError(f"a channel is given twice: {', '.join(prefixes)}")
         spacing = self.typical_spacing
-        if isinstance(spacing, bool) or not np.isfinite(spacing) or spacing <= 0:
-            raise SpecError(f"typical_spacing = {spacing}", allowed="a time above 0 s")
+        if not _is_finite(spacing) or spacing <= 0:
+            raise SpecError(f"typical_spacing = {spacing!r}", allowed="a time above 0 s")
         put("typical_spacing", float(spacing))
         base = self._declared()
         put("effects", MappingProxyType(dict(self._check_effects(base))))
         put("priors", MappingProxyType(dict(self._check_priors(base))))
         put("fixed", MappingProxyType(dict(self._check_fixed(base))))
+        for name in self.effects:
+            used_columns(self.effects[name], where=f"effects: {name}")
+            parameter = self.parameters[name]
+            if parameter.link == "logit" and parameter.fixed == 0:
+                raise SpecError(
+                    f"effects: {name} is fixed at 0, and nothing can add to that",
+                    allowed=f"effects on {name} together with a prior for it",
+                    todo=f"give a prior, e.g. {name}: {{logit_normal: {{median: 0.05, sigma: 1}}}}",
+                )
 
-    # ------------------------------------------------------------------ parameters
+    # parameters
     def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
         member = Drive.named(drive or self.drive)
         found: dict[str, Parameter] = {}
@@ -184,7 +210,7 @@ class Model:
                 )
             if name in self.priors:
                 raise SpecError(f"{name} has both a prior and a fixed value", allowed="one of them")
-            if isinstance(value, bool) or not np.isfinite(value):
+            if not _is_finite(value):
                 raise SpecError(f"fixed: {name} = {value!r}", allowed="a number")
             link = base[name].link if name in base else "identity"
             if (link == "log" and value <= 0) or (link == "logit" and not 0 <= value < 1):
@@ -222,9 +248,9 @@ class Model:
         }
         return extra.get(label, default)
 
-    # ------------------------------------------------------------------ as a value
+    # as a value
     def with_drive(self, drive: str) -> Model:
-        """Return the same model with another drive, with all effects, priors and fixed values given."""
+        """Return the same model with another drive, and with all that was given to this one."""
         return replace(self, drive=drive, **self._given)
 
     def to_dict(self) -> dict[str, Any]:
@@ -243,7 +269,10 @@ class Model:
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Model:
         """Read what `to_dict` wrote."""
-        channels = [channel_from_dict(k, v) for k, v in (spec.get("channels") or {}).items()]
+        entries = spec.get("channels") or {}
+        if not isinstance(entries, Mapping):
+            raise SpecError(f"channels: {entries!r}", allowed="{choice: {column: pursue}, ...}")
+        channels = [channel_from_dict(str(k), v) for k, v in entries.items()]
         names = ("drive", "kernel", "typical_spacing", "events", "effects", "priors", "fixed")
         values = {k: spec[k] for k in names if spec.get(k) is not None}
         return cls(channels=channels, **values)

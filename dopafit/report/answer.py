@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dopafit.compare.loo import Comparison
+from dopafit.report.escape import signs
 from dopafit.report.folder import RunFolder
-from dopafit.report.numbers import between, decimals, fixed, number, seconds, share
+from dopafit.report.numbers import between, count, decimals, fixed, seconds, share
 from dopafit.report.prose import Span, name, say, series
 
 __all__ = ["Answer", "answer"]
@@ -61,7 +62,7 @@ def answer(folder: RunFolder) -> Answer:
     readings = folder.reading or (compared.reading if compared is not None else ())
     return Answer(
         lead=tuple(_lead(folder, compared)),
-        readings=tuple(text.replace("+-", "±") for text in readings),
+        readings=tuple(signs(text) for text in readings),
         estimates=tuple(_estimates(folder)),
         cannot=tuple(_cannot(folder, compared)),
     )
@@ -108,38 +109,32 @@ def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
     aside = f" ({words})" if 0 < len(words) <= 120 and "\n" not in words else ""
     lines.append(
         say(
-            f"With one {compared.unit} left out at a time ({number(compared.n_units)} of them), the ",
+            f"With one {compared.unit} left out at a time ({count(compared.n_units)} of them), "
+            "the ",
             name(compared.best),
             f" drive{aside} predicted the left-out {compared.unit}s best of the "
             f"{len(compared.table)} drives that were tried.",
         )
     )
     told = compared.distinguishable
-    ahead = [n for n in compared.table.index[1:] if told[n]]
-    equal = [n for n in compared.table.index[1:] if not told[n]]
-    parts = []
-    if ahead:
-        parts += [
-            *say("It is ahead of ", series(_gap(compared, n) for n in ahead)),
-            Span(", in elpd ± one standard error of the difference"),
-        ]
-    if equal:
-        opening = "; it cannot be told from " if ahead else "It cannot be told from "
-        parts += say(opening, series((_gap(compared, n) for n in equal), "or"))
-    lines.append(say(parts, "."))
+    ahead = [name(fit) for fit in compared.table.index[1:] if told[fit]]
+    equal = [name(fit) for fit in compared.table.index[1:] if not told[fit]]
+    if ahead and equal:
+        parts = say(
+            "It is ahead of ", series(ahead), ", but cannot be told from ", series(equal, "or")
+        )
+    elif ahead:
+        parts = say("It is ahead of ", series(ahead))
+    else:
+        parts = say("It cannot be told from ", series(equal, "or"))
+    lines.append(say(parts, ", given the standard errors of the differences:"))
     return lines
-
-
-def _gap(compared: Comparison, fit: str) -> Span:
-    row = compared.table.loc[fit]
-    places = decimals(row["dse"], row["elpd_diff"])
-    return Span(f"{fit} ({fixed(-row['elpd_diff'], places)} ± {fixed(row['dse'], places)})")
 
 
 def _estimates(folder: RunFolder) -> list[Line]:
     fit = folder.focus
     rows = folder.of(folder.summary, fit).set_index("parameter")
-    interval = folder.interval.partition(" posterior")[0]
+    interval = folder.interval.replace(" posterior", "")
     found = []
     for parameter, words in _LANDMARKS.items():
         if parameter in rows.index:
@@ -149,10 +144,12 @@ def _estimates(folder: RunFolder) -> list[Line]:
             human = seconds(row["median"]) if unit else ""
             value = f"{fixed(row['median'], places)}{unit}" + (f" ({human})" if human else "")
             inside = between(row["lower"], row["upper"], places)
-            found.append(f"{words.format(value)} ({interval} {inside}{unit})")
+            found.append(f"{words.format(value)} ({inside}{unit})")
     lines = []
     if found:
-        lines.append(say("In the ", name(fit), " fit, medians: ", "; ".join(found), "."))
+        lines.append(
+            say("In the ", name(fit), f" fit, medians with {interval}s: ", "; ".join(found), ".")
+        )
     gains = [p for p in rows.index if p.endswith(("_gain_peak", "_gain_trough"))]
     if gains:
         shown = []
@@ -173,7 +170,7 @@ def _estimates(folder: RunFolder) -> list[Line]:
             line += pair
         lines.append(
             say(
-                f"Its gains, medians with {interval}s: ",
+                "Its gains, likewise: " if found else f"Its gains, medians with {interval}s: ",
                 line,
                 "; each is the change of a channel's predictor at that lobe of one unit event.",
             )
@@ -224,8 +221,8 @@ def _cannot(folder: RunFolder, compared: Comparison | None) -> list[Line]:
         )
     lines.append(
         say(
-            "The model takes the events as they happened. Whether they caused the behaviour depends "
-            "on who decided when they came."
+            "The model takes the events as they happened. Whether they caused the behaviour "
+            "depends on who decided when they came."
         )
     )
     return lines

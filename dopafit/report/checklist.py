@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from dopafit.compare.loo import SMALL
 from dopafit.report.answer import answer
-from dopafit.report.escape import clean, markdown
+from dopafit.report.escape import clean, markdown, signs
+from dopafit.report.evidence_tables import truth_table
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.methods import equations
-from dopafit.report.numbers import count, number
+from dopafit.report.numbers import count, fixed, number
 from dopafit.report.priors import rows as prior_rows
-from dopafit.report.tables import truth_table
 
 __all__ = ["NOT_DONE", "Item", "checklist", "write_checklist"]
 
@@ -77,7 +78,13 @@ def write_checklist(folder: RunFolder) -> Path:
     step = ""
     for item in items:
         if item.step != step:
-            lines += ["", f"## {markdown(item.step)}", "", "| | point | this run |", "|---|---|---|"]
+            lines += [
+                "",
+                f"## {markdown(item.step)}",
+                "",
+                "| | point | this run |",
+                "|---|---|---|",
+            ]
         step = item.step
         mark = "x" if item.done else " "
         lines.append(f"| [{mark}] | {markdown(item.item)} | {markdown(item.answer)} |")
@@ -134,7 +141,9 @@ def _model(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Formal specification",
-            f"{len(equations(folder))} equations under Model; spec.yaml" if equations(folder) else "",
+            f"{len(equations(folder))} equations under Model; spec.yaml"
+            if equations(folder)
+            else "",
         ),
         (step, "Prior predictive check", _prior_predictive(folder)),
     ]
@@ -147,7 +156,7 @@ def _computation(folder: RunFolder) -> list[tuple[str, str, str]]:
     parts = [f"dopafit {environment['dopafit']}"] if environment.get("dopafit") else []
     parts += [f"{n} {packages[n]}" for n in ("pymc", "nutpie", "arviz") if packages.get(n)]
     design = ", ".join(f"{k} {sampling[k]}" for k in sampling if sampling[k] is not None)
-    verdicts = "; ".join(f"{fit}: {folder.verdicts[fit].stamp}" for fit in folder.fits)
+    verdicts = "; ".join(f"{fit}: {signs(folder.verdicts[fit].stamp)}" for fit in folder.fits)
     ess = folder.summary[["ess_bulk", "ess_tail"]].apply(pd.to_numeric, errors="coerce").min().min()
     divergences = [
         f"{fit} {number(item.value)}"
@@ -173,14 +182,16 @@ def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
     table = folder.comparison
     weights = ""
     if table is not None:
-        pairs = (f"{clean(r['model'])} {number(r['weight'], 2)}" for _, r in table.iterrows())
+        pairs = (f"{clean(r['model'])} {fixed(r['weight'], 2)}" for _, r in table.iterrows())
         weights = f"stacking weights by {clean(table['unit'].iloc[0])}: {', '.join(pairs)}; "
         weights += "Bayes factors and posterior model probabilities: none computed"
     return [
         (
             step,
             "Posterior predictive check",
-            f"{len(checked)} figure(s) of signatures the rivals cannot all make" if checked else "",
+            "signatures the rivals cannot all make: " + ", ".join(f.stem for f in checked)
+            if checked
+            else "",
         ),
         (step, "Summary of the posterior", f"mean, SD and {folder.interval} of every quantity"),
         (step, "Model comparison", weights),
@@ -192,8 +203,8 @@ def _decisions(folder: RunFolder) -> list[tuple[str, str, str]]:
     criterion = ""
     if folder.comparison is not None:
         criterion = (
-            "two drives are called distinguishable if elpd differs by at least 4 and by at least "
-            "two standard errors of the difference"
+            f"two drives are called distinguishable if elpd differs by at least {SMALL:g} "
+            "and by at least two standard errors of the difference"
         )
     return [
         (step, "Criterion of each decision", criterion),
@@ -232,7 +243,9 @@ def _reproducible(folder: RunFolder) -> list[tuple[str, str, str]]:
     seed = environment.get("seed", folder.spec.get("seed"))
     stored = [fit for fit in folder.fits if (folder.path / "fits" / f"{fit}.nc").is_file()]
     hashes = "; ".join(
-        f"{fit} {str(folder.model(fit)['hash'])[:12]}" for fit in folder.fits if folder.model(fit).get("hash")
+        f"{fit} {str(folder.model(fit)['hash'])[:12]}"
+        for fit in folder.fits
+        if folder.model(fit).get("hash")
     )
     return [
         (step, "Seed", f"{seed}" if seed is not None else ""),

@@ -8,7 +8,6 @@ import pandas as pd
 
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import MISSING, count, number
-from dopafit.report.tables import flags
 from dopafit.report.tabular import Cell, Table
 
 __all__ = ["facts", "file_table", "kind_table", "row_table", "time_table"]
@@ -37,7 +36,9 @@ def kind_table(folder: RunFolder) -> Table | None:
     if not kinds:
         return None
     rows = [[str(k), v] for k, v in kinds.items()]
-    return _simple(folder, "kinds", "Events by kind. Counts, no intervals.", ("Kind", "Events"), rows)
+    return _simple(
+        folder, "kinds", "Events by kind. Counts, no intervals.", ("Kind", "Events"), rows
+    )
 
 
 def file_table(folder: RunFolder) -> Table | None:
@@ -53,14 +54,14 @@ def file_table(folder: RunFolder) -> Table | None:
 def time_table(folder: RunFolder) -> Table | None:
     """Return how long each fit took."""
     times = folder.environment.get("seconds") or {}
-    rows = []
-    for fit, parts in times.items():
-        if isinstance(parts, dict):
-            rows.append([str(fit), number(parts.get("compile")), number(parts.get("sample"))])
-    if not rows:
+    timed = {str(fit): parts for fit, parts in times.items() if isinstance(parts, dict)}
+    stages = list(dict.fromkeys(stage for parts in timed.values() for stage in parts))
+    if not stages:
         return None
-    caption = "Time each fit took [s], measured once; no intervals."
-    return _simple(folder, "times", caption, ("Fit", "Compiling", "Sampling"), rows)
+    rows = [[fit, *(number(parts.get(s)) for s in stages)] for fit, parts in timed.items()]
+    names = {"compile": "Compiling", "sample": "Sampling", "fit": "Compiling and sampling"}
+    heads = ("Fit", *(names.get(stage, str(stage)) for stage in stages))
+    return _simple(folder, "times", "Time each fit took [s], measured once.", heads, rows)
 
 
 def facts(folder: RunFolder) -> list[tuple[str, str]]:
@@ -76,7 +77,10 @@ def facts(folder: RunFolder) -> list[tuple[str, str]]:
         ("dopafit", environment.get("dopafit")),
         ("Python", environment.get("python")),
         ("Packages", ", ".join(f"{k} {v}" for k, v in (environment.get("packages") or {}).items())),
-        ("Machine", ", ".join(str(v) for v in machine.values()) if isinstance(machine, dict) else machine),
+        (
+            "Machine",
+            ", ".join(str(v) for v in machine.values()) if isinstance(machine, dict) else machine,
+        ),
         ("Started", environment.get("started")),
         ("Finished", environment.get("finished")),
         ("Data, SHA-256", data.get("hash")),
@@ -108,5 +112,5 @@ def _simple(
         heads=tuple(zip(heads, align, strict=True)),
         rows=shown,
         data=pd.DataFrame(rows, columns=list(heads)),
-        flags=flags(folder),
+        flags=folder.flags(),
     )

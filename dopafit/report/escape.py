@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clean", "code", "latex", "markdown"]
+__all__ = ["clean", "code", "latex", "markdown", "signs"]
 
 # control characters, and the marks that turn the direction of text and so hide what it says
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
@@ -52,6 +52,14 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 def clean(text: object) -> str:
     """Return one line without control characters and invisible marks."""
     return _HIDDEN.sub("", _CONTROL.sub(" ", str(text))).strip()
+
+
+def signs(text: object) -> str:
+    """Return text with the signs a typesetter would use for what was typed in ASCII."""
+    line = clean(text)
+    for typed, sign in (("<=", "≤"), (">=", "≥"), ("+-", "±")):
+        line = line.replace(typed, sign)
+    return line
 
 
 def latex(text: object) -> str:

@@ -14,12 +14,13 @@ import yaml
 
 from dopafit.core.errors import FitError, SpecError
 
-__all__ = ["read_json", "read_png", "read_table", "read_yaml", "write_text"]
+__all__ = ["optional_table", "read_json", "read_png", "read_table", "read_yaml", "write_text"]
 
 AGAIN = "run the analysis again (dopafit run ANALYSIS.yaml --out DIR)"
 # columns of names: a drive called "null" or a subject called "NA" is a name, not a missing value
 NAMES = frozenset(
-    "fit parameter unit status convention sensitivity model warning interval_kind".split()
+    "fit parameter unit status convention sensitivity model warning interval_kind "
+    "signature group drive source".split()
 )
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -94,6 +95,19 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     for name in head:
         table[name] = table[name].astype(object) if name in NAMES else _typed(table[name])
     return table
+
+
+def optional_table(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
+    """Return a table that a run need not have; None where it is missing or holds nothing.
+
+    Raises
+    ------
+    FitError
+        It is there and damaged.
+    """
+    if not path.exists() or not _rows(path)[1:]:
+        return None
+    return read_table(path, columns)
 
 
 def read_png(path: Path) -> tuple[bytes, float, float]:

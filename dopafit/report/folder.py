@@ -11,7 +11,7 @@ import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
 from dopafit.fit.verdict import Verdict
-from dopafit.report.files import AGAIN, read_json, read_png, read_table, read_yaml
+from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
 
 __all__ = ["Figure", "RunFolder"]
 
@@ -21,6 +21,7 @@ IDENTIFIABILITY = "fit parameter status contraction prior_sd posterior_sd conven
 COMPARISON = ("model rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
               "converged").split()  # fmt: skip
 TRUTH = "fit parameter truth lower upper covered".split()
+CHECKS = "signature group bins inside p_value drive source".split()
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class RunFolder:
         Per fit, whether it may be believed.
     summary : DataFrame, (quantity,)
         ``summary.csv``, unrounded.
-    identifiability, comparison, truth : DataFrame or None
-        None where the run has no such file.
+    identifiability, comparison, truth, checks : DataFrame or None
+        None where the run has no such file; `checks` is ``tables/predictive_checks.csv``.
     reading, warnings : tuple of str
         Sentences of the comparison.
     comparison_notes : dict
@@ -86,6 +87,7 @@ class RunFolder:
     identifiability: pd.DataFrame | None
     comparison: pd.DataFrame | None
     truth: pd.DataFrame | None
+    checks: pd.DataFrame | None
     reading: tuple[str, ...]
     warnings: tuple[str, ...]
     comparison_notes: dict[str, Any]
@@ -129,17 +131,16 @@ class RunFolder:
                 todo=AGAIN,
             )
         optional = {
-            name: read_table(root / f"{name}.csv", columns)
-            if (root / f"{name}.csv").exists()
-            else None
-            for name, columns in (
-                ("identifiability", IDENTIFIABILITY),
-                ("comparison", COMPARISON),
-                ("truth", TRUTH),
+            name: optional_table(root / file, columns)
+            for name, file, columns in (
+                ("identifiability", "identifiability.csv", IDENTIFIABILITY),
+                ("comparison", "comparison.csv", COMPARISON),
+                ("truth", "truth.csv", TRUTH),
+                ("checks", "tables/predictive_checks.csv", CHECKS),
             )
         }
         compared = optional["comparison"]
-        if compared is not None and (compared.empty or not set(compared["model"]) <= set(verdicts)):
+        if compared is not None and not set(compared["model"]) <= set(verdicts):
             raise FitError(
                 f"{root}/comparison.csv does not belong to the fits of this run",
                 allowed=", ".join(sorted(verdicts)),
@@ -212,6 +213,12 @@ class RunFolder:
         """Return one fit's rows of a table; an empty table where there is none."""
         return pd.DataFrame() if table is None else table[table["fit"] == fit]
 
+    def flags(self, *fits: str) -> tuple[str, ...]:
+        """Return what must be said over anything made from these fits."""
+        failed = [fit for fit in fits if fit in self.verdicts and not self.verdicts[fit].converged]
+        found = ("SIMULATED DATA",) if self.simulated else ()
+        return (*found, f"NOT CONVERGED: {', '.join(failed)}") if failed else found
+
     def drawn(self, *kinds: str) -> tuple[Figure, ...]:
         """Return the figures of these kinds, those of the better fits first."""
         order = {name: i for i, name in enumerate(self.fits)}
@@ -242,7 +249,9 @@ def _verdicts(path: Path) -> dict[str, Verdict]:
         try:
             found[str(name)] = Verdict.from_dict(values)
         except FitError as error:
-            raise FitError(f"{path}: {name}: {error.wrong}", allowed=error.allowed, todo=AGAIN) from None
+            raise FitError(
+                f"{path}: {name}: {error.wrong}", allowed=error.allowed, todo=AGAIN
+            ) from None
     return found
 
 
@@ -259,7 +268,13 @@ def _figures(folder: Path) -> tuple[Figure, ...]:
     try:
         entries = json.loads(index.read_text("utf-8"))
         listed = [
-            (str(e["stem"]), str(e["title"]), str(e.get("caption") or ""), e.get("fit"), str(e["kind"]))
+            (
+                str(e["stem"]),
+                str(e["title"]),
+                str(e.get("caption") or ""),
+                e.get("fit"),
+                str(e["kind"]),
+            )
             for e in entries
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -276,6 +291,8 @@ def _figures(folder: Path) -> tuple[Figure, ...]:
             )
         png, width, height = read_png(folder / f"{stem}.png")
         figures.append(
-            Figure(stem, title, caption, None if fit is None else str(fit), kind, png, width, height)
+            Figure(
+                stem, title, caption, None if fit is None else str(fit), kind, png, width, height
+            )
         )
     return tuple(figures)

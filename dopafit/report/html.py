@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from dopafit.report import datasheet, tables
+from dopafit.report import datasheet, evidence_tables, tables
 from dopafit.report.answer import BASELINE, answer
 from dopafit.report.checklist import Item, checklist, write_checklist
-from dopafit.report.escape import clean
+from dopafit.report.escape import clean, signs
 from dopafit.report.files import write_text
 from dopafit.report.folder import Figure, RunFolder
 from dopafit.report.mathematics import draw, pieces
@@ -113,6 +113,7 @@ def render(folder: RunFolder) -> str:
         finalize=_shown,
     )
     environment.filters["groupby_order"] = _by_step
+    environment.filters["breakable"] = _breakable
     template = environment.get_template("page.html")
     return template.render(_context(folder))
 
@@ -124,15 +125,14 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     placed = {kind for kinds in FIGURES.values() for kind in kinds}
     figures["other"] = tuple(f for f in folder.figures if f.kind not in placed)
     shown = _tables(folder)
-    drawn = [
-        ([draw(piece) for piece in pieces(line)], fits) for line, fits in equations(folder)
-    ]
+    drawn = [([draw(piece) for piece in pieces(line)], fits) for line, fits in equations(folder)]
     has = {
         **{place: bool(found) for place, found in figures.items()},
         "answer": True,
         "comparison": folder.comparison is not None,
         "response": bool(figures["response"] or shown["response"]),
         "pursuit": bool(figures["pursuit"] or shown["pursuit"]),
+        "signatures": bool(figures["signatures"] or shown["checks"]),
         "learning": bool(figures["learning"] or shown["learning"]),
         "truth": shown["truth"] is not None,
         "subjects": bool(figures["subjects"] or shown["members"]),
@@ -162,7 +162,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "image": _image,
         "flags": lambda figure: _flags(folder, figure),
         "pixels": lambda mm: round(mm * 96 / 25.4 * ENLARGE),
-        "nice": _nice,
+        "nice": signs,
     }
 
 
@@ -172,22 +172,28 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
     def each(make: Any) -> list[Table]:
         return [table for fit in folder.fits if (table := make(fit)) is not None]
 
-    event, channel = ("kernel", "derived"), ("channel", "effect", "spread")
+    def some(*groups: str) -> list[Table]:
+        first = folder.focus  # names are explained once, where they are read first
+        return each(
+            lambda fit: tables.parameter_table(folder, fit, groups=groups, meanings=fit == first)
+        )
+
     return {
-        "comparison": tables.comparison_table(folder),
-        "response": each(lambda fit: tables.parameter_table(folder, fit, groups=event)),
-        "pursuit": each(lambda fit: tables.parameter_table(folder, fit, groups=channel)),
+        "comparison": evidence_tables.comparison_table(folder),
+        "response": some("kernel", "derived"),
+        "pursuit": some("channel", "effect", "spread"),
         "members": each(lambda fit: tables.member_table(folder, fit)),
-        "learning": each(lambda fit: tables.identifiability_table(folder, fit)),
+        "learning": tables.identifiability_table(folder, *folder.fits),
         "priors": tables.prior_table(folder),
-        "diagnostics": tables.diagnostics_table(folder),
-        "truth": tables.truth_table(folder),
+        "diagnostics": evidence_tables.diagnostics_table(folder),
+        "truth": evidence_tables.truth_table(folder),
+        "checks": evidence_tables.check_table(folder),
         "rows": datasheet.row_table(folder),
         "kinds": datasheet.kind_table(folder),
         "files": datasheet.file_table(folder),
         "times": datasheet.time_table(folder),
         "failures": {
-            fit: [tables.shown(item) for item in folder.verdicts[fit].failures]
+            fit: [evidence_tables.shown(item) for item in folder.verdicts[fit].failures]
             for fit in folder.fits
         },
         "close": share(folder.data.get("close_pairs")),
@@ -196,6 +202,12 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
 
 def _by_step(items: list[Item]) -> list[tuple[str, list[Item]]]:
     return [(step, list(group)) for step, group in itertools.groupby(items, lambda i: i.step)]
+
+
+def _breakable(text: str) -> Markup:
+    """Let a long name break after an underscore or before a bracket, where the page is narrow."""
+    safe = escape(_soft(text))
+    return Markup(safe.replace("_", Markup("_<wbr>")).replace("[", Markup("<wbr>[")))
 
 
 def _conventions(folder: RunFolder) -> list[str]:
@@ -216,15 +228,11 @@ def _fixed(folder: RunFolder) -> list[tuple[str, str]]:
 
 def _flags(folder: RunFolder, figure: Figure) -> tuple[str, ...]:
     shown = folder.fits if figure.fit is None else (figure.fit,)
-    return tables.flags(folder, *(fit for fit in shown if fit in folder.verdicts))
+    return folder.flags(*shown)
 
 
 def _image(figure: Figure) -> str:
     return f"data:image/png;base64,{base64.b64encode(figure.png).decode()}"
-
-
-def _nice(text: str) -> str:
-    return text.replace("<=", "≤").replace(">=", "≥").replace("+-", "±")
 
 
 def _shown(value: Any) -> Any:

@@ -73,7 +73,8 @@ def draw(latex: str) -> Equation:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    settings = {"text.parse_math": True, "text.usetex": False, "mathtext.default": "it"}
+    default = matplotlib.rcParamsDefault["mathtext.default"]
+    settings = {"text.parse_math": True, "text.usetex": False, "mathtext.default": default}
     font = FontProperties(family="STIXGeneral", math_fontfamily="stix")
     try:
         with matplotlib.rc_context(settings):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dopafit.report.escape import clean
+from dopafit.compare.loo import SMALL
+from dopafit.report.escape import clean, signs
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
-from dopafit.report.numbers import count, number
+from dopafit.report.numbers import count, number, seconds
 from dopafit.report.priors import rows as prior_rows
 from dopafit.report.prose import Block, Span, name, say, series, to_markdown
 from dopafit.report.references import cited
@@ -127,7 +128,9 @@ def _rows_used(data: dict[str, Any]) -> list[str]:
     parts = []
     for channel, rows in used.items():
         out = left.get(channel) or 0
-        note = f", {count(out)} left out because the outcome was missing" if out else ", none left out"
+        note = (
+            f", {count(out)} left out because the outcome was missing" if out else ", none left out"
+        )
         parts.append(f"{clean(channel)} {count(rows)}{note}")
     return ["Rows that entered the likelihood: " + "; ".join(parts) + "."]
 
@@ -143,10 +146,10 @@ def _model(folder: RunFolder) -> list[tuple[Span, ...]]:
     drives = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
     lines = [
         say(
-            "Each event moves a latent level that rises to a peak, falls back through baseline into "
-            "a trough and recovers; the responses to successive events add up. A drive turns the "
-            "level into motivation, and motivation shifts the linear predictor of each channel of "
-            "behaviour. Only events strictly before an outcome can explain it."
+            "Each event moves a latent level that rises to a peak, falls back through baseline "
+            "into a trough and recovers; the responses to successive events add up. A drive turns "
+            "the level into motivation, and motivation shifts the linear predictor of each channel "
+            "of behaviour. Only events strictly before an outcome can explain it."
         )
         if any(f != "null" for f in folder.fits)
         else (),
@@ -155,7 +158,11 @@ def _model(folder: RunFolder) -> list[tuple[Span, ...]]:
     rivals = [*say(name(drives[0][0]), _aside(drives[0][1]))]
     for fit, words in drives[1:]:
         rivals += say("; ", name(fit), _aside(words))
-    many = f"{len(drives)} drives were fitted to the same data: " if len(drives) > 1 else "One drive was fitted: "
+    many = (
+        f"{len(drives)} drives were fitted to the same data: "
+        if len(drives) > 1
+        else "One drive was fitted: "
+    )
     return [*lines, say(many, rivals, ".")]
 
 
@@ -225,20 +232,22 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
     took = sum(float(v) for part in times.values() if isinstance(part, dict) for v in part.values())
     return [
         say(
-            f"The log density and its gradient were built by {own}{python} as a PyTensor graph, the "
-            "engine of PyMC, and compiled with Numba",
+            f"The log density and its gradient were built by {own}{python} as a PyTensor graph, "
+            "the engine of PyMC, and compiled with Numba",
             " (" if versions else "",
             series(versions),
             ")" if versions else "",
             ". Draws from the posterior were made by the No-U-Turn sampler of nutpie",
             ": " if design else "",
             series(design),
-            f", target acceptance {number(accept)}" if accept is not None else "",
+            f", target acceptance {clean(accept)}" if accept is not None else "",
             ".",
             f" The seed was {clean(seed)}; each purpose has its own stream derived from it."
             if seed is not None
             else "",
-            f" Compiling and sampling took {number(took)} s in all." if took else "",
+            f" Compiling and sampling took {seconds(took) or f'{number(took)} s'} in all."
+            if took
+            else "",
         )
     ]
 
@@ -251,20 +260,21 @@ def _convergence(folder: RunFolder) -> list[tuple[Span, ...]]:
         say(
             "A fit was accepted only if every check passed, for sampled and derived quantities "
             "alike: ",
-            series(f"{n} ({limit})" for n, limit in limits.items()),
+            series(f"{n} ({signs(limit)})" for n, limit in limits.items()),
             ". What was not recorded counts as failed.",
         )
     ]
     results: list[Span] = []
     for i, fit in enumerate(folder.fits):
-        results += say("; " if i else "", name(fit), f" {clean(folder.verdicts[fit].stamp)}")
+        results += say("; " if i else "", name(fit), f" {signs(folder.verdicts[fit].stamp)}")
     lines.append(say("Results: ", results, "."))
     if folder.failed:
         lines.append(
             say(
                 Span(WARNING, "strong"),
                 series(name(fit) for fit in folder.failed),
-                " did not converge, and no estimate or comparison that includes it can be reported.",
+                " did not converge, and no estimate or comparison that includes it can be "
+                "reported.",
             )
         )
     lines.append(say(f"Intervals are given as {folder.interval}s."))
@@ -282,9 +292,9 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
             f"Drives were compared by the expected log predictive density (elpd) of left-out "
             f"{unit}s ({units} {unit}s; all channels of a {unit} summed), approximated by "
             "Pareto-smoothed importance sampling. The standard error of a difference comes from "
-            "the differences themselves. A drive is called distinguishable from the best only if it "
-            "is behind by at least 4 and by at least two of those standard errors. Weights are "
-            "stacking weights, with intervals from a Bayesian bootstrap over units.",
+            "the differences themselves. A drive is called distinguishable from the best only if "
+            f"it is behind by at least {SMALL:g} and by at least two of those standard errors. "
+            "Weights are stacking weights, with intervals from a Bayesian bootstrap over units.",
             f" The reweighting was not reliable (Pareto k) for {bad} pairs of drive and {unit}."
             if bad
             else " The reweighting was reliable for every unit (Pareto k).",

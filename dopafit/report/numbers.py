@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["MISSING", "between", "count", "decimals", "fixed", "number", "r_hat", "seconds", "share"]
+__all__ = [
+    "MISSING",
+    "between",
+    "count",
+    "decimals",
+    "fixed",
+    "number",
+    "r_hat",
+    "seconds",
+    "share",
+    "to_float",
+]
 
 MISSING = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
@@ -77,15 +88,15 @@ def between(lower: Any, upper: Any, places: int | None = None) -> str:
     """Return an interval as ``"0.28 to 0.39"``; a dash where an end is missing."""
     if _float(lower) is None or _float(upper) is None:
         return MISSING
-    if places is None:
-        places = decimals(_float(upper) - _float(lower), lower, upper)
     return f"{fixed(lower, places)} to {fixed(upper, places)}"
 
 
 def r_hat(value: Any) -> str:
     """Return R-hat with three decimals, rounded up: it may not look better than it is."""
     x = _float(value)
-    return MISSING if x is None else "∞" if math.isinf(x) else f"{math.ceil(x * 1e3 - 1e-9) / 1e3:.3f}"
+    return (
+        MISSING if x is None else "∞" if math.isinf(x) else f"{math.ceil(x * 1e3 - 1e-9) / 1e3:.3f}"
+    )
 
 
 def count(value: Any) -> str:
@@ -115,6 +126,12 @@ def seconds(value: Any) -> str:
         if abs(x) >= 2 * size:
             return f"{number(x / size)} {name}"
     return ""
+
+
+def to_float(value: Any) -> float:
+    """Return a number as float; NaN for what is missing or no number."""
+    x = _float(value)
+    return math.nan if x is None else x
 
 
 def _float(value: Any) -> float | None:

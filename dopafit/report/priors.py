@@ -14,7 +14,7 @@ from dopafit.report.numbers import between
 __all__ = ["PriorRow", "read_prior", "rows"]
 
 REASONS = {
-    "trough_ratio": "a ratio of two sizes is positive; a trough deeper than the peak stays possible",
+    "trough_ratio": "a ratio of sizes is positive; a trough deeper than the peak stays possible",
     "recovery_half_life": "times are positive; centred on the typical spacing of events, wide",
     "onset_ratio": "the rise is usually faster than the recovery; wide",
     "gain_peak": "weak; one scale for every drive, because each is scaled to 1 at its own lobe",
@@ -97,9 +97,7 @@ def rows(folder: RunFolder) -> list[PriorRow]:
             reason = f"set by this analysis (default: {default})"
         limits = "" if prior is None else between(prior.quantile(0.05), prior.quantile(0.95))
         found.append(
-            PriorRow(
-                name, meaning, unit, link, formula, text, limits, reason, changed, tuple(fits)
-            )
+            PriorRow(name, meaning, unit, link, formula, text, limits, reason, changed, tuple(fits))
         )
     return found
 
@@ -108,7 +106,9 @@ def _reason(name: str) -> str:
     stem, bracket, _ = name.partition("[")
     if bracket and stem.endswith(("_effect", "_sd")):
         return REASONS[stem.rpartition("_")[2]]
-    return next((why for key, why in REASONS.items() if stem == key or stem.endswith(f"_{key}")), OTHER)
+    return next(
+        (why for key, why in REASONS.items() if stem == key or stem.endswith(f"_{key}")), OTHER
+    )
 
 
 def _defaults(spec: dict[str, Any], fit: str) -> dict[str, str]:

@@ -58,6 +58,8 @@ class Table:
         ``"SIMULATED DATA"``, ``"NOT CONVERGED: ..."``.
     notes : tuple of str
         Lines under the table.
+    fit : str
+        The fit it is about; empty where it is about several.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Table:
     data: pd.DataFrame
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    fit: str = ""
 
     @property
     def plain(self) -> list[list[str]]:
@@ -80,7 +83,7 @@ def file_name(*parts: str) -> str:
 
 
 def latex_table(table: Table) -> str:
-    """Return the table in LaTeX with booktabs rules; every text is escaped.
+    r"""Return the table in LaTeX with booktabs rules; every text is escaped.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ def latex_table(table: Table) -> str:
     Returns
     -------
     str
-        Needs ``\\usepackage{booktabs}``.
+        Needs ``\usepackage{booktabs}``.
     """
     caption = " ".join([*(f"{flag}." for flag in table.flags), table.caption, *table.notes])
     columns = "".join(align for _, align in table.heads)

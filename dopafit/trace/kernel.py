@@ -26,6 +26,7 @@ class Kernel(Component, ABC, family=True):
     elsewhere = frozenset({"peak"})  # multiplies the events' magnitudes
     # True where the rates are lam, lam + kap, lam + 2 kap: two exponentials then give all three.
     progression = False
+    latex = ""
 
     @abstractmethod
     def exponentials(self, xp: Any, solve: Callable[[Any, Any], Any]) -> Any:

@@ -58,6 +58,10 @@ class Opponent(Kernel):
         "119-145: a fast process and its slow, opposed follower"
     )
     progression = True
+    latex = (
+        r"h(t) = C e^{-\lambda t}(1 - x)(x - x_c),\quad x = e^{-\kappa t},\quad "
+        r"\lambda = \ln 2 / t_{1/2},\quad \kappa = \lambda / \nu"
+    )
 
     peak = Parameter(
         meaning="maximum of the response to one unit event, above baseline",

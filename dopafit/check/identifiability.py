@@ -1,0 +1,135 @@
+"""What the data said about each parameter, and what a convention said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dopafit.fit.fit import Fit
+
+__all__ = ["Identifiability", "identifiability"]
+
+NOT_INFORMED, WEAKLY = 0.2, 0.5
+"""Contractions below the first say nothing was learned, below the second little."""
+
+
+@dataclass(frozen=True, eq=False)
+class Identifiability:
+    """The identifiability card of one fit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a parameter: `status`, `contraction` (1 - posterior over prior variance, on the
+        scale on which effects add up), `prior_sd`, `posterior_sd`, `convention`.
+    notes : tuple of str
+        Sentences that go with every fit.
+    """
+
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {r.parameter}: {r.status}"
+            + (f" (contraction {r.contraction:.2f})" if np.isfinite(r.contraction) else "")
+            for r in self.table.itertuples()
+        ]
+        return "\n".join(["Identifiability card", *lines, *(f"  {n}" for n in self.notes)])
+
+
+def identifiability(fit: Fit) -> Identifiability:
+    """Compare posterior with prior for every population quantity and list the conventions.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit.
+    """
+    from dopafit.model.equations import conventions
+
+    parameters, rows = fit.model.parameters, []
+    prior, posterior = fit.prior, fit.posterior
+    for name in posterior.data_vars:
+        name = str(name)
+        if name.endswith("_group"):
+            continue
+        link = parameters[name].link if name in parameters else ("log" if name.endswith("_sd") else "identity")
+        derived = name not in parameters and not name.endswith(("_effect", "_sd"))
+        for label, before, after in _scalars(prior[name], posterior[name]):
+            known = np.log if link == "log" and (before > 0).all() and (after > 0).all() else np.asarray
+            # a derived quantity's prior may have no variance to speak of, its quantiles do
+            wide, narrow = _spread(known(before)), _spread(known(after))
+            contraction = 1.0 - (narrow / wide) ** 2 if wide > 0 else np.nan
+            rows.append({
+                "parameter": label, "unit": posterior[name].attrs.get("unit", ""),
+                "status": "derived" if derived else _status(contraction),
+                "contraction": contraction, "prior_sd": wide, "posterior_sd": narrow, "convention": "",
+            })
+    for name, parameter in parameters.items():
+        if parameter.prior is None:
+            rows.append({
+                "parameter": name, "unit": parameter.unit, "status": "fixed by convention",
+                "contraction": np.nan, "prior_sd": 0.0, "posterior_sd": 0.0,
+                "convention": f"{parameter.fixed:g}: {parameter.convention}",
+            })
+    rows.append({
+        "parameter": "baseline", "unit": "trace", "status": "fixed by convention",
+        "contraction": np.nan, "prior_sd": 0.0, "posterior_sd": 0.0,
+        "convention": "0: the baseline level is not identified; the resting predictor is",
+    })
+    return Identifiability(pd.DataFrame(rows), (*conventions(fit.model), *_correlations(fit)))
+
+
+def _spread(values: np.ndarray) -> float:
+    """Robust standard deviation: the central 68 % of the draws, halved."""
+    low, high = np.quantile(np.asarray(values).ravel(), [0.15865525393, 0.84134474607])
+    return float(high - low) / 2
+
+
+def _status(contraction: float) -> str:
+    if not np.isfinite(contraction) or contraction < NOT_INFORMED:
+        return "not informed by your data"
+    return "weakly informed" if contraction < WEAKLY else "informed"
+
+
+def _scalars(prior, posterior):
+    extra = [dim for dim in posterior.dims if dim not in ("chain", "draw")]
+    if not extra:
+        yield posterior.name, prior.values.ravel(), posterior.values.ravel()
+        return
+    for i, label in enumerate(posterior[extra[0]].values):
+        yield f"{posterior.name}[{label}]", prior.values[..., i].ravel(), posterior.values[..., i].ravel()
+
+
+def _correlations(fit: Fit) -> list[str]:
+    found = []
+    for name in fit.posterior.data_vars:
+        if "_gain_" in str(name) and fit.posterior[name].ndim == 2 and "trough_ratio" in fit.posterior:
+            gain = fit.posterior[name].values.ravel()
+            ratio = np.log(fit.posterior["trough_ratio"].values.ravel())
+            found.append(
+                f"Posterior correlation of {name} with ln trough_ratio: {np.corrcoef(gain, ratio)[0, 1]:.2f}."
+            )
+    share = close_pairs(fit)
+    if share is not None:
+        found.append(
+            f"{share:.0%} of successive events are closer than the median time to trough; "
+            "only overlapping events tell a rectified drive from a linear one."
+        )
+    return found
+
+
+def close_pairs(fit: Fit) -> float | None:
+    """Share of successive events of a session closer than the posterior median time to trough."""
+    if "time_to_trough" not in fit.posterior:
+        return None
+    events = fit.study.events
+    if fit.model.events is not None:
+        events = events[events["kind"].isin(fit.model.events)]
+    gaps = events.groupby(["subject", "session"], sort=False)["time"].diff().dropna()
+    if gaps.empty:
+        return None
+    return float((gaps < float(fit.posterior["time_to_trough"].median())).mean())

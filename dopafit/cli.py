@@ -1,0 +1,174 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="dopafit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="What do your data say about the baseline, the peak and the trough?",
+)
+data = typer.Typer(no_args_is_help=True, help="Data sets by name.")
+app.add_typer(data, name="data")
+
+AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.yaml", help="The analysis file.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Run folder; made if missing.")]
+Show = Annotated[
+    str, typer.Option("--progress", help="auto, terminal, log or silent.", metavar="HOW")
+]
+
+
+def _command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+@app.command("run")
+def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> None:
+    """Fit every drive of an analysis, check, compare, draw figures and write the report.
+
+    Exit status 0: every fit converged; 3: the report is written, but a fit did not converge.
+    """
+    from dopafit.report.run import run
+
+    result = run(analysis, out, progress=progress, command=_command())
+    for drive, fit in result.fits.items():
+        typer.echo(f"{drive}: {fit.verdict.stamp}")
+    if result.comparison is not None:
+        typer.echo(str(result.comparison))
+    typer.echo(f"report: {result.report}")
+    if not result.converged:
+        raise typer.Exit(3)
+
+
+@app.command("fit")
+def fit_command(
+    analysis: AnalysisFile,
+    drive: Annotated[str, typer.Option("--drive", help="Which drive of the analysis.")],
+    out: Out,
+    progress: Show = "auto",
+) -> None:
+    """Fit one drive of an analysis into a run folder.
+
+    Exit status 0: converged; 3: written, but not converged.
+    """
+    from dopafit.fit.progress import auto_progress
+    from dopafit.model.analysis import read_analysis
+    from dopafit.report.run import run_fits
+
+    found = read_analysis(analysis)
+    fits, *_ = run_fits(found, out, auto_progress(mode=progress), drives=(drive,))
+    typer.echo(str(fits[drive].verdict))
+    typer.echo(repr(fits[drive]))
+    if not fits[drive].verdict.converged:
+        raise typer.Exit(3)
+
+
+@app.command("compare")
+def compare_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
+    unit: Annotated[str, typer.Option("--unit", help="What is left out: trial or session.")] = "session",
+    progress: Show = "auto",
+) -> None:
+    """Compare the fits of a run folder by leave-one-out."""
+    from dopafit.fit.progress import auto_progress
+    from dopafit.report.run import compare_folder
+
+    typer.echo(str(compare_folder(folder, unit=unit, show=auto_progress(mode=progress))))
+
+
+@app.command("report")
+def report_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
+) -> None:
+    """Write the report of a run folder again."""
+    from dopafit.report.html import write_report
+
+    typer.echo(f"report: {write_report(folder)}")
+
+
+@app.command("simulate")
+def simulate_command(
+    analysis: AnalysisFile,
+    out: Annotated[Path, typer.Option("--out", metavar="STUDY", help="Folder of the new study.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Source of randomness.")],
+) -> None:
+    """Simulate an analysis: write a study folder with truth.json beside it."""
+    from dopafit.report.simulated import simulate_folder
+
+    study, truth = simulate_folder(analysis, out, seed=seed)
+    typer.echo(repr(study))
+    typer.echo(f"written to {out}; the truth is in {truth}")
+
+
+@app.command("validate")
+def validate_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A study folder.")],
+) -> None:
+    """Print everything that is wrong with a study. Exit status 0: sound; 2: not."""
+    from dopafit.study.validate import validate
+
+    report = validate(folder)
+    typer.echo(str(report))
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Check that this machine can fit. Exit status 0: yes; 1: no."""
+    from dopafit.report.doctor import examine
+
+    ok = True
+    for check in examine():
+        typer.echo(("ok    " if check.ok else "FAIL  ") + f"{check.name}: {check.found}")
+        if not check.ok:
+            ok = False
+            typer.echo(f"      {check.todo}")
+    if not ok:
+        raise typer.Exit(1)
+
+
+@data.command("list")
+def data_list_command() -> None:
+    """Name the data sets that can be fetched."""
+    from dopafit.study.datasets import list_datasets
+
+    for name in list_datasets():
+        typer.echo(name)
+
+
+@data.command("fetch")
+def data_fetch_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set of `dopafit data list`.")],
+) -> None:
+    """Fetch a data set, check its checksums, and say its licence and how to cite it."""
+    from dopafit.study.datasets import describe, fetch
+
+    typer.echo(describe(name))
+    typer.echo(f"in {fetch(name)}")
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on are printed without a traceback."""
+    from dopafit.core.errors import DopafitError, StoppedError
+
+    try:
+        app()
+    except StoppedError as error:
+        typer.echo(f"\n{error}", err=True)
+        sys.exit(130)
+    except DopafitError as error:
+        typer.echo(f"dopafit: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; finished fits are kept, run the same command again to go on", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Weigh fits of rival claims by how well they predict what they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dopafit.backend.evidence import loo
+from dopafit.compare.loo import Comparison, compare_loo
+from dopafit.core.errors import SpecError
+from dopafit.fit.fit import Fit
+
+__all__ = ["compare"]
+
+
+def compare(fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed: int = 0) -> Comparison:
+    """Compare fits of one study by PSIS leave-one-out, all channels of a unit summed.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+        Two or more fits of the same study with the same channels.
+    unit : {"trial", "session"}
+        What is left out together; there is no default, because the answer depends on it.
+    draws : int or None
+        Draws per chain that are used, evenly spread; all where None.
+    seed : int
+        Source of randomness of the weights' interval.
+
+    Returns
+    -------
+    Comparison
+        Unrounded table, weights with intervals, warnings where Pareto k is bad.
+
+    Raises
+    ------
+    SpecError
+        Fits of different studies or channels; said before anything costly is done.
+    """
+    if len(fits) < 2:
+        raise SpecError(f"a comparison of {len(fits)} fit", allowed="two fits or more")
+    channels = {name: str(sorted(f.model.to_dict()["channels"].items())) for name, f in fits.items()}
+    if len(set(channels.values())) > 1:
+        raise SpecError(
+            "the fits have different channels: " + "; ".join(f"{k}: {v}" for k, v in channels.items()),
+            allowed="the same channels with the same options in every fit",
+        )
+    hashes = {name: f.study.hash for name, f in fits.items()}
+    if len(set(hashes.values())) > 1:
+        raise SpecError(
+            f"the fits were made from different data: {hashes}", allowed="one study for every fit"
+        )
+    results, labels = {}, {}
+    for name, f in fits.items():
+        log_lik, labels[name] = f.log_likelihood(unit, draws=draws)
+        results[name] = loo(log_lik)
+    return compare_loo(
+        results, unit=unit, labels=labels, seed=seed, data_hash=hashes,
+        converged={name: f.verdict.converged for name, f in fits.items()},
+    )

@@ -1,0 +1,157 @@
+"""Figures straight from a fit, a check or a comparison: ``dopafit.plot.kernel(fit)``.
+
+Each function returns a matplotlib ``Figure``; `save` writes it with the table behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dopafit.core.errors import SpecError
+from dopafit.fit import quantities
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from dopafit.check.predict import PredictiveCheck
+    from dopafit.compare.loo import Comparison
+    from dopafit.fit.fit import Fit
+
+__all__ = [
+    "comparison", "diagnostics", "forest", "gain_plane", "kernel", "prior_posterior", "save",
+    "signatures", "trace",
+]
+
+
+def _marks(fit: Fit) -> dict[str, object]:
+    return {
+        "stamp": fit.verdict.stamp, "converged": fit.verdict.converged,
+        "simulated": fit.study.simulated,
+    }
+
+
+def kernel(fit: Fit, *, ax: Axes | None = None) -> Figure:
+    """Draw the response to one unit event with its landmarks, prior behind."""
+    from dopafit.figure import kernel as module
+
+    tables = kernel_tables(fit)
+    return module.draw(
+        tables["curves"], tables["landmarks"], prior=tables["prior"], drive=fit.model.drive,
+        ax=ax, **_marks(fit),
+    )
+
+
+def kernel_tables(fit: Fit) -> dict[str, pd.DataFrame]:
+    """Return the tables behind `kernel`."""
+    prior = quantities.kernel_table(fit, source="prior")
+    curves = quantities.kernel_table(fit)
+    return {
+        "curves": curves, "landmarks": quantities.landmark_table(fit),
+        "prior": prior[prior["time"] <= curves["time"].max()],
+    }
+
+
+def trace(fit: Fit, subject: str, session: str, *, ax: Axes | None = None) -> Figure:
+    """Draw the level of one subject's session with its events and acts."""
+    from dopafit.figure import trace as module
+
+    tables = quantities.trace_table(fit, subject, session)
+    return module.draw(
+        tables["trace"], tables["events"], tables["acts"], title=f"subject {subject}, session {session}",
+        drive=fit.model.drive, ax=ax, **_marks(fit),
+    )
+
+
+def gain_plane(fit: Fit, *, ax: Axes | None = None) -> Figure:
+    """Draw the joint posterior of the effects at both lobes, one panel per channel."""
+    from dopafit.figure import gain_plane as module
+
+    draws = gain_tables(fit)["draws"]
+    ratio = fit.posterior["trough_ratio"].median() if "trough_ratio" in fit.posterior else (
+        fit.model.parameters["trough_ratio"].fixed
+    )
+    return module.draw(draws, rho=float(ratio), ax=ax, **_marks(fit))
+
+
+def gain_tables(fit: Fit) -> dict[str, pd.DataFrame]:
+    """Return the tables behind `gain_plane`."""
+    parts = [quantities.gain_draws(fit), quantities.gain_draws(fit, source="prior")]
+    return {"draws": pd.concat(parts, ignore_index=True)}
+
+
+def prior_posterior(
+    fit: Fit, *, parameters: Iterable[str] | None = None, ax: Axes | None = None
+) -> Figure:
+    """Draw prior against posterior for the population quantities, contraction printed."""
+    from dopafit.figure import prior_posterior as module
+
+    tables = prior_posterior_tables(fit, parameters=parameters)
+    return module.draw(
+        tables["draws"], tables["contraction"], drive=fit.model.drive, ax=ax, **_marks(fit)
+    )
+
+
+def prior_posterior_tables(
+    fit: Fit, *, parameters: Iterable[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the tables behind `prior_posterior`."""
+    from dopafit.check.identifiability import identifiability
+
+    draws = quantities.prior_posterior_table(fit)
+    if parameters is not None:
+        draws = draws[draws["parameter"].isin(list(parameters))]
+    card = identifiability(fit).table
+    card = card[card["parameter"].isin(draws["parameter"])]
+    return {"draws": draws, "contraction": card[["parameter", "unit", "contraction", "status"]]}
+
+
+def forest(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
+    """Draw every subject's value of a parameter beside the population's."""
+    from dopafit.figure import forest as module
+
+    rows, population = quantities.member_table(fit, parameter)
+    return module.draw(rows, population, drive=fit.model.drive, ax=ax, **_marks(fit))
+
+
+def signatures(
+    checks: PredictiveCheck | Iterable[PredictiveCheck], *, fit: Fit | None = None, ax: Axes | None = None
+) -> Figure:
+    """Draw observed behaviour over what one or several fitted drives would produce."""
+    from dopafit.check.predict import PredictiveCheck
+    from dopafit.figure import signatures as module
+
+    found = [checks] if isinstance(checks, PredictiveCheck) else list(checks)
+    if not found:
+        raise SpecError("there is no predictive check to draw", allowed="one or more")
+    table = pd.concat([check.table for check in found], ignore_index=True)
+    return module.draw(table, ax=ax, **(_marks(fit) if fit is not None else {}))
+
+
+def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
+    """Draw differences in predictive density and stacking weights."""
+    from dopafit.figure import comparison as module
+
+    table = found.table.rename_axis("model").reset_index()
+    return module.draw(
+        table, unit=found.unit, n_units=found.n_units, stamp=found.stamp,
+        converged=bool(table["converged"].all()), ax=ax,
+    )
+
+
+def diagnostics(summary: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+    """Draw R-hat and effective sample sizes of every quantity of every fit."""
+    from dopafit.figure import diagnostics as module
+
+    return module.draw(summary, ax=ax)
+
+
+def save(figure: Figure, tables: dict[str, pd.DataFrame], stem: str | Path) -> list[Path]:
+    """Write the figure as PDF and PNG and the tables behind it as CSV."""
+    from dopafit.figure.save import save as write
+
+    return write(figure, tables, Path(stem))

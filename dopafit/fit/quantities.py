@@ -1,0 +1,225 @@
+"""Tidy tables behind the figures: curves, traces, gains, subjects, prior beside posterior."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import FitError, SpecError
+from dopafit.drive import Drive
+from dopafit.fit.derived import implied_gains, kernel_shape
+from dopafit.model.layout import Layout
+from dopafit.model.machinery import numpy_machinery
+from dopafit.trace.kernel import Kernel
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from dopafit.fit.fit import Fit
+
+__all__ = [
+    "gain_draws", "kernel_table", "landmark_table", "member_table", "prior_posterior_table",
+    "trace_table",
+]
+
+LEVELS = {"lower_50": 0.25, "upper_50": 0.75, "lower_90": 0.05, "upper_90": 0.95}
+LANDMARKS = ("time_to_peak", "time_to_crossing", "time_to_trough")
+
+
+def _bands(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Median and equal-tailed 50 and 90 % bounds over the first axis."""
+    q = np.quantile(values, [0.5, *LEVELS.values()], axis=0)
+    return dict(zip(["median", *LEVELS], q, strict=True))
+
+
+def _needs_trace(fit: Fit) -> None:
+    if not Drive.named(fit.model.drive).gains:
+        raise FitError(
+            f"the {fit.model.drive} drive has no trace to show", allowed="a fit of another drive"
+        )
+
+
+def _shape(fit: Fit, dataset: xr.Dataset, draws: int) -> dict[str, np.ndarray]:
+    flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
+    size = next(iter(flat.values())).size
+    keep = np.unique(np.linspace(0, size - 1, min(draws, size)).astype(int))
+    shape = kernel_shape(fit.model, flat, (size,))
+    return {name: np.broadcast_to(value, (size,))[keep] for name, value in shape.items()}
+
+
+def kernel_table(fit: Fit, *, source: str = "posterior", draws: int = 1000) -> pd.DataFrame:
+    """Response to one unit event, in peak units, with 50 and 90 % bands.
+
+    Returns
+    -------
+    DataFrame
+        `time` [s], `median`, `lower_50`, `upper_50`, `lower_90`, `upper_90`.
+    """
+    _needs_trace(fit)
+    end = 2.2 * float(np.quantile(fit.posterior["time_to_trough"], 0.9))
+    end = max(end, 4.0 * float(fit.posterior.get("recovery_half_life", fit.posterior["time_to_peak"]).median()))
+    time = np.concatenate([[0.0], np.geomspace(end / 400, end, 300)])
+    shape = _shape(fit, fit.posterior if source == "posterior" else fit.prior, draws)
+    kernel = Kernel.named(fit.model.kernel)()
+    columns = {name: value[:, None] for name, value in shape.items()}
+    curves = kernel.response(time[None, :], peak=1.0, **columns)
+    return pd.DataFrame({"time": time, **_bands(curves)})
+
+
+def landmark_table(fit: Fit) -> pd.DataFrame:
+    """Times [s] of peak, crossing and trough with 90 % intervals, and the level there."""
+    _needs_trace(fit)
+    ratio = float(fit.posterior["trough_ratio"].median()) if "trough_ratio" in fit.posterior else (
+        fit.model.parameters["trough_ratio"].fixed
+    )
+    levels = dict(zip(LANDMARKS, (1.0, 0.0, -ratio), strict=True))
+    rows = []
+    for name in LANDMARKS:
+        bands = _bands(fit.posterior[name].values.ravel())
+        rows.append({
+            "landmark": name, "median": bands["median"], "lower_90": bands["lower_90"],
+            "upper_90": bands["upper_90"], "level": levels[name],
+        })
+    return pd.DataFrame(rows)
+
+
+def trace_table(
+    fit: Fit, subject: str, session: str, *, points: int = 600, draws: int = 200
+) -> dict[str, pd.DataFrame]:
+    """Level of one subject's session over time, with its events and acts.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        `trace` (`time` [s], bands), `events` (`time`, `kind`, `magnitude`), `acts` (`time`, `kind`).
+
+    Raises
+    ------
+    SpecError
+        No such subject and session.
+    """
+    _needs_trace(fit)
+    study, layout = fit.study, fit.layout
+    sessions = layout.sessions
+    found = np.flatnonzero((sessions["subject"] == subject) & (sessions["session"] == session))
+    if found.size == 0:
+        raise SpecError(
+            f"subject {subject!r} has no session {session!r}",
+            allowed="; ".join(f"{r.subject}/{r.session}" for r in sessions.head(8).itertuples()),
+        )
+    row = sessions.iloc[int(found[0])]
+    time = np.linspace(row["start"], row["end"], points)
+    view = _one_session(layout, int(found[0]), time)
+    machinery = numpy_machinery()
+    curves = np.array([view.program.level(view.arrays, one, machinery) for one in fit.thinned(draws)])
+    mine = {
+        name: table[(table["subject"] == subject) & (table["session"] == session)]
+        for name, table in (("events", study.events), ("obs", study.observations), ("press", study.presses))
+    }
+    acts = [mine["press"][["time"]].assign(kind="press")]
+    for channel in fit.model.channels:
+        if channel.prefix == "choice":
+            outcome = mine["obs"][channel.column]
+            keep = outcome.notna()
+            kind = np.where(outcome[keep] > 0, "pursue", "no pursuit")
+            acts.append(mine["obs"].loc[keep, ["time"]].assign(kind=kind))
+    return {
+        "trace": pd.DataFrame({"time": time, **_bands(curves)}),
+        "events": mine["events"][["time", "kind", "magnitude"]].reset_index(drop=True),
+        "acts": pd.concat(acts, ignore_index=True).sort_values("time", ignore_index=True),
+    }
+
+
+def _one_session(layout: Layout, code: int, time: np.ndarray) -> Layout:
+    """Return the layout with reads at `time` of one session only."""
+    from dataclasses import replace
+
+    offset = np.zeros(len(layout.sessions) + 1, dtype=np.int64)
+    offset[code + 1 :] = time.size
+    arrays = dict(layout.arrays) | {"read_time": time, "read_offset": offset}
+    return replace(layout, arrays=arrays)
+
+
+def gain_draws(fit: Fit, *, source: str = "posterior", draws: int = 2000) -> pd.DataFrame:
+    """Effects at both lobes per channel: `channel`, `gain_peak`, `gain_trough`, `source`."""
+    _needs_trace(fit)
+    dataset = fit.posterior if source == "posterior" else fit.prior
+    flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
+    size = next(iter(flat.values())).size
+    ratio = kernel_shape(fit.model, flat, (size,))["trough_ratio"]
+    keep = np.unique(np.linspace(0, size - 1, min(draws, size)).astype(int))
+    parts = []
+    for channel in fit.model.channels:
+        gains = implied_gains(fit.model, flat, channel.prefix, ratio)
+        parts.append(pd.DataFrame({
+            "channel": channel.prefix, "gain_peak": gains["gain_peak"][keep],
+            "gain_trough": gains["gain_trough"][keep], "source": source,
+        }))
+    return pd.concat(parts, ignore_index=True)
+
+
+def prior_posterior_table(fit: Fit, *, draws: int = 1500) -> pd.DataFrame:
+    """Draws of every population quantity: `parameter`, `unit`, `source`, `value`, `scale`."""
+    parts = []
+    for name in fit.posterior.data_vars:
+        name = str(name)
+        if name.endswith("_group") or name in ("area", "load", "opponent_gain", *LANDMARKS):
+            continue
+        logarithmic = (
+            name in fit.model.parameters and fit.model.parameters[name].link == "log"
+        )
+        for source, dataset in (("prior", fit.prior), ("posterior", fit.posterior)):
+            variable = dataset[name]
+            extra = [d for d in variable.dims if d not in ("chain", "draw")]
+            labels = [f"{name}[{v}]" for v in variable[extra[0]].values] if extra else [name]
+            values = variable.values.reshape(-1, len(labels))
+            keep = np.unique(np.linspace(0, len(values) - 1, min(draws, len(values))).astype(int))
+            for i, label in enumerate(labels):
+                parts.append(pd.DataFrame({
+                    "parameter": label, "unit": variable.attrs.get("unit", ""), "source": source,
+                    "value": values[keep, i], "scale": "log" if logarithmic else "linear",
+                }))
+    return pd.concat(parts, ignore_index=True)
+
+
+def member_table(fit: Fit, parameter: str, term: str = "1|subject") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return each member's value of a parameter (population plus deviation, link scale back-transformed).
+
+    Returns
+    -------
+    rows : DataFrame
+        `parameter`, `member`, bands, `unit`.
+    population : DataFrame
+        The same for the population value, one row.
+
+    Raises
+    ------
+    SpecError
+        The parameter has no such group term.
+    """
+    name = f"{parameter}_group"
+    if name not in fit.posterior:
+        raise SpecError(f"{parameter} has no group effects", allowed="a formula with (1 | subject)")
+    from dopafit.model.coordinates import natural, to_link
+
+    spec = fit.model.parameters[parameter]
+    variable = fit.posterior[name]
+    labels = [str(v) for v in variable[f"{name}_member"].values]
+    at = [i for i, label in enumerate(labels) if label.startswith(f"{term}[")]
+    if not at:
+        raise SpecError(f"{parameter} has no term {term!r}", allowed=", ".join(labels[:4]))
+    if parameter in fit.posterior:
+        centre = fit.posterior[parameter].values
+        centre = np.log(centre) if spec.link == "log" else centre
+    else:
+        centre = np.full(variable.shape[:2], to_link(spec, spec.fixed))
+    rows = [
+        {"parameter": parameter, "member": labels[i].removeprefix(f"{term}[").removesuffix("]"),
+         "unit": spec.unit, **_bands(natural(spec, centre + variable.values[..., i]).ravel())}
+        for i in at
+    ]
+    population = {"parameter": parameter, "member": "population", "unit": spec.unit,
+                  **_bands(natural(spec, centre).ravel())}
+    return pd.DataFrame(rows), pd.DataFrame([population])

@@ -1,0 +1,76 @@
+"""Can this machine fit? Versions, compiler-free numba, cores, memory, a place to cache."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Examined", "examine"]
+
+LEAST = {"pymc": (6, 4), "arviz": (1, 3), "nutpie": (0, 16), "numba": (0, 66), "h5netcdf": (1, 6)}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing looked at: its name, what was found, whether it will do, what to do if not."""
+
+    name: str
+    found: str
+    ok: bool
+    todo: str = ""
+
+
+def examine() -> Iterator[Examined]:
+    """Look at everything a fit needs, one thing after the other."""
+    version = sys.version_info[:3]
+    yield Examined(
+        "Python", ".".join(map(str, version)), version >= (3, 12), "install Python 3.12 or newer"
+    )
+    for name, least in LEAST.items():
+        wanted = ".".join(map(str, least))
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Examined(name, "not installed", False, f"install {name} {wanted} or newer")
+            continue
+        have = tuple(int(p) for p in found.split(".")[:2] if p.isdigit())
+        yield Examined(name, found, have >= least, f"install {name} {wanted} or newer")
+    yield Examined("cores", str(os.cpu_count()), True)
+    yield _writable("temporary folder", Path(tempfile.gettempdir()))
+    yield _numba()
+
+
+def _writable(name: str, folder: Path) -> Examined:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return Examined(name, str(folder), True)
+    except OSError as error:
+        return Examined(
+            name, f"{folder}: {error.strerror}", False, "set TMPDIR to a folder you can write"
+        )
+
+
+def _numba() -> Examined:
+    """Compile the trace and hold it against a direct sum."""
+    try:
+        import numpy as np
+
+        from dopafit.trace.recurrence import Trains, level
+
+        train = Trains(*(np.array(v) for v in ([1.0, 2.0], [1.0, 1.0], [0, 2], [3.0], [0, 1], [0])))
+        found = level(train, np.array([[1.0]]), np.array([[0.5]]))[0]
+        expected = np.exp(-1.0) + np.exp(-0.5)
+    except Exception as error:  # whatever broke is the finding
+        return Examined("compiling", f"{type(error).__name__}: {error}", False, "reinstall numba")
+    ok = bool(abs(found - expected) < 1e-12)
+    return Examined(
+        "compiling",
+        "trace recurrence compiled and exact" if ok else "wrong result",
+        ok,
+        "reinstall numba; report this",
+    )

@@ -1,0 +1,212 @@
+"""Every figure of a run, with the tables behind it and a caption that says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dopafit.check.predict import PredictiveCheck
+from dopafit.compare.loo import Comparison
+from dopafit.drive import Drive
+from dopafit.figure import plots
+from dopafit.fit import quantities
+from dopafit.fit.fit import Fit
+from dopafit.report.written import write_json
+
+__all__ = ["draw_all"]
+
+BANDS = "Bands are equal-tailed 50 and 90 % intervals."
+
+
+class _Gallery:
+    """Writes figures and keeps their index."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.index: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        stem: str,
+        figure: Any,
+        tables: dict[str, pd.DataFrame],
+        *,
+        title: str,
+        caption: str,
+        kind: str,
+        fit: str | None = None,
+    ) -> None:
+        plots.save(figure, tables, self.folder / stem)
+        self.index.append(
+            {"stem": stem, "title": title, "caption": caption, "fit": fit, "kind": kind}
+        )
+
+
+def draw_all(
+    folder: Path,
+    fits: Mapping[str, Fit],
+    comparison: Comparison | None,
+    checks: Mapping[str, PredictiveCheck],
+    prior: Mapping[str, PredictiveCheck | None],
+    truth: Mapping[str, Any] | None,
+) -> int:
+    """Draw every figure of a run.
+
+    Returns
+    -------
+    int
+        How many were written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    gallery = _Gallery(folder)
+    if comparison is not None:
+        table = comparison.table.rename_axis("model").reset_index()
+        gallery.add(
+            "comparison",
+            plots.comparison(comparison),
+            {"comparison": table},
+            kind="comparison",
+            title="Comparison of the drives",
+            caption=f"Difference in expected log predictive density from the best fit, leaving out one "
+            f"{comparison.unit} at a time ({comparison.n_units} units), with 1 and 2 standard errors of "
+            "the difference, and stacking weights.",
+        )
+    _signatures(gallery, fits, checks, prior)
+    for drive, fit in fits.items():
+        _one_fit(gallery, drive, fit)
+    traced = [d for d in fits if Drive.named(fits[d].model.drive).gains]
+    if traced:
+        best = (
+            comparison.best if comparison is not None and comparison.best in traced else traced[0]
+        )
+        _subjects(gallery, best, fits[best])
+    rows = pd.concat([f.summary.assign(fit=drive) for drive, f in fits.items()])
+    gallery.add(
+        "diagnostics",
+        plots.diagnostics(rows),
+        {"diagnostics": rows},
+        kind="diagnostics",
+        title="Convergence of every quantity",
+        caption="Rank-normalised split R-hat and effective sample sizes of all sampled and derived quantities.",
+    )
+    write_json(folder / "index.json", gallery.index)
+    return len(gallery.index)
+
+
+def _signatures(
+    gallery: _Gallery,
+    fits: Mapping[str, Fit],
+    checks: Mapping[str, PredictiveCheck],
+    prior: Mapping[str, PredictiveCheck | None],
+) -> None:
+    first = next(iter(fits.values()))
+    channels = [c.prefix for c in first.model.channels]
+    for prefix in channels:
+        parts = [c.table[c.table["channel"] == prefix] for c in checks.values()]
+        table = pd.concat(parts, ignore_index=True)
+        for kind, keep in (
+            ("", ~table["signature"].str.contains("paired")),
+            ("_paired", table["signature"].str.contains("paired")),
+        ):
+            if keep.any():
+                part = table[keep]
+                figure = _signature_figure(part, fits)
+                what = "after paired and single events" if kind else "by time since the last event"
+                gallery.add(
+                    f"signature_{prefix}{kind}",
+                    figure,
+                    {"signature": part},
+                    kind="signatures",
+                    title=f"Predictive check, {prefix}: {what}",
+                    caption="Points: data. Lines and bands: median and 90 % interval of replicates from "
+                    "each drive's posterior, events as they were.",
+                )
+        wide = [c.table[c.table["channel"] == prefix] for c in prior.values() if c is not None]
+        wide = [t[~t["signature"].str.contains("paired")] for t in wide]
+        if wide:
+            part = wide[0]
+            gallery.add(
+                f"prior_predictive_{prefix}",
+                _signature_figure(part, fits),
+                {"signature": part},
+                kind="signatures",
+                fit=str(part["drive"].iloc[0]),
+                title=f"Prior predictive check, {prefix}",
+                caption="Points: data. Band: what the prior alone expects (50 and 90 %).",
+            )
+
+
+def _signature_figure(table: pd.DataFrame, fits: Mapping[str, Fit]) -> Any:
+    from dopafit.figure import signatures
+
+    bad = [d for d, f in fits.items() if not f.verdict.converged]
+    stamp = "all fits converged" if not bad else f"NOT CONVERGED: {', '.join(bad)}"
+    simulated = next(iter(fits.values())).study.simulated
+    return signatures.draw(table, stamp=stamp, converged=not bad, simulated=simulated)
+
+
+def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
+    if Drive.named(fit.model.drive).gains:
+        gallery.add(
+            f"kernel_{drive}",
+            plots.kernel(fit),
+            plots.kernel_tables(fit),
+            kind="kernel",
+            fit=drive,
+            title=f"Response to one unit event, {drive} drive",
+            caption=f"Population kernel in peak units (peak := 1 by convention) with its landmarks. {BANDS}",
+        )
+        gallery.add(
+            f"gain_plane_{drive}",
+            plots.gain_plane(fit),
+            plots.gain_tables(fit),
+            kind="gain_plane",
+            fit=drive,
+            title=f"Effects at the two lobes, {drive} drive",
+            caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
+            "(gain_trough) of one unit event; contours hold 50 and 90 % of the posterior.",
+        )
+    gallery.add(
+        f"prior_posterior_{drive}",
+        plots.prior_posterior(fit),
+        plots.prior_posterior_tables(fit),
+        kind="prior_posterior",
+        fit=drive,
+        title=f"Prior and posterior, {drive} drive",
+        caption="Contraction is 1 - posterior variance over prior variance, on the scale on which "
+        "effects add up.",
+    )
+
+
+def _subjects(gallery: _Gallery, drive: str, fit: Fit) -> None:
+    wanted = ["peak", *(f"{c.prefix}_rest" for c in fit.model.channels)]
+    for parameter in wanted:
+        name = f"{parameter}_group"
+        if name in fit.posterior and any(
+            str(v).startswith("1|subject[") for v in fit.posterior[name][f"{name}_member"].values
+        ):
+            rows, population = quantities.member_table(fit, parameter)
+            gallery.add(
+                f"forest_{parameter}",
+                plots.forest(fit, parameter),
+                {"rows": rows, "population": population},
+                kind="forest",
+                fit=drive,
+                title=f"{parameter} by subject, {drive} drive",
+                caption=f"Each subject's value and the population's. {BANDS}",
+            )
+    sessions = fit.layout.sessions
+    for i in (0, len(sessions) - 1) if len(sessions) > 1 else (0,):
+        subject, session = str(sessions["subject"][i]), str(sessions["session"][i])
+        gallery.add(
+            f"trace_{i + 1}",
+            plots.trace(fit, subject, session),
+            quantities.trace_table(fit, subject, session),
+            kind="trace",
+            fit=drive,
+            title=f"Trace of subject {subject}, session {session}, {drive} drive",
+            caption="Level in peak units with 90 % band; events and acts below.",
+        )

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from dopafit.fit.verdict import Diagnostic, Verdict
+
+DRIVES = ("null", "trough", "level", "encompassing")
+RANKED = ("trough", "encompassing", "level", "null")
+GAINS = {
+    "null": (),
+    "trough": ("gain_trough",),
+    "level": ("gain_peak",),
+    "encompassing": ("gain_peak", "gain_trough"),
+}
+WORDS = {
+    "null": "motivation does not follow the events",
+    "trough": "the deficit below baseline drives pursuit",
+    "level": "the level drives pursuit: more above baseline, less below",
+    "encompassing": "excess and deficit each have an effect of their own, of either sign",
+}
+LATEX = {
+    "null": r"M(t) = 0",
+    "trough": r"M(t) = \mathrm{sp}_k(-s(t)) / \mathrm{sp}_k(\rho)",
+    "level": r"M(t) = s(t)",
+    "encompassing": r"M_+(t) = \mathrm{sp}_k(s(t))/\mathrm{sp}_k(1),\quad "
+    r"M_-(t) = \mathrm{sp}_k(-s(t))/\mathrm{sp}_k(\rho)",
+}
+KINDS = ("kernel", "gain_plane", "prior_posterior", "signatures", "forest", "trace")
+
+
+def png() -> bytes:
+    figure = Figure(figsize=(2, 1.2))
+    FigureCanvasAgg(figure)
+    figure.add_subplot().plot([0, 1, 2], [0, 1, -0.3])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+PNG = png()
+
+
+def verdict(good: bool) -> Verdict:
+    split, divergences = (1.0041, 0) if good else (1.0873, 31)
+    items = (
+        Diagnostic("chains", 4.0, ">= 4", True),
+        Diagnostic("R-hat", split, "< 1.01", good, "trough_ratio", "" if good else "run longer"),
+        Diagnostic("bulk ESS", 913.4, "> 400", True, "peak_sd[1|subject]"),
+        Diagnostic(
+            "divergences", divergences, "= 0", good, "", "" if good else "raise target_accept"
+        ),
+        Diagnostic("E-BFMI", 0.8123, "> 0.3", True, "chain 2"),
+    )
+    return Verdict(good, items)
+
+
+def parameters(drive: str) -> list[dict[str, str]]:
+    def one(name, meaning, unit, link, prior, formula="1", convention=""):
+        return {
+            "parameter": name,
+            "meaning": meaning,
+            "unit": unit,
+            "link": link,
+            "prior": prior,
+            "formula": formula,
+            "convention": convention,
+        }
+
+    rows = []
+    if drive != "null":
+        rows += [
+            one(
+                "peak",
+                "maximum of the response to one unit event, above baseline",
+                "trace",
+                "log",
+                "fixed at 1",
+                "drug + (1 | subject)",
+                "population peak of the reference event is the unit",
+            ),
+            one(
+                "trough_ratio",
+                "depth of the minimum below baseline, over the peak",
+                "1",
+                "log",
+                "lognormal(median=0.3, sigma=0.7)",
+            ),
+            one(
+                "recovery_half_life",
+                "half-life of the late return to baseline",
+                "s",
+                "log",
+                "lognormal(median=20.7944, sigma=0.8)",
+            ),
+            one(
+                "onset_ratio",
+                "recovery rate over onset rate; small for a sharp peak",
+                "1",
+                "log",
+                "lognormal(median=0.05, sigma=0.8)",
+            ),
+        ]
+    rows.append(
+        one(
+            "choice_rest",
+            "log odds of pursuit at baseline",
+            "log odds",
+            "identity",
+            "normal(mean=0, sd=1.5)",
+            "drug + (1 | subject)",
+        )
+    )
+    family = "normal(mean=0, sd=1.5)" if drive == "encompassing" else "half_normal(sd=1.5)"
+    rows += [
+        one(f"choice_{gain}", "change of the log odds per unit lobe", "log odds", "identity", family)
+        for gain in GAINS[drive]
+    ]
+    return rows
+
+
+def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) -> pd.DataFrame:
+    rows = []
+
+    def add(fit: str, name: str, unit: str, mean: float, sd: float) -> None:
+        z = 1.6449
+        middle = mean + 0.02 * sd
+        rows.append(
+            [fit, name, unit, mean + rng.normal(0, 1e-3) * sd, sd, middle, mean - z * sd]
+            + [mean + z * sd, "eti", prob, 1 + abs(rng.normal(0, 0.002)), rng.uniform(900, 5e3)]
+            + [rng.uniform(900, 5e3), sd / 50]
+        )
+
+    for fit in DRIVES:
+        if fit != "null":
+            add(fit, "trough_ratio", "1", 0.3341, 0.0312)
+            add(fit, "recovery_half_life", "s", 423.7, 41.2)
+            add(fit, "onset_ratio", "1", 0.0513, 0.012)
+            add(fit, "time_to_peak", "s", 31.2, 2.1)
+            add(fit, "time_to_crossing", "s", 241.3, 15.2)
+            add(fit, "time_to_trough", "s", 512.2, 33.1)
+            add(fit, "opponent_gain", "1", 2.46, 0.15)
+            add(fit, "area", "peak s", -61.2, 12.3)
+            add(fit, "load", "peak", -0.612, 0.123)
+            add(fit, "peak_effect[drug[precursor]]", "link", 0.213, 0.104)
+        add(fit, "choice_rest", "log odds", -0.512, 0.183)
+        for gain in GAINS[fit]:
+            add(fit, f"choice_{gain}", "log odds", 1.213, 0.312)
+        add(fit, "choice_rest_effect[drug[precursor]]", "link", 0.031, 0.124)
+        add(fit, "choice_rest_sd[1|subject]", "link", 0.81, 0.14)
+        for subject in subjects:
+            add(fit, f"choice_rest_group[1|subject[{subject}]]", "link", rng.normal(0, 0.8), 0.31)
+    columns = "fit parameter unit mean sd median lower upper interval_kind interval_prob".split()
+    columns += ["r_hat", "ess_bulk", "ess_tail", "mcse_mean"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def identifiability() -> pd.DataFrame:
+    columns = (
+        "fit parameter unit status contraction prior_sd posterior_sd convention sensitivity".split()
+    )
+    rows = []
+    for fit in DRIVES:
+        if fit != "null":
+            rows += [
+                [fit, "peak", "trace", "fixed by convention", math.nan, math.nan, math.nan]
+                + ["population peak of the reference event is the unit", ""],
+                [fit, "trough_ratio", "1", "informed", 0.982, 0.7, 0.0931, "", "0.012"],
+                [fit, "onset_ratio", "1", "not informed by your data", 0.08, 0.8, 0.77, "", "0.11"],
+            ]
+        rows.append([fit, "choice_rest", "log odds", "informed", 0.985, 1.5, 0.183, "", ""])
+    return pd.DataFrame(rows, columns=columns)
+
+
+def comparison(failed: tuple[str, ...], unit: str = "session") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": RANKED,
+            "rank": range(1, 5),
+            "elpd": [-612.3421, -613.1187, -640.2, -655.9],
+            "se": [14.2, 14.3, 15.1, 15.4],
+            "p": [21.2, 22.9, 20.1, 14.3],
+            "elpd_diff": [0.0, -0.7766, -27.8579, -43.5579],
+            "dse": [0.0, 0.91, 6.31, 8.92],
+            "weight": [0.874, 0.126, 0.0, 0.0],
+            "weight_lower": [0.41, 0.0, 0.0, 0.0],
+            "weight_upper": [1.0, 0.59, 0.04, 0.0],
+            "max_pareto_k": [0.41, 0.52, 0.81, 0.33],
+            "n_bad_k": [0, 0, 2, 0],
+            "warning": ["", "", "Pareto k above 0.70 in 2 of 48 units", ""],
+            "unit": unit,
+            "n_units": 48,
+            "converged": [name not in failed for name in RANKED],
+        }
+    )
+
+
+def build(
+    root: Path,
+    *,
+    simulated: bool = True,
+    failed: tuple[str, ...] = (),
+    optional: bool = True,
+    question: str | None = "Does the trough below baseline drive pursuit?",
+    name: str = "cue-pursuit",
+    description: str = "12 pretend animals, cued choices, saline and precursor",
+    subjects: tuple[str, ...] = ("s01", "s02", "s03"),
+    title: str = "Cue pursuit",
+    image: bytes = PNG,
+) -> Path:
+    """Write a run folder as `dopafit run` does, with numbers known in advance."""
+    root.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(5)
+    channels = {"choice": {"likelihood": None, "column": "pursue"}}
+    baseline = "The baseline level is not identified; the resting predictor is (baseline := 0)."
+    spec = {
+        "analysis": "analyses/cue-pursuit/analysis.yaml",
+        "title": title,
+        "question": question,
+        "study": name,
+        "seed": 20260,
+        "drives": list(DRIVES),
+        "sampling": {"draws": 1000, "tune": 800, "chains": 4, "target_accept": 0.9},
+        "compare": {"unit": "session"},
+        "models": {
+            drive: {
+                "hash": f"{i}" * 64,
+                "words": WORDS[drive],
+                "equations_latex": [
+                    r"s(t) = \sum_{t_j < t} m_j P_j\, h(t - t_j), \quad \max h = 1,\ "
+                    r"\min h = -\rho",
+                    LATEX[drive],
+                    r"\text{choice}:\ y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,"
+                    r"\mathrm{logit}^{-1}(\eta))",
+                ],
+                "conventions": [baseline, "choice_lapse is fixed at 0: no lapses."],
+                "parameters": parameters(drive),
+                "channels": channels,
+                "typical_spacing": 30.0,
+                "kernel": "opponent",
+            }
+            for i, drive in enumerate(DRIVES)
+        },
+    }
+    (root / "spec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), "utf-8")
+    data = {
+        "name": name,
+        "simulated": simulated,
+        "description": description,
+        "licence": "CC0-1.0",
+        "citation": "",
+        "hash": "ab" * 32,
+        "time_unit": "s",
+        "files": [{"file": "events.csv", "sha256": "cd" * 32, "rows": 812}],
+        "counts": {
+            "subjects": len(subjects),
+            "sessions": 48,
+            "events": 812,
+            "observations": 3840,
+            "presses": 0,
+            "hours": 41.3,
+        },
+        "events_by_kind": {"cue": 600, "food": 212},
+        "rows_used": {"choice": 3812},
+        "excluded": {"choice": 28},
+        "warnings": ["events.csv: 3 events lie outside every window"],
+        "close_pairs": 0.713,
+    }
+    (root / "data.json").write_text(json.dumps(data), "utf-8")
+    environment = {
+        "dopafit": "0.1.0",
+        "python": "3.13.1",
+        "packages": {"pymc": "6.4.0", "nutpie": "0.16.11", "arviz": "1.3.0", "numpy": "2.5.0"},
+        "seed": 20260,
+        "command": "dopafit run analyses/cue-pursuit/analysis.yaml --out runs/cue-pursuit",
+        "machine": {"cpu_count": 2, "system": "Linux", "machine": "x86_64"},
+        "started": "2026-03-01T10:00:00+00:00",
+        "finished": "2026-03-01T10:21:12+00:00",
+        "seconds": {drive: {"compile": 41.2, "sample": 182.9} for drive in DRIVES},
+    }
+    (root / "environment.json").write_text(json.dumps(environment), "utf-8")
+    verdicts = {drive: verdict(drive not in failed).to_dict() for drive in DRIVES}
+    (root / "verdict.json").write_text(json.dumps(verdicts), "utf-8")
+    summary(rng, list(subjects)).to_csv(root / "summary.csv", index=False)
+    if optional:
+        _optional(root, failed, simulated, image)
+    return root
+
+
+def _optional(root: Path, failed: tuple[str, ...], simulated: bool, image: bytes) -> None:
+    identifiability().to_csv(root / "identifiability.csv", index=False)
+    comparison(failed).to_csv(root / "comparison.csv", index=False)
+    told = {
+        "reading": [
+            "trough and encompassing are not distinguishable: 0.8 +- 0.9 (elpd, unit: session)",
+            "trough is ahead of level by 27.9 +- 6.3 (elpd, unit: session)",
+            "trough is ahead of null by 43.6 +- 8.9 (elpd, unit: session)",
+        ],
+        "warnings": ["level: Pareto k above 0.70 in 2 of 48 units"],
+    }
+    (root / "comparison.json").write_text(json.dumps(told), "utf-8")
+    if simulated:
+        truth = [
+            ["trough", "trough_ratio", 0.35, 0.2828, 0.3854, True],
+            ["trough", "choice_gain_trough", 2.1, 0.7, 1.7262, False],
+        ]
+        columns = "fit parameter truth lower upper covered".split()
+        pd.DataFrame(truth, columns=columns).to_csv(root / "truth.csv", index=False)
+    folder = root / "figures"
+    folder.mkdir(exist_ok=True)
+    index = []
+    for kind in (*KINDS, "comparison", "diagnostics"):
+        fit = "trough" if kind in KINDS else None
+        stem = f"{kind}_{fit}" if fit else kind
+        (folder / f"{stem}.png").write_bytes(image)
+        (folder / f"{stem}.csv").write_text("source,x\nposterior,1\n")
+        title = f"{kind.replace('_', ' ').capitalize()}"
+        index.append({"stem": stem, "title": title, "caption": "As run.", "fit": fit, "kind": kind})
+    (folder / "index.json").write_text(json.dumps(index), "utf-8")
+
+
+@pytest.fixture
+def make(tmp_path) -> Callable[..., Path]:
+    """Return a maker of run folders."""
+    return lambda **options: build(tmp_path / "run", **options)
+
+
+@pytest.fixture(scope="session")
+def one_run(tmp_path_factory) -> Path:
+    """A complete run of simulated data; not to be changed."""
+    return build(tmp_path_factory.mktemp("complete") / "run")
