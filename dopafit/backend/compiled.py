@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from dopafit.backend.graph import density_graph, used_arrays
+from dopafit.backend.pilot import Pilot
 from dopafit.model.layout import Layout
 
-__all__ = ["Density", "compile_layout", "density"]
+__all__ = ["Density", "compile_layout", "sampling_model"]
 
 _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
-JITTER = 0.5
-"""Starting points are uniform within this distance of the prior's centre, standard coordinates."""
+JITTER = 2.0
+"""Chains start uniformly within so many posterior standard deviations of the pilot's centre."""
 
 
 @cache
@@ -64,14 +65,18 @@ class Density:
     ----------
     layout : Layout
         A model laid out over a study.
+    centring : array, (normals,), optional
+        See `Coordinates.arrays`; non-centred unless given.
 
     Attributes
     ----------
     fresh : bool
         Whether the graph had to be built; False where a compiled one was at hand.
+    size : int
+        Number of coordinates.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, centring: np.ndarray | None = None) -> None:
         import pytensor
 
         key = structure(layout)
@@ -86,12 +91,17 @@ class Density:
                 _COMPILED.popitem(last=False)
         _COMPILED.move_to_end(key)
         self._call = _COMPILED[key]
+        self._layout = layout
         self._normals = np.array(layout.coordinates.normals, dtype=np.int64)
-        self._arrays = tuple(used_arrays(layout).values())
+        arrays = used_arrays(layout)
+        if centring is not None:
+            arrays |= layout.coordinates.arrays(centring)
+        self._arrays = tuple(arrays.values())
         self.size = layout.coordinates.normals + layout.coordinates.halves
-        self.centre = np.concatenate([
-            np.zeros(layout.coordinates.normals), np.log(layout.arrays["half_scale"])
-        ])
+
+    def centred(self, centring: np.ndarray) -> Density:
+        """Return the same density in coordinates with another centring."""
+        return Density(self._layout, centring)
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
@@ -99,13 +109,24 @@ class Density:
         return float(value), gradient
 
 
-def density(layout: Layout) -> Density:
-    """Compile, or find compiled, the log density of a layout."""
-    return Density(layout)
+def compile_layout(layout: Layout) -> Density:
+    """Compile, or find compiled, the log density of a layout, and call it once."""
+    found = Density(layout)
+    found(np.zeros(found.size))
+    return found
 
 
-def compile_layout(layout: Layout) -> Any:
-    """Return a model that nutpie samples, its variables ``x`` and ``h``.
+def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
+    """Return a model that nutpie samples, its variables ``x`` and ``h`` standard coordinates.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    density : Density
+        Its compiled log density.
+    pilot : Pilot
+        Start and scale; it changes the sampler's coordinates, not the posterior.
 
     Returns
     -------
@@ -113,21 +134,28 @@ def compile_layout(layout: Layout) -> Any:
     """
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    found = density(layout)
-    found(found.centre)  # compile now, inside the phase that says so
-    normals = layout.coordinates.normals
+    coordinates, inner = layout.coordinates, density.centred(pilot.centring)
+    normals, size = coordinates.normals, density.size
+    owner = coordinates.arrays()["x_spread"]
+    shape = pilot.shape
 
-    def make_logp() -> Any:
-        return found
+    def place(u: np.ndarray) -> np.ndarray:
+        return pilot.centre + (u if shape is None else shape @ u)
 
-    def make_expand(seed: int, other: int, chain: int) -> Any:
-        return lambda q: {"x": q[:normals].copy(), "h": np.exp(q[normals:])}
+    def logp(u: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = inner(place(u))
+        return value, gradient if shape is None else shape.T @ gradient
+
+    def expand(u: np.ndarray) -> dict[str, np.ndarray]:
+        q = place(u)
+        log_h = np.concatenate([[0.0], q[normals:]])
+        return {"x": q[:normals] * np.exp(-pilot.centring * log_h[owner]), "h": np.exp(q[normals:])}
 
     def start(seed: int) -> np.ndarray:
-        rng = np.random.default_rng(seed)
-        return found.centre + rng.uniform(-JITTER, JITTER, found.size)
+        reach = JITTER if shape is not None else 0.1 * JITTER
+        return np.random.default_rng(seed).uniform(-reach, reach, size)
 
     return from_pyfunc(
-        found.size, make_logp, make_expand, [np.dtype("float64")] * 2,
-        [(normals,), (layout.coordinates.halves,)], ["x", "h"], make_initial_point_fn=start,
+        size, lambda: logp, lambda seed, other, chain: expand, [np.dtype("float64")] * 2,
+        [(normals,), (coordinates.halves,)], ["x", "h"], make_initial_point_fn=start,
     )

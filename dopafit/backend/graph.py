@@ -62,7 +62,8 @@ def flat(x: np.ndarray, h: np.ndarray) -> np.ndarray:
 def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
     """Return the inputs (q, number of normals, arrays) and outputs (log density, gradient).
 
-    q holds x, standard normal, then log h, h half-normal with the scales ``half_scale``.
+    q holds x, then log h; h is half-normal with the scales ``half_scale``. A coordinate of a group
+    effect with centring w has prior sd h^w (``x_centring``): 0 is non-centred, 1 centred.
 
     Parameters
     ----------
@@ -78,19 +79,17 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
         for name, value in used_arrays(layout).items()
     }
     x, log_h = q[:normals], q[normals:]
-    h = pt.exp(log_h)
-    total = -0.5 * (x**2).sum() + (log_h - 0.5 * (h / arrays["half_scale"]) ** 2).sum()
-    for rows in layout.program.logp(arrays, _theta(arrays, x, h), tensor_machinery()).values():
+    lifted = pt.concatenate([pt.zeros((1,)), log_h])
+    # partial centring: x has the prior sd h^w and enters theta times h^(1-w)
+    shift = arrays["x_centring"] * lifted[arrays["x_spread"]]
+    total = -0.5 * ((x * pt.exp(-shift)) ** 2).sum() - shift.sum()
+    total = total + (log_h - 0.5 * (pt.exp(log_h) / arrays["half_scale"]) ** 2).sum()
+    xs = pt.concatenate([pt.ones((1,)), x])
+    scale = arrays["scale"] * pt.exp(arrays["power"] * lifted[arrays["spread"]])
+    theta = arrays["loc"] + scale * xs[arrays["unit"]]
+    for rows in layout.program.logp(arrays, theta, tensor_machinery()).values():
         total = total + rows.sum()
     return [q, normals, *arrays.values()], [total, pytensor.grad(total, q)]
-
-
-def _theta(arrays: dict[str, Any], x: Any, h: Any) -> Any:
-    import pytensor.tensor as pt
-
-    one = pt.ones((1,))
-    xs, hs = pt.concatenate([one, x]), pt.concatenate([one, h])
-    return arrays["loc"] + arrays["scale"] * hs[arrays["spread"]] * xs[arrays["unit"]]
 
 
 def pymc_model(layout: Layout) -> Any:
@@ -110,13 +109,17 @@ def pymc_model(layout: Layout) -> Any:
     """
     import pymc as pm
     import pytensor
+    import pytensor.tensor as pt
 
     coordinates = layout.coordinates
     with pm.Model() as model:
         arrays = {n: pytensor.shared(v, name=n) for n, v in used_arrays(layout).items()}
         x = pm.Normal("x", 0.0, 1.0, shape=max(1, coordinates.normals))
         h = pm.HalfNormal("h", arrays["half_scale"], shape=coordinates.halves)
-        logp = layout.program.logp(arrays, _theta(arrays, x, h), tensor_machinery())
+        one = pt.ones((1,))
+        xs, hs = pt.concatenate([one, x]), pt.concatenate([one, h])
+        theta = arrays["loc"] + arrays["scale"] * hs[arrays["spread"]] * xs[arrays["unit"]]
+        logp = layout.program.logp(arrays, theta, tensor_machinery())
         for prefix, rows in logp.items():
             pm.Potential(f"{prefix}_logp", rows.sum())
     return model

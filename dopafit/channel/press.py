@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales
-from dopafit.channel.quadrature import TOLERANCE, Marks, grid, segments
+from dopafit.channel.quadrature import LARGEST_SHARE, TOLERANCE, Marks, grid, segments
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
@@ -156,14 +156,15 @@ class Presses(Channel):
             )
         mine = {key: self._marks(key, *found) for key, *found in self._sessions(study)}
         jumps = sum(m.events.size + m.acts.size for _, m, _ in mine.values())
+        # errors after different marks are independent: they add up like a square root
+        share = min(TOLERANCE / np.sqrt(jumps + 1), LARGEST_SHARE)
         parts = []
         for key, (bounds, marks, pauses) in mine.items():
             observed = float((bounds[:, 1] - bounds[:, 0]).sum())
             rate = (marks.acts.size + 1) / observed
             resolved = self._resolved(scales)
             pieces = segments(bounds, marks, resolved)
-            # errors after different marks are independent: they add up like a square root
-            nodes = grid(pieces, marks, resolved, rate, TOLERANCE / np.sqrt(jumps + 1))
+            nodes = grid(pieces, marks, resolved, rate, share)
             time = np.concatenate([marks.acts, nodes.time])
             frame = _frame(key, time, pauses)
             frame["is_press"] = np.repeat([1.0, 0.0], [marks.acts.size, nodes.time.size])

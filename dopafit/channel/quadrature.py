@@ -28,6 +28,9 @@ JOIN = 0.3
 TOLERANCE = 0.05
 """Error aimed at [nats], for a study whose segments err independently."""
 
+LARGEST_SHARE = 1e-3
+"""Largest error allowed to one segment [nats]: where marks are few, nodes are cheap."""
+
 FORGOTTEN = 9.0
 """Time since a press, over the longest time constant, after which the self-history is over."""
 

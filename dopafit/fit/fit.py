@@ -20,7 +20,7 @@ from dopafit.core.seed import generator, integer_seed
 from dopafit.fit.derived import name_draws
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.fit.quadrature import quadrature_check
-from dopafit.fit.verdict import Verdict, judge_draws
+from dopafit.fit.verdict import Diagnostic, Verdict, judge_draws
 from dopafit.model.layout import Layout, build_layout
 from dopafit.model.spec import Model
 from dopafit.study.archive import study_from_bytes, study_to_bytes
@@ -34,6 +34,9 @@ __all__ = ["Fit", "fit"]
 FORMAT = 1
 PROBABILITY = 0.9
 """Probability of the intervals in summaries (equal-tailed)."""
+
+RIVAL = 10.0
+"""An optimum this close [nats] to the best is a mode of its own, not a failed search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,8 +194,8 @@ def fit(
     study: Study,
     *,
     seed: int,
-    draws: int = 1000,
-    tune: int = 800,
+    draws: int = 500,
+    tune: int = 300,
     chains: int = 4,
     cores: int | None = None,
     target_accept: float = 0.9,
@@ -238,14 +241,15 @@ def fit(
     show.phase("laying out", model.drive)
     layout = build_layout(model, study)
     show.done(_size(layout))
-    tree, stopped = _draw(lambda: _compile(layout), settings, model.drive, show)
+    notes: dict[str, Any] = {}
+    tree, stopped = _draw(lambda: _compile(layout, seed, show, notes), settings, model.drive, show)
     coordinates = tree["posterior"].to_dataset()[["x", "h"]]
     posterior = name_draws(layout, study, coordinates["x"].values, coordinates["h"].values)
     stats = tree["sample_stats"].to_dataset()
-    extra = quadrature_check(layout, model, study, coordinates)
+    extra = (_modes(notes["optima"]), *quadrature_check(layout, model, study, coordinates))
     verdict = judge_draws(posterior, stats, extra=extra)
     record = {
-        "settings": settings.to_dict(), "interrupted": stopped,
+        "settings": settings.to_dict(), "interrupted": stopped, "pilot": notes,
         "rows": {name: len(rows) for name, rows in layout.rows.items()},
         "excluded": {name: rows.excluded for name, rows in layout.rows.items()},
         **{k: v for k, v in tree.attrs.items() if isinstance(v, (str, int, float))},

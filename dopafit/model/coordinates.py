@@ -149,13 +149,22 @@ class Coordinates:
                 return i
         return len(self.entries)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays that map standard coordinates to theta."""
+    def arrays(self, centring: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Return the arrays that map coordinates to theta.
+
+        Parameters
+        ----------
+        centring : array, (normals,), optional
+            Share w of each coordinate's spread that its prior holds: its prior sd is h^w and it
+            enters theta times h^(1 - w). 0 unless given.
+        """
+        spread, unit = np.array(self.spread, dtype=np.int64), np.array(self.unit, dtype=np.int64)
+        w = np.zeros(self.normals) if centring is None else np.asarray(centring, dtype=float)
+        owner = np.zeros(self.normals, dtype=np.int64)
+        owner[unit[unit > 0] - 1] = spread[unit > 0]
         return {
-            "loc": np.array(self.loc),
-            "scale": np.array(self.scale),
-            "spread": np.array(self.spread, dtype=np.int64),
-            "unit": np.array(self.unit, dtype=np.int64),
+            "loc": np.array(self.loc), "scale": np.array(self.scale), "spread": spread, "unit": unit,
+            "power": 1.0 - np.concatenate([[0.0], w])[unit], "x_centring": w, "x_spread": owner,
             "half_scale": np.array(self.half_scale or [1.0]),
         }
 

@@ -19,7 +19,7 @@ from dopafit.report.checklist import Item, checklist, write_checklist
 from dopafit.report.escape import clean, signs
 from dopafit.report.files import write_text
 from dopafit.report.folder import Figure, RunFolder
-from dopafit.report.mathematics import draw, pieces
+from dopafit.report.mathematics import draw_line
 from dopafit.report.methods import equations, methods, write_methods
 from dopafit.report.numbers import share
 from dopafit.report.tables import write_tables
@@ -125,7 +125,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     placed = {kind for kinds in FIGURES.values() for kind in kinds}
     figures["other"] = tuple(f for f in folder.figures if f.kind not in placed)
     shown = _tables(folder)
-    drawn = [([draw(piece) for piece in pieces(line)], fits) for line, fits in equations(folder)]
+    drawn = [(draw_line(line), fits) for line, fits in equations(folder)]
     has = {
         **{place: bool(found) for place, found in figures.items()},
         "answer": True,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dopafit.report.escape import clean
 
-__all__ = ["Equation", "draw", "pieces"]
+__all__ = ["Equation", "draw", "draw_line", "pieces"]
 
 SIZE = 12.0  # [pt] the drawing is made in; the page scales it to its own type
 LONGEST = 2000  # characters; more is no equation
@@ -92,6 +92,17 @@ def draw(latex: str) -> Equation:
         extent.height + 2 * pad,
     )
     return Equation(source, _svg(path), tuple(float(v) for v in box))
+
+
+def draw_line(latex: str) -> list[Equation]:
+    """Draw a line's pieces in boxes of one height, so that they stand on one baseline."""
+    drawn = [draw(piece) for piece in pieces(latex)]
+    boxes = [e.box for e in drawn if e.path]
+    if not boxes:
+        return drawn
+    top = min(y for _, y, _, _ in boxes)
+    bottom = max(y + height for _, y, _, height in boxes)
+    return [replace(e, box=(e.box[0], top, e.box[2], bottom - top)) if e.path else e for e in drawn]
 
 
 def _svg(path: object) -> str:

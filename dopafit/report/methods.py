@@ -153,7 +153,7 @@ def _model(folder: RunFolder) -> list[tuple[Span, ...]]:
         )
         if any(f != "null" for f in folder.fits)
         else (),
-        say("The channels were ", series(told), ".") if told else (),
+        say("The channels were ", series(told, gap="; "), ".") if told else (),
     ]
     rivals = [*say(name(drives[0][0]), _aside(drives[0][1]))]
     for fit, words in drives[1:]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from dopafit.core.errors import DopafitError
 from dopafit.core.prior import FAMILIES, Prior
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import between
+
+if TYPE_CHECKING:
+    from dopafit.model.spec import Model
 
 __all__ = ["PriorRow", "read_prior", "rows"]
 
@@ -24,6 +27,8 @@ REASONS = {
     "sd": "positive; small differences between group members are likely, large ones possible",
 }
 OTHER = "weak: keeps the sampler within plausible values"
+NAMES = ("parameter", "meaning", "unit", "link", "formula", "prior", "convention")
+_GROUP = re.compile(r"\([^()]*\|[^()]*\)")
 _PRINTED = re.compile(r"^(\w+)\((.*)\)$")
 
 
@@ -80,21 +85,20 @@ def read_prior(text: str) -> Prior | None:
 def rows(folder: RunFolder) -> list[PriorRow]:
     """Return the priors of all fits, each once, with the fits that have it."""
     merged: dict[tuple[str, ...], list[str]] = {}
-    defaults = {fit: _defaults(folder.model(fit), fit) for fit in folder.fits}
+    models = {fit: _rebuilt(folder.model(fit), fit) for fit in folder.fits}
     for fit in folder.fits:
-        for entry in folder.model(fit).get("parameters") or []:
-            if isinstance(entry, dict) and entry.get("parameter"):
-                names = ("parameter", "meaning", "unit", "link", "formula", "prior", "convention")
-                key = tuple(str(entry.get(n) or "") for n in names)
-                merged.setdefault(key, []).append(fit)
+        for entry in _entries(folder.model(fit), models[fit]):
+            key = tuple(str(entry.get(n) or "") for n in NAMES)
+            merged.setdefault(key, []).append(fit)
     found = []
     for (name, meaning, unit, link, formula, text, convention), fits in merged.items():
         prior = read_prior(text)
-        default = defaults[fits[0]].get(name)
-        changed = prior is not None and default is not None and str(prior) != default
+        default = _default(models[fits[0]], name)
+        own = (folder.model(fits[0]).get("priors") or {}).get(name) is not None
+        changed = prior is not None and (own or (bool(default) and str(prior) != default))
         reason = convention or _reason(name)
         if changed:
-            reason = f"set by this analysis (default: {default})"
+            reason = "set by this analysis" + (f" (default: {default})" if default else "")
         limits = "" if prior is None else between(prior.quantile(0.05), prior.quantile(0.95))
         found.append(
             PriorRow(name, meaning, unit, link, formula, text, limits, reason, changed, tuple(fits))
@@ -103,23 +107,82 @@ def rows(folder: RunFolder) -> list[PriorRow]:
 
 
 def _reason(name: str) -> str:
-    stem, bracket, _ = name.partition("[")
-    if bracket and stem.endswith(("_effect", "_sd")):
-        return REASONS[stem.rpartition("_")[2]]
-    return next(
-        (why for key, why in REASONS.items() if stem == key or stem.endswith(f"_{key}")), OTHER
-    )
+    stem = name.partition("[")[0]
+    for key, why in REASONS.items():
+        if stem == key or stem.endswith(f"_{key}"):
+            return why
+    return OTHER
 
 
-def _defaults(spec: dict[str, Any], fit: str) -> dict[str, str]:
-    """Return the default priors of the same model; none where it cannot be built again."""
+def _entries(spec: dict[str, Any], model: Model | None) -> list[dict[str, Any]]:
+    """Return the parameters of the specification, and after each the priors of its effects."""
+    found: list[dict[str, Any]] = []
+    for entry in spec.get("parameters") or []:
+        if not isinstance(entry, dict) or not entry.get("parameter"):
+            continue
+        found.append(entry)
+        name, formula = str(entry["parameter"]), str(entry.get("formula") or "1")
+        if model is None or name not in model.parameters:
+            continue
+        parts = []
+        if set(_GROUP.sub(" ", formula).replace("+", " ").split()) - {"0", "1"}:
+            parts.append(("effect", f"each effect of a condition on {name}"))
+        if "|" in formula:
+            parts.append(("sd", f"standard deviation of {name} over group members"))
+        for part, meaning in parts:
+            prior = model.prior_of(name, part, "")
+            found.append(_extra(f"{name}_{part}", meaning, entry, prior))
+        for term, prior in _terms(model, name).items():
+            found.append(
+                _extra(f"{name}_effect[{term}]", f"effect of {term} on {name}", entry, prior)
+            )
+    listed = {str(entry["parameter"]) for entry in found}
+    for name, prior in (model.priors if model is not None else {}).items():
+        if name not in listed:  # the prior of one effect
+            found.append({"parameter": name, "prior": str(prior), "formula": "1"})
+    return found
+
+
+def _extra(name: str, meaning: str, entry: dict[str, Any], prior: Prior) -> dict[str, Any]:
+    link = str(entry.get("link") or "")
+    unit = str(entry.get("unit") or "") if link == "identity" else link
+    return {
+        "parameter": name,
+        "meaning": meaning,
+        "unit": unit,
+        "link": link,
+        "prior": str(prior),
+        "formula": "1",
+    }
+
+
+def _terms(model: Model, name: str) -> dict[str, Prior]:
+    """Return the terms that a channel always adds to its resting predictor."""
+    for channel in model.channels:
+        if name == f"{channel.prefix}_rest":
+            return {t: model.prior_of(name, "effect", t) for t in channel.extra_terms()}
+    return {}
+
+
+def _default(model: Model | None, name: str) -> str:
+    """Return the prior a parameter, its effects or its spread have unless an analysis sets it."""
+    if model is None:
+        return ""
+    plain = replace(model, priors={}, fixed={}).parameters
+    if name in plain:
+        prior = plain[name].prior
+        return "" if prior is None else str(prior)
+    stem, _, part = name.partition("[")[0].rpartition("_")
+    if stem not in plain or "[" in name:
+        return ""
+    return str({"effect": plain[stem].effect, "sd": plain[stem].spread}.get(part, ""))
+
+
+def _rebuilt(spec: dict[str, Any], fit: str) -> Model | None:
+    """Return the model of a specification; None where it cannot be built again."""
     from dopafit.model.spec import Model
 
     try:
-        names = ("kernel", "typical_spacing")
-        given = {name: spec[name] for name in names if spec.get(name) is not None}
-        model = Model.from_dict({"drive": fit, "channels": spec.get("channels"), **given})
-        found = model.parameters
+        return Model.from_dict({"drive": fit, **spec})
     except (DopafitError, AttributeError, TypeError, ValueError):
-        return {}
-    return {name: str(p.prior) for name, p in found.items() if p.prior is not None}
+        return None

@@ -58,13 +58,14 @@ def say(*parts: str | Span | Iterable[Span]) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def series(parts: Iterable[str | Span], last: str = "and") -> tuple[Span, ...]:
-    """Return ``a, b and c``."""
+def series(parts: Iterable[str | Span], last: str = "and", gap: str = ", ") -> tuple[Span, ...]:
+    """Return ``a, b and c``; a wider gap keeps apart parts that hold commas."""
     items = [part if isinstance(part, Span) else Span(part) for part in parts]
     spans: list[Span] = []
     for i, item in enumerate(items):
         if i:
-            spans.append(Span(f" {last} " if i == len(items) - 1 else ", "))
+            end = f" {last} " if gap == ", " else f"{gap}{last} "
+            spans.append(Span(end if i == len(items) - 1 else gap))
         spans.append(item)
     return tuple(spans)
 

@@ -21,6 +21,7 @@ from dopafit.report.numbers import (
     number,
     r_hat,
     seconds,
+    to_float,
 )
 from dopafit.report.priors import rows as prior_rows
 from dopafit.report.quantities import GROUPS, Quantity, member_of, population

@@ -68,3 +68,13 @@ def trials() -> Study:
         }
     )
     return make_study(observations=frame)
+
+
+@pytest.fixture(name="make_study")
+def _make_study():
+    return make_study
+
+
+@pytest.fixture(name="rows_of")
+def _rows_of():
+    return rows_of

@@ -123,7 +123,7 @@ def parameters(drive: str) -> list[dict[str, str]]:
     )
     family = "normal(mean=0, sd=1.5)" if drive == "encompassing" else "half_normal(sd=1.5)"
     rows += [
-        one(f"choice_{gain}", "change of the log odds per unit lobe", "log odds", "identity", family)
+        one(f"choice_{gain}", "change of the log odds per lobe", "log odds", "identity", family)
         for gain in GAINS[drive]
     ]
     return rows
@@ -136,9 +136,11 @@ def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) ->
         z = 1.6449
         middle = mean + 0.02 * sd
         rows.append(
-            [fit, name, unit, mean + rng.normal(0, 1e-3) * sd, sd, middle, mean - z * sd]
-            + [mean + z * sd, "eti", prob, 1 + abs(rng.normal(0, 0.002)), rng.uniform(900, 5e3)]
-            + [rng.uniform(900, 5e3), sd / 50]
+            [
+                *(fit, name, unit, mean + rng.normal(0, 1e-3) * sd, sd, middle),
+                *(mean - z * sd, mean + z * sd, "eti", prob, 1 + abs(rng.normal(0, 0.002))),
+                *(rng.uniform(900, 5e3), rng.uniform(900, 5e3), sd / 50),
+            ]
         )
 
     for fit in DRIVES:
@@ -173,8 +175,10 @@ def identifiability() -> pd.DataFrame:
     for fit in DRIVES:
         if fit != "null":
             rows += [
-                [fit, "peak", "trace", "fixed by convention", math.nan, math.nan, math.nan]
-                + ["population peak of the reference event is the unit", ""],
+                [
+                    *(fit, "peak", "trace", "fixed by convention", math.nan, 0.0, 0.0),
+                    *("1: population peak of the reference event is the unit", ""),
+                ],
                 [fit, "trough_ratio", "1", "informed", 0.982, 0.7, 0.0931, "", "0.012"],
                 [fit, "onset_ratio", "1", "not informed by your data", 0.08, 0.8, 0.77, "", "0.11"],
             ]

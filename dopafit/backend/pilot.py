@@ -1,0 +1,176 @@
+"""A quick look at the posterior before sampling: where it is, and what shape it has there.
+
+Group effects are centred as far as the data inform them, and the sampler works in coordinates in
+which the posterior is round: q = m + L u. This changes the speed, never the posterior. The joint
+mode of a hierarchy lies far from where its mass is, so standard deviations are found by
+expectation-maximisation with the Laplace approximation (their members integrated out), the rest
+by optimisation given them.
+
+References
+----------
+Partial centring: Papaspiliopoulos, Roberts & Skold (2007), recalled, not re-read; Gorinova,
+Moore & Hoffman (2020), recalled, not re-read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dopafit.model.coordinates import Coordinates
+
+__all__ = ["LARGEST", "Pilot", "find_pilot"]
+
+LARGEST = 600
+"""Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)."""
+
+ROUNDS = 6
+FLOOR = 0.3
+"""Least precision of any direction; the prior alone gives about 1."""
+
+STEP = 1e-4
+
+Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """Where to start and how to scale.
+
+    Parameters
+    ----------
+    centre : array, (coordinate,)
+        Reference point, in coordinates centred by `centring`.
+    shape : array, (coordinate, coordinate) or None
+        L; None where there are too many coordinates, and each keeps its own scale.
+    centring : array, (normals,)
+        Share of centring of each normal coordinate.
+    optima : tuple of float
+        Log density reached from each starting point.
+    """
+
+    centre: np.ndarray
+    shape: np.ndarray | None
+    centring: np.ndarray
+    optima: tuple[float, ...]
+
+    @property
+    def spread(self) -> float:
+        """Distance [nats] between the best and the worst optimum; large means several modes."""
+        return max(self.optima) - min(self.optima)
+
+
+def find_pilot(
+    coordinates: Coordinates, density: Callable[[np.ndarray], Density], *, seed: int, starts: int = 2
+) -> Pilot:
+    """Optimise from several starts, find the spreads, and measure the shape.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+        Book-keeping of the vector q = (x, log h).
+    density : callable (centring) -> callable (q) -> (log density, gradient)
+        The log density in coordinates with the given centring.
+    seed : int
+        Source of the starting points.
+    starts : int
+        How many.
+    """
+    normals, halves = coordinates.normals, coordinates.halves
+    plain = density(np.zeros(normals))
+    rng = np.random.default_rng(seed)
+    base = np.concatenate([np.zeros(normals), np.log(0.5 * coordinates.arrays()["half_scale"])])
+    sd = np.array([part == "sd" for _, part, _ in coordinates.half_names] or [False])
+    free = np.concatenate([np.ones(normals, bool), ~sd])
+    tries = []
+    for _ in range(starts):
+        start = base + rng.uniform(-0.5, 0.5, base.size) * free
+        tries.append(_climb(plain, start, free))
+    best, _ = max(tries, key=lambda one: one[1])
+    optima = tuple(value for _, value in tries)
+    if base.size > LARGEST:
+        return Pilot(best, None, np.zeros(normals), optima)
+    best, variance = _spreads(coordinates, plain, best, free)
+    centring = _centring(coordinates, variance)
+    centre = best.copy()
+    owner = coordinates.arrays()["x_spread"]
+    log_h = np.concatenate([[0.0], best[normals:]])
+    centre[:normals] *= np.exp(centring * log_h[owner])
+    precision = _precision(density(centring), centre, np.ones(base.size, bool))
+    value, vector = np.linalg.eigh(precision)
+    return Pilot(centre, vector / np.sqrt(np.maximum(value, FLOOR)), centring, optima)
+
+
+def _climb(density: Density, start: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, float]:
+    """Maximise over the free coordinates."""
+    from scipy.optimize import minimize
+
+    point = start.copy()
+
+    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
+        point[free] = values
+        value, gradient = density(point)
+        if not np.isfinite(value):
+            return 1e100, np.zeros(values.size)
+        return -value, -gradient[free]
+
+    found = minimize(
+        cost, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 30}
+    )
+    point[free] = found.x
+    return point.copy(), float(-found.fun)
+
+
+def _precision(density: Density, point: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Minus the Hessian over the free coordinates, by differences of the gradient."""
+    at = np.flatnonzero(free)
+    result = np.empty((at.size, at.size))
+    here = density(point)[1]
+    for row, i in enumerate(at):
+        step = np.zeros(point.size)
+        step[i] = STEP
+        result[row] = (here - density(point + step)[1])[at] / STEP
+    return 0.5 * (result + result.T)
+
+
+def _spreads(
+    coordinates: Coordinates, density: Density, point: np.ndarray, free: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the group standard deviations; return the point and the normals' posterior variances."""
+    normals = coordinates.normals
+    owner = coordinates.arrays()["x_spread"]
+    groups = [k for k, (_, part, _) in enumerate(coordinates.half_names) if part == "sd"]
+    variance = np.ones(normals)
+    for _ in range(ROUNDS):
+        value, vector = np.linalg.eigh(_precision(density, point, free))
+        covariance = (vector**2 / np.maximum(value, FLOOR)).sum(axis=1)
+        variance = covariance[: normals]
+        before = point.copy()
+        for k in groups:
+            mine = np.flatnonzero(owner == k + 1)
+            h = np.exp(point[normals + k])
+            moment = h**2 * (point[mine] ** 2 + variance[mine]).sum()
+            scale, n = coordinates.half_scale[k], mine.size - 1
+            # mode of n ln h + moment / 2 h^2 + h^2 / 2 scale^2
+            square = 0.5 * scale**2 * (-n + np.sqrt(n**2 + 4 * moment / scale**2))
+            new = np.sqrt(max(square, 1e-4 * scale**2))
+            point[normals + k] = np.log(new)
+            point[mine] *= h / new
+        point, _ = _climb(density, point, free)
+        if groups and np.abs(point[normals:] - before[normals:]).max() < 0.1:
+            break
+        if not groups:
+            break
+    return point, variance
+
+
+def _centring(coordinates: Coordinates, variance: np.ndarray) -> np.ndarray:
+    """Share of each group's prior variance that the data took away, one number a term."""
+    owner = coordinates.arrays()["x_spread"]
+    centring = np.zeros(coordinates.normals)
+    for k in np.unique(owner[owner > 0]):
+        mine = owner == k
+        centring[mine] = np.clip(1.0 - variance[mine].mean(), 0.0, 1.0)
+    return centring

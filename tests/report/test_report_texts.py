@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import csv
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from dopafit.report.checklist import NOT_DONE, checklist, write_checklist
+from dopafit.report.evidence_tables import check_table
+from dopafit.report.folder import RunFolder
+from dopafit.report.methods import write_methods
+from dopafit.report.priors import rows as prior_rows
+from dopafit.report.tables import write_tables
+
+HOSTILE = "<script>alert(1)</script> [x](javascript:y) `z` $w$ | a_b & \\end{table}"
+
+
+@pytest.fixture(scope="module")
+def run(one_run) -> RunFolder:
+    return RunFolder.read(one_run)
+
+
+@pytest.fixture(scope="module")
+def methods(run) -> str:
+    return write_methods(run).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def tables(run) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in write_tables(run)}
+
+
+def test_methods_have_every_part(methods):
+    heads = re.findall(r"^## (.*)$", methods, re.M)
+    assert heads == [
+        "Data", "Model", "Priors", "Computation", "Convergence", "Comparison", "References",
+    ]  # fmt: skip
+    for words in (
+        "**SIMULATED DATA.**",
+        "3 subjects, 48 sessions, 812 events and 3,840 observations over 41.3 observed hours",
+        "choice 3,812, 28 left out because the outcome was missing",
+        "choices, with a Bernoulli likelihood",
+        "`trough_ratio` (fits: trough, encompassing, level)",
+        r"lognormal(median=0.3, sigma=0.7) \[0.0949 to 0.949\]",
+        "set by this analysis (default: lognormal(median=0.1, sigma=0.8))",
+        "4 chains, 800 tuning draws per chain and 1,000 kept draws per chain",
+        "PyMC 6.4.0, nutpie 0.16.11",
+        "The seed was 20260",
+        "`trough` converged (R-hat ≤ 1.005, ESS ≥ 913, 0 divergences)",
+        "left-out sessions (48 sessions",
+        "not reliable (Pareto k) for 2 pairs",
+        "Abril-Pla O, et al. (2023)",
+        "ArviZ: a unified library",
+        "nutpie: a sampler",
+        "$$\nM(t) = s(t)\n$$",
+    ):
+        assert words in methods, words
+
+
+def test_methods_leave_no_gap(methods):
+    for gap in ("None", "nan", "TODO", "???", "{}", "<unknown", "  "):
+        assert gap not in methods.replace("<  t", "< t"), gap
+
+
+def test_methods_of_a_failed_run_say_so_first(make):
+    text = write_methods(RunFolder.read(make(failed=("level",)))).read_text("utf-8")
+    assert text.splitlines()[2] == "**SIMULATED DATA.** **PROVISIONAL: a fit did not converge.**"
+    assert "`level` NOT CONVERGED: R-hat 1.09 (trough\\_ratio), 31 divergences" in text
+    assert "**This run is provisional:** `level` did not converge" in text
+
+
+def test_methods_of_a_bare_run(make):
+    text = write_methods(RunFolder.read(make(optional=False, simulated=False))).read_text("utf-8")
+    assert "No comparison of drives was made." in text and "SIMULATED" not in text
+    assert "Yao" not in text and "simulated" not in text
+
+
+def test_only_what_was_used_is_cited(methods):
+    assert "Solomon RL, Corbit JD" in methods and "Yao Y" in methods
+    cited = methods.partition("## References")[2].strip().splitlines()
+    assert cited == sorted(cited)
+
+
+def test_no_item_of_the_checklist_is_blank(run):
+    items = checklist(run)
+    assert len(items) > 25 and all(i.answer.strip() and i.item.strip() for i in items)
+    steps = list(dict.fromkeys(i.step for i in items))
+    assert len(steps) == 8
+    assert [s for s in steps if s.startswith("Step")] == [
+        next(s for s in steps if s.startswith(f"Step {k}:")) for k in range(1, 7)
+    ]
+    answers = {i.item: i.answer for i in items}
+    assert answers["Seed"] == "20260"
+    assert answers["Prior predictive check"] == NOT_DONE
+    assert answers["Posterior draws"] == NOT_DONE
+    assert answers["Posterior predictive check"].endswith("signatures_trough")
+    assert answers["Truth beside the estimates (simulated data)"] == "1 of 2 lie inside"
+    assert "power scaling of 6" in answers["Sensitivity of the posterior to the priors"]
+
+
+def test_the_checklist_sees_what_was_done(make):
+    folder = make()
+    (folder / "fits").mkdir()
+    (folder / "fits" / "trough.nc").write_bytes(b"x")
+    (folder / "figures" / "signatures_trough.csv").write_text("source,x\nposterior,1\nprior,2\n")
+    answers = {i.item: i.answer for i in checklist(RunFolder.read(folder))}
+    assert answers["Posterior draws"] == "fits/ holds the draws of trough"
+    assert answers["Prior predictive check"].endswith("replicates from the prior")
+
+
+def test_the_checklist_of_a_bare_run_says_not_done(make):
+    run = RunFolder.read(make(optional=False, question=None, simulated=False))
+    answers = {i.item: i.answer for i in checklist(run)}
+    for item in ("Question or goal of the analysis", "Model comparison",
+                 "Posterior predictive check", "Identifiability: what the data informed",
+                 "Sensitivity of the posterior to the priors"):  # fmt: skip
+        assert answers[item] == NOT_DONE
+    text = write_checklist(run).read_text("utf-8")
+    assert text.count("| [ ] |") == sum(a == NOT_DONE for a in answers.values())
+    assert not re.search(r"\|\s*\|\s*$", text, re.M)
+
+
+def test_every_row_of_the_checklist_has_three_cells(run):
+    rows = [r for r in write_checklist(run).read_text("utf-8").splitlines() if r.startswith("| [")]
+    assert len(rows) == len(checklist(run))
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows)
+
+
+def test_tables_store_every_digit(tables, run, one_run):
+    for fit in run.fits:
+        assert f"parameters_{fit}.csv" in tables and f"identifiability_{fit}.tex" in tables
+        stored = {
+            r["parameter"]: r for r in csv.DictReader(tables[f"parameters_{fit}.csv"].splitlines())
+        }
+        wanted = run.of(run.summary, fit).set_index("parameter")
+        assert set(stored) == {p for p in wanted.index if "_group[" not in p}
+        for name, row in stored.items():
+            for column in ("mean", "sd", "lower", "upper", "r_hat", "ess_tail"):
+                assert float(row[column]) == wanted.loc[name, column]
+            assert row["simulated"] == row["converged"] == "True"
+    table = pd.read_csv(one_run / "tables" / "comparison.csv", keep_default_na=False)
+    assert table["elpd"].tolist() == run.comparison["elpd"].tolist()
+    assert {"priors.csv", "diagnostics.csv", "truth.csv", "comparison.tex"} <= set(tables)
+
+
+def test_latex_tables_are_whole(tables):
+    for name, text in tables.items():
+        if not name.endswith(".tex"):
+            continue
+        for part in ("\\toprule", "\\midrule", "\\bottomrule", "\\caption{SIMULATED DATA."):
+            assert text.count(part) == 1, (name, part)
+        body = re.sub(r"\\[{}]", "", text)
+        assert body.count("{") == body.count("}"), name
+        columns = len(re.search(r"\\begin\{tabular\}\{@\{\}([lr]+)@\{\}\}", text)[1])
+        for row in text.splitlines():
+            if row.endswith("\\\\") and "\\multicolumn" not in row:
+                assert len(re.findall(r"(?<!\\)&", row)) == columns - 1, (name, row)
+
+
+def test_the_verdict_travels_into_tables(make):
+    folder = make(failed=("level",))
+    write_tables(RunFolder.read(folder))
+    read = {
+        name: (folder / "tables" / f"parameters_{name}.tex").read_text()
+        for name in ("level", "null")
+    }
+    assert "NOT CONVERGED: level." in read["level"] and "NOT CONVERGED" not in read["null"]
+    stored = pd.read_csv(folder / "tables" / "parameters_level.csv")
+    assert not stored["converged"].any()
+    assert "NOT CONVERGED: level." in (folder / "tables" / "comparison.tex").read_text()
+
+
+def test_hostile_names_stay_text(make):
+    folder = make(name=HOSTILE, description=HOSTILE, title=HOSTILE, question=HOSTILE)
+    run = RunFolder.read(folder)
+    for text in (write_methods(run).read_text("utf-8"), write_checklist(run).read_text("utf-8")):
+        assert "<script" not in text and not re.search(r"(?<!\\)\]\(", text)
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    for path in write_tables(run):
+        if path.suffix == ".tex":
+            text = path.read_text("utf-8")
+            assert text.count("\\end{table}") == 1 and "\\end\\{table" not in text
+
+
+def test_hostile_fit_names_make_plain_files(make):
+    folder = make(optional=False)
+    for name in ("spec.yaml", "verdict.json", "summary.csv"):
+        path = folder / name
+        path.write_text(path.read_text("utf-8").replace("encompassing", "../_&%x"), "utf-8")
+    run = RunFolder.read(folder)
+    paths = write_tables(run)
+    assert all(path.parent == folder / "tables" for path in paths)
+    assert any(path.name == "parameters_x.csv" or "x.csv" in path.name for path in paths)
+    text = next(p for p in paths if p.name.endswith("x.tex")).read_text("utf-8")
+    assert "../\\_\\&\\%x fit" in text
+
+
+def test_effects_and_spreads_have_their_priors(make, methods):
+    assert "`peak_effect` (fits: trough, encompassing, level)" in methods
+    assert "`choice_rest_sd`, standard deviation of choice\\_rest over group members" in methods
+    assert "`trough_ratio_sd`" not in methods  # it varies over no group
+    folder = make()
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    for model in spec["models"].values():
+        model["priors"] = {"choice_rest_sd": {"half_normal": {"sd": 0.2}}}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    rows = {row.parameter: row for row in prior_rows(RunFolder.read(folder))}
+    assert rows["choice_rest_sd"].prior == "half_normal(sd=0.2)"
+    assert rows["choice_rest_sd"].changed and "half_normal(sd=1)" in rows["choice_rest_sd"].reason
+    assert not rows["choice_rest_effect"].changed and rows["onset_ratio"].changed
+
+
+def test_a_model_that_cannot_be_built_again_still_has_its_priors(make):
+    folder = make()
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    for model in spec["models"].values():
+        model["channels"] = {"telepathy": {}}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    rows = {row.parameter: row for row in prior_rows(RunFolder.read(folder))}
+    assert rows["trough_ratio"].range == "0.0949 to 0.949" and "peak_sd" not in rows
+
+
+def test_predictive_checks_are_shown_where_they_were_made(make):
+    folder = make()
+    assert check_table(RunFolder.read(folder)) is None
+    (folder / "tables").mkdir()
+    (folder / "tables" / "predictive_checks.csv").write_text(
+        "signature,group,bins,inside,p_value,drive,source\n"
+        "choice by lag,placebo,8,0.875,0.4,trough,posterior\n"
+        "choice by lag,1,8,0.5,0.005,null,posterior\n"
+        "choice by lag,placebo,8,1.0,0.9,trough,prior\n"
+    )
+    table = check_table(RunFolder.read(folder))
+    assert table.plain == [
+        ["choice by lag", "8", "87.5 %", "0.40"],
+        ["choice by lag", "8", "50.0 %", "0.0050"],
+    ]
+    marks = [row[3].mark for row in table.rows if not isinstance(row, str)]
+    assert marks == ["", "warn"] and table.rows[1][0].sub == "placebo"
