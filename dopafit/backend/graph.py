@@ -32,15 +32,14 @@ TRACE = frozenset(
 
 def tensor_machinery() -> Machinery:
     """Return the tensor form of the likelihood's operations."""
-    import pytensor.tensor as pt
-
     from dopafit.backend.ops import Level, columns, linear_rows, solve_y
+    from dopafit.backend.ops_fast import namespace
 
     def level(*arguments: Any) -> Any:
         *inputs, progression = arguments
         return Level(progression=progression)(*inputs)[0]
 
-    return Machinery(pt, linear_rows, solve_y, level, lambda values, index: values[index], columns)
+    return Machinery(namespace, linear_rows, solve_y, level, lambda values, index: values[index], columns)
 
 
 def used_arrays(layout: Layout) -> dict[str, np.ndarray]:

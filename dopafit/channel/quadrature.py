@@ -25,7 +25,7 @@ FIRST = 2.0
 JOIN = 0.3
 """A rest shorter than this share of the next step is joined to the segment before it."""
 
-TOLERANCE = 0.05
+TOLERANCE = 0.1
 """Error aimed at [nats], for a study whose segments err independently."""
 
 LARGEST_SHARE = 1e-3

@@ -272,10 +272,32 @@ def _draw(
         return stop.partial, True
 
 
-def _compile(layout: Layout) -> Any:
-    from dopafit.backend.compiled import compile_layout
+def _compile(layout: Layout, seed: int, show: Progress, notes: dict[str, Any]) -> Any:
+    """Compile, look for the posterior, and return what the sampler takes."""
+    from dopafit.backend.compiled import compile_layout, sampling_model
+    from dopafit.backend.pilot import find_pilot
 
-    return compile_layout(layout)
+    density = compile_layout(layout)
+    drive = layout.program.model.drive
+    show.phase("locating", drive)
+    pilot = find_pilot(
+        layout.coordinates, density.centred, seed=integer_seed(seed, f"pilot/{drive}")
+    )
+    notes["optima"] = list(pilot.optima)
+    notes["dense_scaling"] = pilot.shape is not None
+    return sampling_model(layout, density, pilot)
+
+
+def _modes(optima: list[float]) -> Diagnostic:
+    """Ask whether optimisation from different starts found modes that could share the posterior."""
+    best = max(optima)
+    gaps = [best - one for one in optima if 0.5 < best - one < RIVAL]
+    return Diagnostic(
+        name="rival modes", value=min(gaps, default=0.0), limit=f"none within {RIVAL:g} nats",
+        ok=not gaps,
+        advice="" if not gaps else "the posterior may have a second mode that the chains, which "
+        "start at the best one, did not visit: fit again with other seeds and compare",
+    )
 
 
 def _size(layout: Layout) -> str:

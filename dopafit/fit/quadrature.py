@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "integral_error", "quadrature_check"]
 
-LIMIT = 0.05
-"""Largest spread over draws of the log likelihood's error [nats]: below it no draw moves."""
+LIMIT = 0.1
+"""Largest sd over draws of the log likelihood's error [nats].
+
+A posterior mean moves by at most so many of its standard deviations (Cauchy-Schwarz)."""
 
 
 def integral_error(layout: Layout, fine: Layout, theta: np.ndarray, prefix: str) -> np.ndarray:
@@ -36,7 +38,7 @@ def quadrature_check(
 
     The grid follows the prior's time scales; the check asks whether it was fine enough where the
     posterior went. Only differences between draws matter to the posterior, so the value is the
-    range of the log likelihood's error over draws.
+    standard deviation over draws of the log likelihood's error.
     """
     press = [c.prefix for c in model.channels if isinstance(c, Presses)]
     if not press:
@@ -47,7 +49,7 @@ def quadrature_check(
     flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
     found = []
     for prefix in press:
-        error = float(np.ptp(integral_error(layout, fine, flat, prefix)))
+        error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
         ok = bool(error <= LIMIT)
         found.append(Diagnostic(
             name="quadrature", value=error, limit=f"<= {LIMIT}", ok=ok, where=prefix,

@@ -122,10 +122,10 @@ def build_layout(
         p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()
     }
     coded = {c.prefix: c.design_frame(study, at, rows[c.prefix]) for c in model.channels}
-    arrays = _trace_arrays(events, code, rows, session_of)
-    coordinates = Coordinates(model)
     session_frame = sessions.assign(time=sessions["start"])
     tables = {"event": at(events), "session": at(session_frame)}
+    arrays = _trace_arrays(events, code, rows, session_of)
+    coordinates = Coordinates(model)
     designs: dict[str, Design] = {}
     for name, parameter in model.parameters.items():
         prefix = _channel_of(model, name)

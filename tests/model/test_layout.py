@@ -16,7 +16,7 @@ from dopafit.channel.press import Presses
 from dopafit.core.errors import DopafitError, SpecError, StudyError
 from dopafit.core.prior import Prior
 from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate
+from dopafit.model.machinery import evaluate, numpy_machinery
 from dopafit.model.spec import DRIVES, Model
 from dopafit.study import Study
 
@@ -138,7 +138,12 @@ def test_a_spline_over_the_session_can_be_evaluated_on_every_grid(tiny, three_ch
 
 def test_steps_of_covariates_are_seen_and_cut_the_grid(tiny) -> None:
     steps = pd.DataFrame(
-        [["a", "1", 0.0, "low"], ["a", "1", 77.0, "high"], ["a", "2", 0.0, "low"], ["b", "1", 0.0, "low"]],
+        [
+            ["a", "1", 0.0, "low"],
+            ["a", "1", 77.0, "high"],
+            ["a", "2", 0.0, "low"],
+            ["b", "1", 0.0, "low"],
+        ],
         columns=[*KEYS, "time", "price"],
     )
     study = tiny.with_tables({"covariates": steps})
@@ -202,15 +207,9 @@ def test_sparse_people(tiny, three_channels, draw_theta) -> None:
         if drive != "null":
             offset = layout.arrays["event_offset"]
             assert offset[1] == offset[2], "session 2 of a has no events"
-            level = layout.program.level(layout.arrays, draw_theta(layout), MACHINERY())
+            level = layout.program.level(layout.arrays, draw_theta(layout), numpy_machinery())
             at = slice(*layout.arrays["read_offset"][1:3])
             assert not level[at].any(), "and its level stays at rest"
-
-
-def MACHINERY():
-    from dopafit.model.machinery import numpy_machinery
-
-    return numpy_machinery()
 
 
 def test_a_subject_without_events_has_no_peak_of_its_own(tiny, three_channels) -> None:
