@@ -39,11 +39,13 @@ def tensor_machinery() -> Machinery:
         *inputs, progression = arguments
         return Level(progression=progression)(*inputs)[0]
 
-    return Machinery(namespace, linear_rows, solve_y, level, lambda values, index: values[index], columns)
+    return Machinery(
+        namespace, linear_rows, solve_y, level, lambda values, index: values[index], columns
+    )
 
 
 def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
-    """Return the arrays that enter the log density: all, less the trace's where nothing reads it."""
+    """Return the arrays that enter the log density: without the trace's where nothing reads it."""
     idle = not Drive.named(layout.program.model.drive).gains
     found = {}
     for name, value in sorted(layout.arrays.items()):

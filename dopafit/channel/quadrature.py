@@ -25,7 +25,7 @@ FIRST = 2.0
 JOIN = 0.3
 """A rest shorter than this share of the next step is joined to the segment before it."""
 
-TOLERANCE = 0.1
+TOLERANCE = 0.05
 """Error aimed at [nats], for a study whose segments err independently."""
 
 LARGEST_SHARE = 1e-3
@@ -33,6 +33,9 @@ LARGEST_SHARE = 1e-3
 
 FORGOTTEN = 9.0
 """Time since a press, over the longest time constant, after which the self-history is over."""
+
+STEEP = 5.0
+"""Self-history may change the log rate by this much within a time constant (bouts do)."""
 
 MOST = 12
 """Most nodes in one segment."""
@@ -98,7 +101,7 @@ class Marks:
         if not self.history:
             return np.full(time.shape, np.inf)
         elapsed = _since(time, self.acts)
-        found = np.maximum(first * min(self.history), growth * elapsed)
+        found = np.maximum(first * min(self.history) / STEEP, growth * elapsed)
         return np.where(elapsed > FORGOTTEN * max(self.history), np.inf, found)
 
     def rate(self, time: np.ndarray, mean: float) -> np.ndarray:

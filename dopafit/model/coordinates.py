@@ -1,10 +1,10 @@
 """The parameter vector: every effect of every parameter is one entry of `theta`.
 
 All entries are affine in standard coordinates,
-``theta = loc + scale * [1, h][spread] * [1, x][unit]``, with x standard normal and h half-normal (the standard deviations of group effects, and gains whose
-sign a hypothesis fixes). Group effects are therefore non-centred, and a table's rows are one sparse
-product ``values = A @ theta``. Entry 0 is the constant 1; entry 1 + i is the population value of
-parameter i, on its link scale.
+``theta = loc + scale * [1, h][spread] * [1, x][unit]``, with x standard normal and h half-normal
+(the standard deviations of group effects, and gains whose sign a hypothesis fixes). Group effects
+are therefore non-centred, and a table's rows are one sparse product ``values = A @ theta``. Entry 0
+is the constant 1; entry 1 + i is the population value of parameter i, on its link scale.
 """
 
 from __future__ import annotations
@@ -163,8 +163,13 @@ class Coordinates:
         owner = np.zeros(self.normals, dtype=np.int64)
         owner[unit[unit > 0] - 1] = spread[unit > 0]
         return {
-            "loc": np.array(self.loc), "scale": np.array(self.scale), "spread": spread, "unit": unit,
-            "power": 1.0 - np.concatenate([[0.0], w])[unit], "x_centring": w, "x_spread": owner,
+            "loc": np.array(self.loc),
+            "scale": np.array(self.scale),
+            "spread": spread,
+            "unit": unit,
+            "power": 1.0 - np.concatenate([[0.0], w])[unit],
+            "x_centring": w,
+            "x_spread": owner,
             "half_scale": np.array(self.half_scale or [1.0]),
         }
 
