@@ -158,7 +158,9 @@ def test_the_front_door_swallows_nothing():
 
     calls = [getattr(dopafit, name) for name in dopafit.__all__]
     calls += [m for c in calls if isinstance(c, type) for n, m in vars(c).items() if n[0] != "_"]
-    assert [c.__qualname__ for c in calls if inspect.isroutine(c) and swallows(c)] == []
+    # class and static methods are looked at through their wrapper; cached properties take no call
+    calls = [getattr(c, "__func__", c) for c in calls]
+    assert [c.__qualname__ for c in calls if inspect.isfunction(c) and swallows(c)] == []
     assert swallows(lambda a, **rest: a) and not swallows(lambda a, *, b: a)  # control
 
 
