@@ -4,7 +4,8 @@
 
 For every seed a study is simulated as ``analyses/cue-pursuit/analysis.yaml`` says and analysed with
 the same file. Recorded per seed: verdicts, the share of population truths inside the 90 % interval
-of the fit of the true drive, and the comparison. Results go to ``benchmarks/results/recovery.json``.
+of the fit of the true drive, and the comparison. Results go to
+``benchmarks/results/recovery.json``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
     began, fits = time.monotonic(), {}
     for drive in drives:
         fits[drive] = fit(
-            analysis.models[drive], study, seed=seed, progress="log", **analysis.sampling.model_dump()
+            analysis.models[drive],
+            study,
+            seed=seed,
+            progress="log",
+            **analysis.sampling.model_dump(),
         )
     comparison = compare(fits, unit=analysis.unit, seed=seed)
     table = fits[analysis.truth_drive].summary.set_index("parameter")
@@ -46,17 +51,24 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
             continue
         row = table.loc[name]
         rows[name] = {
-            "truth": value, "mean": float(row["mean"]), "lower": float(row["lower"]),
-            "upper": float(row["upper"]), "covered": bool(row["lower"] <= value <= row["upper"]),
+            "truth": value,
+            "mean": float(row["mean"]),
+            "lower": float(row["lower"]),
+            "upper": float(row["upper"]),
+            "covered": bool(row["lower"] <= value <= row["upper"]),
         }
     covered = sum(r["covered"] for r in rows.values())
     others = comparison.table.drop(index=analysis.truth_drive)
     rivals = [d for d in others.index if d != "encompassing"]
     return {
-        "seed": seed, "seconds": time.monotonic() - began, "study_hash": study.hash,
+        "seed": seed,
+        "seconds": time.monotonic() - began,
+        "study_hash": study.hash,
         "verdicts": {d: f.verdict.stamp for d, f in fits.items()},
         "converged": {d: f.verdict.converged for d, f in fits.items()},
-        "covered": covered, "truths": len(rows), "coverage": covered / len(rows),
+        "covered": covered,
+        "truths": len(rows),
+        "coverage": covered / len(rows),
         "trough_wins": all(
             comparison.table.loc[analysis.truth_drive, "elpd"] > comparison.table.loc[d, "elpd"]
             for d in rivals
@@ -80,16 +92,29 @@ def main() -> None:
         results.append(found)
         total = sum(r["covered"] for r in results), sum(r["truths"] for r in results)
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({
-            "command": "python -m benchmarks.recovery --seeds " + " ".join(map(str, options.seeds))
-            + " --drives " + " ".join(options.drives),
-            "covered": total[0], "truths": total[1], "coverage": total[0] / total[1],
-            "standard_error": math.sqrt(0.9 * 0.1 / total[1]), "seeds": results,
-        }, indent=1) + "\n", encoding="utf-8")
+        RESULTS.write_text(
+            json.dumps(
+                {
+                    "command": "python -m benchmarks.recovery --seeds "
+                    + " ".join(map(str, options.seeds))
+                    + " --drives "
+                    + " ".join(options.drives),
+                    "covered": total[0],
+                    "truths": total[1],
+                    "coverage": total[0] / total[1],
+                    "standard_error": math.sqrt(0.9 * 0.1 / total[1]),
+                    "seeds": results,
+                },
+                indent=1,
+            )
+            + "\n",
+            encoding="utf-8",
+        )
         print(
             f"seed {seed}: {found['covered']}/{found['truths']} truths covered, "
             f"trough wins: {found['trough_wins']}, converged: {all(found['converged'].values())}, "
-            f"{found['seconds']:.0f} s", flush=True,
+            f"{found['seconds']:.0f} s",
+            flush=True,
         )
 
 

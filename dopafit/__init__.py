@@ -1,4 +1,4 @@
-"""dopafit: what do your data say about the baseline, the peak and the trough?"""
+"""dopafit: what data say about the baseline, the peak and the trough."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HOME = {
 # the rooms `fit` and `compare` can be called: their names are their verbs
 _MODULES = {"compare": "dopafit.compare", "fit": "dopafit.fit", "plot": "dopafit.figure.plots"}
 
-__all__ = sorted(["__version__", *_HOME, *_MODULES])  # noqa: PLE0605
+__all__ = sorted(["__version__", *_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:

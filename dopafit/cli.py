@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    name="dopafit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="dopafit",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="What do your data say about the baseline, the peak and the trough?",
 )
 data = typer.Typer(no_args_is_help=True, help="Data sets by name.")
@@ -33,9 +36,13 @@ def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> No
 
     Exit status 0: every fit converged; 3: the report is written, but a fit did not converge.
     """
+    from dopafit.model.analysis import read_analysis
+
+    found = read_analysis(analysis)  # a typo is said before the libraries are loaded
+
     from dopafit.report.run import run
 
-    result = run(analysis, out, progress=progress, command=_command())
+    result = run(found, out, progress=progress, command=_command())
     for drive, fit in result.fits.items():
         typer.echo(f"{drive}: {fit.verdict.stamp}")
     if result.comparison is not None:
@@ -56,12 +63,15 @@ def fit_command(
 
     Exit status 0: converged; 3: written, but not converged.
     """
-    from dopafit.fit.progress import auto_progress
     from dopafit.model.analysis import read_analysis
-    from dopafit.report.run import run_fits
 
     found = read_analysis(analysis)
-    fits, *_ = run_fits(found, out, auto_progress(mode=progress), drives=(drive,))
+
+    from dopafit.fit.progress import auto_progress
+    from dopafit.report.run import run_fits
+
+    with auto_progress(mode=progress) as show:
+        fits, *_ = run_fits(found, out, show, drives=(drive,), command=_command())
     typer.echo(str(fits[drive].verdict))
     typer.echo(repr(fits[drive]))
     if not fits[drive].verdict.converged:
@@ -71,10 +81,13 @@ def fit_command(
 @app.command("compare")
 def compare_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
-    unit: Annotated[str, typer.Option("--unit", help="What is left out: trial or session.")] = "session",
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", help="What is left out: trial or session; as in the run if absent."),
+    ] = None,
     progress: Show = "auto",
 ) -> None:
-    """Compare the fits of a run folder by leave-one-out."""
+    """Compare the fits of a run folder by leave-one-out; dopafit report then shows it."""
     from dopafit.fit.progress import auto_progress
     from dopafit.report.run import compare_folder
 
@@ -85,7 +98,10 @@ def compare_command(
 def report_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
 ) -> None:
-    """Write the report of a run folder again."""
+    """Write the report of a run folder again.
+
+    methods.md and checklist.md are written again as well: copy them before you edit them.
+    """
     from dopafit.report.html import write_report
 
     typer.echo(f"report: {write_report(folder)}")
@@ -153,6 +169,9 @@ def data_fetch_command(
     typer.echo(f"in {fetch(name)}")
 
 
+STOPPED = "stopped; what was finished is kept, the same command goes on from there"
+
+
 def main() -> None:
     """Run the command line; errors a user can act on are printed without a traceback."""
     from dopafit.core.errors import DopafitError, StoppedError
@@ -165,9 +184,17 @@ def main() -> None:
     except DopafitError as error:
         typer.echo(f"dopafit: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        typer.echo(f"dopafit: {error}", err=True)
+        typer.echo("  to do:   check the path, its permissions and the space left", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; finished fits are kept, run the same command again to go on", err=True)
+        typer.echo(f"\n{STOPPED}", err=True)
         sys.exit(130)
+    except SystemExit as leave:
+        if leave.code == 130:  # typer's own answer to Ctrl-C, which says nothing
+            typer.echo(f"\n{STOPPED}", err=True)
+        raise
 
 
 if __name__ == "__main__":

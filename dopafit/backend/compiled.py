@@ -49,12 +49,18 @@ def structure(layout: Layout) -> tuple[Any, ...]:
     program = layout.program
     channels = tuple((c.name, c.prefix, tuple(sorted(c.active()))) for c in program.model.channels)
     constants = tuple(
-        (name, p.fixed) for name, p in program.model.parameters.items()
+        (name, p.fixed)
+        for name, p in program.model.parameters.items()
         if p.prior is None and name not in program.varying
     )
     return (
-        program.model.kernel, program.model.drive, channels, program.varying, constants,
-        tuple(program.places.items()), tuple(used_arrays(layout)),
+        program.model.kernel,
+        program.model.drive,
+        channels,
+        program.varying,
+        constants,
+        tuple(program.places.items()),
+        tuple(used_arrays(layout)),
     )
 
 
@@ -134,28 +140,43 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
     """
     from nutpie.compiled_pyfunc import from_pyfunc
 
+    from dopafit.backend.fast_loops import affine, transposed
+
     coordinates, inner = layout.coordinates, density.centred(pilot.centring)
     normals, size = coordinates.normals, density.size
     owner = coordinates.arrays()["x_spread"]
-    shape = pilot.shape
+    shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
 
     def place(u: np.ndarray) -> np.ndarray:
-        return pilot.centre + (u if shape is None else shape @ u)
+        return pilot.centre + u if shape is None else affine(pilot.centre, shape, u)
 
     def logp(u: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = inner(place(u))
-        return value, gradient if shape is None else shape.T @ gradient
+        return value, gradient if shape is None else transposed(shape, gradient)
 
     def expand(u: np.ndarray) -> dict[str, np.ndarray]:
         q = place(u)
         log_h = np.concatenate([[0.0], q[normals:]])
         return {"x": q[:normals] * np.exp(-pilot.centring * log_h[owner]), "h": np.exp(q[normals:])}
 
+    origin = logp(np.zeros(size))[0]
+
     def start(seed: int) -> np.ndarray:
         reach = JITTER if shape is not None else 0.1 * JITTER
-        return np.random.default_rng(seed).uniform(-reach, reach, size)
+        u = np.random.default_rng(seed).uniform(-reach, reach, size)
+        # where the posterior is not round a far point may lie off the map: come closer
+        while not logp(u)[0] > origin - 2.0 * size - 20.0:
+            u *= 0.7
+            if np.abs(u).max() < 1e-3:
+                break
+        return u
 
     return from_pyfunc(
-        size, lambda: logp, lambda seed, other, chain: expand, [np.dtype("float64")] * 2,
-        [(normals,), (coordinates.halves,)], ["x", "h"], make_initial_point_fn=start,
+        size,
+        lambda: logp,
+        lambda seed, other, chain: expand,
+        [np.dtype("float64")] * 2,
+        [(normals,), (coordinates.halves,)],
+        ["x", "h"],
+        make_initial_point_fn=start,
     )

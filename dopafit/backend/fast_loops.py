@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from dopafit.trace._loops import JIT, exp
 
-__all__ = ["exp", "log1p_unit", "sigmoid", "softplus"]
+__all__ = ["affine", "exp", "log1p_unit", "sigmoid", "softplus", "transposed"]
 
 
 @njit(inline="always", **JIT)
@@ -48,3 +49,25 @@ def sigmoid(x):
     """Return 1 / (1 + e^-x)."""
     y = exp(-abs(x))
     return (1.0 if x >= 0.0 else y) / (1.0 + y)
+
+
+@njit(cache=True, nogil=True)
+def affine(centre, shape, u):
+    """Return centre + shape @ u; a loop, because BLAS would start threads beside the chains'."""
+    out = centre.copy()
+    for i in range(out.size):
+        total = 0.0
+        for j in range(u.size):
+            total += shape[i, j] * u[j]
+        out[i] += total
+    return out
+
+
+@njit(cache=True, nogil=True)
+def transposed(shape, g):
+    """Return shape.T @ g."""
+    out = np.zeros(shape.shape[1])
+    for i in range(g.size):
+        for j in range(out.size):
+            out[j] += shape[i, j] * g[i]
+    return out

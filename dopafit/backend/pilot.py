@@ -32,6 +32,9 @@ FLOOR = 0.3
 
 STEP = 1e-4
 
+SURE = 0.25
+"""Largest standard error of a log standard deviation at which a group is centred."""
+
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
@@ -63,7 +66,11 @@ class Pilot:
 
 
 def find_pilot(
-    coordinates: Coordinates, density: Callable[[np.ndarray], Density], *, seed: int, starts: int = 2
+    coordinates: Coordinates,
+    density: Callable[[np.ndarray], Density],
+    *,
+    seed: int,
+    starts: int = 2,
 ) -> Pilot:
     """Optimise from several starts, find the spreads, and measure the shape.
 
@@ -78,7 +85,7 @@ def find_pilot(
     starts : int
         How many.
     """
-    normals, halves = coordinates.normals, coordinates.halves
+    normals = coordinates.normals
     plain = density(np.zeros(normals))
     rng = np.random.default_rng(seed)
     base = np.concatenate([np.zeros(normals), np.log(0.5 * coordinates.arrays()["half_scale"])])
@@ -146,7 +153,7 @@ def _spreads(
     for _ in range(ROUNDS):
         value, vector = np.linalg.eigh(_precision(density, point, free))
         covariance = (vector**2 / np.maximum(value, FLOOR)).sum(axis=1)
-        variance = covariance[: normals]
+        variance = covariance[:normals]
         before = point.copy()
         for k in groups:
             mine = np.flatnonzero(owner == k + 1)
@@ -167,10 +174,17 @@ def _spreads(
 
 
 def _centring(coordinates: Coordinates, variance: np.ndarray) -> np.ndarray:
-    """Share of each group's prior variance that the data took away, one number a term."""
+    """Share of each group's prior variance that the data took away, one number a term.
+
+    A centred group has a funnel where its standard deviation nears 0, so it is centred only where
+    the data keep it away from there: by the error of the log standard deviation of n members known
+    with reliability r, about 1 / (r sqrt(2 n)).
+    """
     owner = coordinates.arrays()["x_spread"]
     centring = np.zeros(coordinates.normals)
     for k in np.unique(owner[owner > 0]):
         mine = owner == k
-        centring[mine] = np.clip(1.0 - variance[mine].mean(), 0.0, 1.0)
+        reliability = float(np.clip(1.0 - variance[mine].mean(), 1e-6, 1.0))
+        if 1.0 / (reliability * np.sqrt(2.0 * mine.sum())) < SURE:
+            centring[mine] = reliability
     return centring

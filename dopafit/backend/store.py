@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,9 +36,7 @@ def write_tree(
     part = path.with_name(path.name + ".part")
     compress = {"zlib": True, "complevel": 1}
     encoding = {
-        f"/{name}": {
-            str(v): compress for v in group.data_vars if group[v].dtype.kind in "fiu"
-        }
+        f"/{name}": {str(v): compress for v in group.data_vars if group[v].dtype.kind in "fiu"}
         for name, group in groups.items()
     }
     try:
@@ -45,7 +44,8 @@ def write_tree(
         tree.to_netcdf(part, engine="h5netcdf", encoding=encoding)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise FitError(
             f"the fit could not be written to {path}: {error}", todo="choose another folder"
         ) from error
@@ -72,8 +72,9 @@ def read_tree(path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any], bytes]
             }
             blob = tree["study"]["archive"].values.tobytes()
             return groups, dict(tree.attrs), blob
-    except (OSError, KeyError, ValueError) as error:
+    except Exception as error:  # damaged bytes fail anywhere inside HDF5 and xarray
         raise FitError(
-            f"{path} is not a fit: {error}", allowed="a netCDF file written by Fit.save",
+            f"{path} is not a fit: {error}",
+            allowed="a netCDF file written by Fit.save",
             todo="the file may be damaged; fit again",
         ) from error

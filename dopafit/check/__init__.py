@@ -1,1 +1,1 @@
-"""May this fit be believed, and what did the data say?"""
+"""Whether a fit may be believed, and what the data said."""

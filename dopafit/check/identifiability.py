@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dopafit.fit.derived import on_link
 from dopafit.fit.fit import Fit
 
 __all__ = ["Identifiability", "identifiability"]
@@ -56,30 +57,52 @@ def identifiability(fit: Fit) -> Identifiability:
         name = str(name)
         if name.endswith("_group"):
             continue
-        link = parameters[name].link if name in parameters else ("log" if name.endswith("_sd") else "identity")
+        link = (
+            parameters[name].link
+            if name in parameters
+            else ("log" if name.endswith("_sd") else "identity")
+        )
         derived = name not in parameters and not name.endswith(("_effect", "_sd"))
         for label, before, after in _scalars(prior[name], posterior[name]):
-            known = np.log if link == "log" and (before > 0).all() and (after > 0).all() else np.asarray
             # a derived quantity's prior may have no variance to speak of, its quantiles do
-            wide, narrow = _spread(known(before)), _spread(known(after))
+            with np.errstate(divide="ignore"):  # nor does a draw at the end of its range matter
+                wide, narrow = _spread(on_link(link, before)), _spread(on_link(link, after))
             contraction = 1.0 - (narrow / wide) ** 2 if wide > 0 else np.nan
-            rows.append({
-                "parameter": label, "unit": posterior[name].attrs.get("unit", ""),
-                "status": "derived" if derived else _status(contraction),
-                "contraction": contraction, "prior_sd": wide, "posterior_sd": narrow, "convention": "",
-            })
+            rows.append(
+                {
+                    "parameter": label,
+                    "unit": posterior[name].attrs.get("unit", ""),
+                    "status": "derived" if derived else _status(contraction),
+                    "contraction": contraction,
+                    "prior_sd": wide,
+                    "posterior_sd": narrow,
+                    "convention": "",
+                }
+            )
     for name, parameter in parameters.items():
         if parameter.prior is None:
-            rows.append({
-                "parameter": name, "unit": parameter.unit, "status": "fixed by convention",
-                "contraction": np.nan, "prior_sd": 0.0, "posterior_sd": 0.0,
-                "convention": f"{parameter.fixed:g}: {parameter.convention}",
-            })
-    rows.append({
-        "parameter": "baseline", "unit": "trace", "status": "fixed by convention",
-        "contraction": np.nan, "prior_sd": 0.0, "posterior_sd": 0.0,
-        "convention": "0: the baseline level is not identified; the resting predictor is",
-    })
+            rows.append(
+                {
+                    "parameter": name,
+                    "unit": parameter.unit,
+                    "status": "fixed by convention",
+                    "contraction": np.nan,
+                    "prior_sd": 0.0,
+                    "posterior_sd": 0.0,
+                    "convention": f"{parameter.fixed:g}: {parameter.convention}",
+                }
+            )
+    rows.append(
+        {
+            "parameter": "baseline",
+            "unit": "trace",
+            "status": "fixed by convention",
+            "contraction": np.nan,
+            "prior_sd": 0.0,
+            "posterior_sd": 0.0,
+            "convention": "0: the baseline level is not identified; the resting predictor is",
+        }
+    )
     return Identifiability(pd.DataFrame(rows), (*conventions(fit.model), *_correlations(fit)))
 
 
@@ -101,17 +124,26 @@ def _scalars(prior, posterior):
         yield posterior.name, prior.values.ravel(), posterior.values.ravel()
         return
     for i, label in enumerate(posterior[extra[0]].values):
-        yield f"{posterior.name}[{label}]", prior.values[..., i].ravel(), posterior.values[..., i].ravel()
+        yield (
+            f"{posterior.name}[{label}]",
+            prior.values[..., i].ravel(),
+            posterior.values[..., i].ravel(),
+        )
 
 
 def _correlations(fit: Fit) -> list[str]:
     found = []
     for name in fit.posterior.data_vars:
-        if "_gain_" in str(name) and fit.posterior[name].ndim == 2 and "trough_ratio" in fit.posterior:
+        if (
+            "_gain_" in str(name)
+            and fit.posterior[name].ndim == 2
+            and "trough_ratio" in fit.posterior
+        ):
             gain = fit.posterior[name].values.ravel()
             ratio = np.log(fit.posterior["trough_ratio"].values.ravel())
             found.append(
-                f"Posterior correlation of {name} with ln trough_ratio: {np.corrcoef(gain, ratio)[0, 1]:.2f}."
+                f"Posterior correlation of {name} with ln trough_ratio: "
+                f"{np.corrcoef(gain, ratio)[0, 1]:.2f}."
             )
     share = close_pairs(fit)
     if share is not None:

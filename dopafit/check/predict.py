@@ -53,7 +53,8 @@ class PredictiveCheck:
         ]
         lines += [
             f"  {r.signature} ({r.group}): {r.inside:.0%} of {r.bins} bins inside the 90 % band, "
-            f"p = {r.p_value:.3f}" for r in self.summary.itertuples()
+            f"p = {r.p_value:.3f}"
+            for r in self.summary.itertuples()
         ]
         return "\n".join(lines)
 
@@ -69,7 +70,12 @@ def pair_window(fit: Fit) -> float:
 
 
 def predictive_check(
-    fit: Fit, *, seed: int, draws: int = 200, source: str = "posterior", pair_within: float | None = None
+    fit: Fit,
+    *,
+    seed: int,
+    draws: int = 200,
+    source: str = "posterior",
+    pair_within: float | None = None,
 ) -> PredictiveCheck:
     """Replicate the behaviour, events as they were, and compare signatures.
 
@@ -121,7 +127,9 @@ def predictive_check(
         raise FitError("no replicate could be drawn", todo="narrow the priors of the press rate")
     table = pd.concat(frames, ignore_index=True)
     replicates = np.array(values)
-    table = pd.concat([table, _bands(replicates)], axis=1).assign(source=source, drive=fit.model.drive)
+    table = pd.concat([table, _bands(replicates)], axis=1).assign(
+        source=source, drive=fit.model.drive
+    )
     summary = _summary(table, replicates)
     empty = table["observed"].isna() & table["replicate_median"].isna()
     return PredictiveCheck(
@@ -157,14 +165,19 @@ def _summary(table: pd.DataFrame, replicates: np.ndarray) -> pd.DataFrame:
             continue
         block, seen = block[:, keep], seen[keep]
         sd = block.std(axis=0, ddof=1) if len(block) > 1 else np.ones(keep.sum())
-        sd = np.where(sd > 0, sd, np.inf)
         mean = block.mean(axis=0)
+        # where all replicates agree any other value is far away, and rounding is not
+        sd = np.maximum(sd, 1e-9 * (1 + np.abs(mean)))
         distance = (((block - mean) / sd) ** 2).sum(axis=1)
         mine = (((seen - mean) / sd) ** 2).sum()
         low, high = np.quantile(block, [0.05, 0.95], axis=0)
-        rows.append({
-            "signature": signature, "group": group, "bins": int(keep.sum()),
-            "inside": float(((seen >= low) & (seen <= high)).mean()),
-            "p_value": float((1 + (distance >= mine).sum()) / (1 + len(block))),
-        })
-    return pd.DataFrame(rows)
+        rows.append(
+            {
+                "signature": signature,
+                "group": group,
+                "bins": int(keep.sum()),
+                "inside": float(((seen >= low) & (seen <= high)).mean()),
+                "p_value": float((1 + (distance >= mine).sum()) / (1 + len(block))),
+            }
+        )
+    return pd.DataFrame(rows, columns=["signature", "group", "bins", "inside", "p_value"])

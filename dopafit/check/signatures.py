@@ -68,7 +68,7 @@ class Lags:
         return np.where(gap < self._axis[1] / 2, gap, np.inf)
 
     def since(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return time [s] since the last event strictly before (infinite if none), and its number."""
+        """Return time [s] since the last event strictly before (infinite if none), and which."""
         if self.events.size == 0:
             return np.full(place.shape, np.inf), np.zeros(place.shape, dtype=np.int64)
         at = np.searchsorted(self.events, place, side="left") - 1
@@ -144,21 +144,47 @@ class Reducer:
         edges, prefix = self.lags.edges, self.channel.prefix
         middle = np.sqrt(np.maximum(edges[:-1], edges[1] / 3) * edges[1:])
         parts = []
-        what = {"choice": "pursuit", "latency": "median latency [s]"}.get(prefix, "presses per minute")
+        what = {"choice": "pursuit", "latency": "median latency [s]"}.get(
+            prefix, "presses per minute"
+        )
         for group, n in self._amounts().items():
-            name = f"{what} by time since event" if group == "all" else f"{what}: paired and single events"
-            parts.append(pd.DataFrame({
-                "signature": name, "channel": prefix, "group": group, "x": middle,
-                "x_lower": edges[:-1], "x_upper": edges[1:], "n": n,
-                "x_label": "time since last event [s]", "y_label": what,
-            }))
+            name = (
+                f"{what} by time since event"
+                if group == "all"
+                else f"{what}: paired and single events"
+            )
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "signature": name,
+                        "channel": prefix,
+                        "group": group,
+                        "x": middle,
+                        "x_lower": edges[:-1],
+                        "x_upper": edges[1:],
+                        "n": n,
+                        "x_label": "time since last event [s]",
+                        "y_label": what,
+                    }
+                )
+            )
         if prefix == "latency":
             grid = self.quantiles
-            parts.append(pd.DataFrame({
-                "signature": "latency distribution", "channel": prefix, "group": "all", "x": grid,
-                "x_lower": grid, "x_upper": grid, "n": len(self.layout.rows[prefix]),
-                "x_label": "time since the offer [s]", "y_label": "share that has responded",
-            }))
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "signature": "latency distribution",
+                        "channel": prefix,
+                        "group": "all",
+                        "x": grid,
+                        "x_lower": grid,
+                        "x_upper": grid,
+                        "n": len(self.layout.rows[prefix]),
+                        "x_label": "time since the offer [s]",
+                        "y_label": "share that has responded",
+                    }
+                )
+            )
         return pd.concat(parts, ignore_index=True)
 
     @cached_property
@@ -172,12 +198,19 @@ class Reducer:
         if isinstance(self.channel, Presses):
             return {
                 "all": self.lags.exposure(),
-                "paired": self.lags.exposure(self.paired), "single": self.lags.exposure(~self.paired),
+                "paired": self.lags.exposure(self.paired),
+                "single": self.lags.exposure(~self.paired),
             }
         code, paired = self._rows
         return {
-            group: np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size).astype(float)
-            for group, mask in (("all", np.ones_like(paired)), ("paired", paired), ("single", ~paired))
+            group: np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size).astype(
+                float
+            )
+            for group, mask in (
+                ("all", np.ones_like(paired)),
+                ("paired", paired),
+                ("single", ~paired),
+            )
         }
 
     def values(self, outcome: pd.DataFrame) -> np.ndarray:
@@ -192,7 +225,9 @@ class Reducer:
             return np.concatenate([_bin_mean(y, code, mask, size) for mask in groups])
         y = outcome[self.channel.column].to_numpy(float)
         censored = self.channel.censored
-        late = outcome[censored].to_numpy(float) > 0 if censored in outcome else np.zeros(y.size, bool)
+        late = (
+            outcome[censored].to_numpy(float) > 0 if censored in outcome else np.zeros(y.size, bool)
+        )
         shares = [np.mean((y <= t) & ~late) for t in self.quantiles]
         return np.concatenate([*(_bin_median(y, code, mask, size) for mask in groups), shares])
 
@@ -223,6 +258,9 @@ def _bin_mean(y: np.ndarray, code: np.ndarray, mask: np.ndarray, size: int) -> n
 
 
 def _bin_median(y: np.ndarray, code: np.ndarray, mask: np.ndarray, size: int) -> np.ndarray:
-    return np.array([
-        np.median(y[mask & (code == b)]) if (mask & (code == b)).any() else np.nan for b in range(size)
-    ])
+    return np.array(
+        [
+            np.median(y[mask & (code == b)]) if (mask & (code == b)).any() else np.nan
+            for b in range(size)
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Which claim does the evidence favour?"""
+"""Which claim the evidence favours."""
 
 from dopafit.core.room import make_callable
 

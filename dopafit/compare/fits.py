@@ -12,7 +12,9 @@ from dopafit.fit.fit import Fit
 __all__ = ["compare"]
 
 
-def compare(fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed: int = 0) -> Comparison:
+def compare(
+    fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed: int = 0
+) -> Comparison:
     """Compare fits of one study by PSIS leave-one-out, all channels of a unit summed.
 
     Parameters
@@ -38,10 +40,13 @@ def compare(fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed
     """
     if len(fits) < 2:
         raise SpecError(f"a comparison of {len(fits)} fit", allowed="two fits or more")
-    channels = {name: str(sorted(f.model.to_dict()["channels"].items())) for name, f in fits.items()}
+    channels = {
+        name: str(sorted(f.model.to_dict()["channels"].items())) for name, f in fits.items()
+    }
     if len(set(channels.values())) > 1:
         raise SpecError(
-            "the fits have different channels: " + "; ".join(f"{k}: {v}" for k, v in channels.items()),
+            "the fits have different channels: "
+            + "; ".join(f"{k}: {v}" for k, v in channels.items()),
             allowed="the same channels with the same options in every fit",
         )
     hashes = {name: f.study.hash for name, f in fits.items()}
@@ -54,6 +59,10 @@ def compare(fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed
         log_lik, labels[name] = f.log_likelihood(unit, draws=draws)
         results[name] = loo(log_lik)
     return compare_loo(
-        results, unit=unit, labels=labels, seed=seed, data_hash=hashes,
+        results,
+        unit=unit,
+        labels=labels,
+        seed=seed,
+        data_hash=hashes,
         converged={name: f.verdict.converged for name, f in fits.items()},
     )

@@ -1,1 +1,1 @@
-"""What could this study tell at all?"""
+"""What a study could tell at all."""

@@ -23,14 +23,22 @@ if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
 
 __all__ = [
-    "comparison", "diagnostics", "forest", "gain_plane", "kernel", "prior_posterior", "save",
-    "signatures", "trace",
+    "comparison",
+    "diagnostics",
+    "forest",
+    "gain_plane",
+    "kernel",
+    "prior_posterior",
+    "save",
+    "signatures",
+    "trace",
 ]
 
 
 def _marks(fit: Fit) -> dict[str, object]:
     return {
-        "stamp": fit.verdict.stamp, "converged": fit.verdict.converged,
+        "stamp": fit.verdict.stamp,
+        "converged": fit.verdict.converged,
         "simulated": fit.study.simulated,
     }
 
@@ -41,8 +49,12 @@ def kernel(fit: Fit, *, ax: Axes | None = None) -> Figure:
 
     tables = kernel_tables(fit)
     return module.draw(
-        tables["curves"], tables["landmarks"], prior=tables["prior"], drive=fit.model.drive,
-        ax=ax, **_marks(fit),
+        tables["curves"],
+        tables["landmarks"],
+        prior=tables["prior"],
+        drive=fit.model.drive,
+        ax=ax,
+        **_marks(fit),
     )
 
 
@@ -51,7 +63,8 @@ def kernel_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     prior = quantities.kernel_table(fit, source="prior")
     curves = quantities.kernel_table(fit)
     return {
-        "curves": curves, "landmarks": quantities.landmark_table(fit),
+        "curves": curves,
+        "landmarks": quantities.landmark_table(fit),
         "prior": prior[prior["time"] <= curves["time"].max()],
     }
 
@@ -62,8 +75,13 @@ def trace(fit: Fit, subject: str, session: str, *, ax: Axes | None = None) -> Fi
 
     tables = quantities.trace_table(fit, subject, session)
     return module.draw(
-        tables["trace"], tables["events"], tables["acts"], title=f"subject {subject}, session {session}",
-        drive=fit.model.drive, ax=ax, **_marks(fit),
+        tables["trace"],
+        tables["events"],
+        tables["acts"],
+        title=f"subject {subject}, session {session}",
+        drive=fit.model.drive,
+        ax=ax,
+        **_marks(fit),
     )
 
 
@@ -72,8 +90,10 @@ def gain_plane(fit: Fit, *, ax: Axes | None = None) -> Figure:
     from dopafit.figure import gain_plane as module
 
     draws = gain_tables(fit)["draws"]
-    ratio = fit.posterior["trough_ratio"].median() if "trough_ratio" in fit.posterior else (
-        fit.model.parameters["trough_ratio"].fixed
+    ratio = (
+        fit.posterior["trough_ratio"].median()
+        if "trough_ratio" in fit.posterior
+        else (fit.model.parameters["trough_ratio"].fixed)
     )
     return module.draw(draws, rho=float(ratio), ax=ax, **_marks(fit))
 
@@ -119,7 +139,10 @@ def forest(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
 
 
 def signatures(
-    checks: PredictiveCheck | Iterable[PredictiveCheck], *, fit: Fit | None = None, ax: Axes | None = None
+    checks: PredictiveCheck | Iterable[PredictiveCheck],
+    *,
+    fit: Fit | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw observed behaviour over what one or several fitted drives would produce."""
     from dopafit.check.predict import PredictiveCheck
@@ -138,8 +161,12 @@ def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
 
     table = found.table.rename_axis("model").reset_index()
     return module.draw(
-        table, unit=found.unit, n_units=found.n_units, stamp=found.stamp,
-        converged=bool(table["converged"].all()), ax=ax,
+        table,
+        unit=found.unit,
+        n_units=found.n_units,
+        stamp=found.stamp,
+        converged=bool(table["converged"].all()),
+        ax=ax,
     )
 
 

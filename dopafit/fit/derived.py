@@ -15,12 +15,23 @@ from dopafit.trace.kernel import Kernel
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws"]
+__all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws", "on_link"]
 
 UNITS = {
-    "time_to_peak": "s", "time_to_crossing": "s", "time_to_trough": "s",
-    "opponent_gain": "1", "area": "peak s", "load": "peak",
+    "time_to_peak": "s",
+    "time_to_crossing": "s",
+    "time_to_trough": "s",
+    "opponent_gain": "1",
+    "area": "peak s",
+    "load": "peak",
 }
+
+
+def on_link(link: str, values: np.ndarray) -> np.ndarray:
+    """Map natural values of any shape to the scale on which effects add up."""
+    if link == "log":
+        return np.log(values)
+    return np.log(values) - np.log1p(-values) if link == "logit" else values
 
 
 def event_rate(model: Model, study: Study) -> tuple[float, float]:
@@ -34,17 +45,23 @@ def event_rate(model: Model, study: Study) -> tuple[float, float]:
     return len(events) / duration, mean
 
 
-def kernel_shape(model: Model, variables: dict[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+def kernel_shape(
+    model: Model, variables: dict[str, np.ndarray], shape: tuple[int, ...]
+) -> dict[str, np.ndarray]:
     """Return the population's kernel parameters as arrays over draws, fixed ones included."""
     found = {}
     for name in Kernel.named(model.kernel).parameters:
         parameter = model.parameters[name]
         if name != "peak":
-            found[name] = variables.get(name, np.full(shape, parameter.fixed if parameter.prior is None else np.nan))
+            found[name] = variables.get(
+                name, np.full(shape, parameter.fixed if parameter.prior is None else np.nan)
+            )
     return found
 
 
-def implied_gains(model: Model, variables: dict[str, np.ndarray], prefix: str, ratio: np.ndarray) -> dict[str, np.ndarray]:
+def implied_gains(
+    model: Model, variables: dict[str, np.ndarray], prefix: str, ratio: np.ndarray
+) -> dict[str, np.ndarray]:
     """Return a channel's effects at both lobes of one unit event, whatever the drive."""
     drive = Drive.named(model.drive)()
     own = {}
@@ -77,9 +94,7 @@ def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr
 
     coordinates, model = layout.coordinates, layout.program.model
     named = coordinates.named(coordinates.theta(x, h), h)
-    variables = {
-        name: (("chain", "draw", *dims), value) for name, (dims, value) in named.items()
-    }
+    variables = {name: (("chain", "draw", *dims), value) for name, (dims, value) in named.items()}
     if Drive.named(model.drive).gains:
         shape = kernel_shape(model, {k: v for k, (d, v) in named.items() if not d}, x.shape[:2])
         kernel = Kernel.named(model.kernel)()

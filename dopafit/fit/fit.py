@@ -15,7 +15,7 @@ import pandas as pd
 from dopafit.backend.diagnostics import summary
 from dopafit.backend.sampler import Interrupted, SamplerSettings
 from dopafit.backend.store import read_tree, write_tree
-from dopafit.core.errors import FitError
+from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.seed import generator, integer_seed
 from dopafit.fit.derived import name_draws
 from dopafit.fit.progress import Progress, auto_progress
@@ -101,7 +101,9 @@ class Fit:
         x, h = self.layout.coordinates.prior_draws(rng, (1, 4000))
         return name_draws(self.layout, self.study, x, h)
 
-    def log_likelihood(self, unit: str, *, draws: int | None = None) -> tuple[np.ndarray, list[str]]:
+    def log_likelihood(
+        self, unit: str, *, draws: int | None = None
+    ) -> tuple[np.ndarray, list[str]]:
         """Return the log likelihood by leave-out unit, all channels summed.
 
         Parameters
@@ -140,7 +142,8 @@ class Fit:
             "record": json.dumps(self.record),
         }
         groups = {
-            "posterior": self.posterior, "coordinates": self.coordinates,
+            "posterior": self.posterior,
+            "coordinates": self.coordinates,
             "sample_stats": self.sample_stats,
         }
         return write_tree(Path(path), groups, attributes, study_to_bytes(self.study))
@@ -155,16 +158,25 @@ class Fit:
             No such file, not a fit, made by a newer format, or changed since it was written.
         """
         groups, attributes, blob = read_tree(Path(path))
-        if int(attributes.get("dopafit_format", 0)) != FORMAT:
+        if str(attributes.get("dopafit_format")) != str(FORMAT):
             raise FitError(
                 f"{path} is not a fit of format {FORMAT}",
                 todo="fit again, or read it with the version of dopafit that wrote it",
             )
-        model = Model.from_dict(json.loads(attributes["model"]))
-        study = study_from_bytes(blob)
+        try:
+            model = Model.from_dict(json.loads(attributes["model"]))
+            study = study_from_bytes(blob)
+            verdict = Verdict.from_dict(json.loads(attributes["verdict"]))
+            seed, record = int(attributes["seed"]), json.loads(attributes["record"])
+            hashes = str(attributes["model_hash"]), str(attributes["study_hash"])
+        except (DopafitError, KeyError, TypeError, ValueError) as error:
+            raise FitError(
+                f"{path} cannot be read: {error}",
+                todo="the file was changed or damaged; fit again",
+            ) from error
         for what, have, want in (
-            ("model", model.hash, attributes["model_hash"]),
-            ("study", study.hash, attributes["study_hash"]),
+            ("model", model.hash, hashes[0]),
+            ("study", study.hash, hashes[1]),
         ):
             if have != want:
                 raise FitError(
@@ -172,9 +184,14 @@ class Fit:
                     todo="the file was changed or damaged; fit again",
                 )
         return cls(
-            model, study, groups["posterior"], groups["coordinates"], groups["sample_stats"],
-            Verdict.from_dict(json.loads(attributes["verdict"])), int(attributes["seed"]),
-            json.loads(attributes["record"]),
+            model,
+            study,
+            groups["posterior"],
+            groups["coordinates"],
+            groups["sample_stats"],
+            verdict,
+            seed,
+            record,
         )
 
     def __repr__(self) -> str:
@@ -235,7 +252,11 @@ def fit(
     """
     show = auto_progress(mode=progress) if isinstance(progress, str) else progress
     settings = SamplerSettings(
-        draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        target_accept=target_accept,
         seed=integer_seed(seed, f"sampling/{model.drive}"),
     )
     show.phase("laying out", model.drive)
@@ -247,9 +268,13 @@ def fit(
     posterior = name_draws(layout, study, coordinates["x"].values, coordinates["h"].values)
     stats = tree["sample_stats"].to_dataset()
     extra = (_modes(notes["optima"]), *quadrature_check(layout, model, study, coordinates))
+    if stopped:
+        extra = (*extra, _stopped(coordinates.sizes["draw"], draws))
     verdict = judge_draws(posterior, stats, extra=extra)
     record = {
-        "settings": settings.to_dict(), "interrupted": stopped, "pilot": notes,
+        "settings": settings.to_dict(),
+        "interrupted": stopped,
+        "pilot": notes,
         "rows": {name: len(rows) for name, rows in layout.rows.items()},
         "excluded": {name: rows.excluded for name, rows in layout.rows.items()},
         **{k: v for k, v in tree.attrs.items() if isinstance(v, (str, int, float))},
@@ -293,10 +318,25 @@ def _modes(optima: list[float]) -> Diagnostic:
     best = max(optima)
     gaps = [best - one for one in optima if 0.5 < best - one < RIVAL]
     return Diagnostic(
-        name="rival modes", value=min(gaps, default=0.0), limit=f"none within {RIVAL:g} nats",
+        name="rival modes",
+        value=min(gaps, default=0.0),
+        limit=f"none within {RIVAL:g} nats",
         ok=not gaps,
-        advice="" if not gaps else "the posterior may have a second mode that the chains, which "
+        advice=""
+        if not gaps
+        else "the posterior may have a second mode that the chains, which "
         "start at the best one, did not visit: fit again with other seeds and compare",
+    )
+
+
+def _stopped(kept: int, wanted: int) -> Diagnostic:
+    """Say that the fit was stopped by hand: fewer draws than were asked for are no conclusion."""
+    return Diagnostic(
+        name="finished",
+        value=float(kept),
+        limit=f">= {wanted} draws per chain, as asked for",
+        ok=False,
+        advice="the fit was stopped by hand; run it again to finish",
     )
 
 

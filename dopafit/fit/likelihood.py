@@ -29,7 +29,9 @@ def unit_log_likelihood(
     """
     if unit not in UNITS:
         raise SpecError(
-            f"unit {unit!r} cannot be left out", allowed=" or ".join(UNITS), todo=suggest(unit, UNITS)
+            f"unit {unit!r} cannot be left out",
+            allowed=" or ".join(UNITS),
+            todo=suggest(unit, UNITS),
         )
     layout, theta = fit.layout, fit.theta
     if draws is not None and draws < theta.shape[1]:

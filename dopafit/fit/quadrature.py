@@ -26,9 +26,9 @@ A posterior mean moves by at most so many of its standard deviations (Cauchy-Sch
 
 def integral_error(layout: Layout, fine: Layout, theta: np.ndarray, prefix: str) -> np.ndarray:
     """Return the error of the channel's log likelihood [nats] at each theta, (draw, entry)."""
-    return np.array([
-        evaluate(layout, one)[prefix].sum() - evaluate(fine, one)[prefix].sum() for one in theta
-    ])
+    return np.array(
+        [evaluate(layout, one)[prefix].sum() - evaluate(fine, one)[prefix].sum() for one in theta]
+    )
 
 
 def quadrature_check(
@@ -51,9 +51,17 @@ def quadrature_check(
     for prefix in press:
         error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
         ok = bool(error <= LIMIT)
-        found.append(Diagnostic(
-            name="quadrature", value=error, limit=f"<= {LIMIT}", ok=ok, where=prefix,
-            advice="" if ok else "the grid over time is too coarse for these time scales: give a "
-            "smaller typical_spacing or a prior with shorter times",
-        ))
+        found.append(
+            Diagnostic(
+                name="quadrature",
+                value=error,
+                limit=f"<= {LIMIT}",
+                ok=ok,
+                where=prefix,
+                advice=""
+                if ok
+                else "the grid over time is too coarse for these time scales: give a "
+                "smaller typical_spacing or a prior with shorter times",
+            )
+        )
     return tuple(found)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
-from dopafit.fit.derived import implied_gains, kernel_shape
+from dopafit.fit.derived import implied_gains, kernel_shape, on_link
 from dopafit.model.layout import Layout
 from dopafit.model.machinery import numpy_machinery
 from dopafit.trace.kernel import Kernel
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
 
 __all__ = [
-    "gain_draws", "kernel_table", "landmark_table", "member_table", "prior_posterior_table",
+    "gain_draws",
+    "kernel_table",
+    "landmark_table",
+    "member_table",
+    "prior_posterior_table",
     "trace_table",
 ]
 
@@ -41,6 +45,12 @@ def _needs_trace(fit: Fit) -> None:
         )
 
 
+def _draws(fit: Fit, source: str) -> xr.Dataset:
+    if source not in ("posterior", "prior"):
+        raise SpecError(f"source {source!r}", allowed="posterior or prior")
+    return fit.posterior if source == "posterior" else fit.prior
+
+
 def _shape(fit: Fit, dataset: xr.Dataset, draws: int) -> dict[str, np.ndarray]:
     flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
     size = next(iter(flat.values())).size
@@ -59,9 +69,13 @@ def kernel_table(fit: Fit, *, source: str = "posterior", draws: int = 1000) -> p
     """
     _needs_trace(fit)
     end = 2.2 * float(np.quantile(fit.posterior["time_to_trough"], 0.9))
-    end = max(end, 4.0 * float(fit.posterior.get("recovery_half_life", fit.posterior["time_to_peak"]).median()))
+    end = max(
+        end,
+        4.0
+        * float(fit.posterior.get("recovery_half_life", fit.posterior["time_to_peak"]).median()),
+    )
     time = np.concatenate([[0.0], np.geomspace(end / 400, end, 300)])
-    shape = _shape(fit, fit.posterior if source == "posterior" else fit.prior, draws)
+    shape = _shape(fit, _draws(fit, source), draws)
     kernel = Kernel.named(fit.model.kernel)()
     columns = {name: value[:, None] for name, value in shape.items()}
     curves = kernel.response(time[None, :], peak=1.0, **columns)
@@ -69,19 +83,26 @@ def kernel_table(fit: Fit, *, source: str = "posterior", draws: int = 1000) -> p
 
 
 def landmark_table(fit: Fit) -> pd.DataFrame:
-    """Times [s] of peak, crossing and trough with 90 % intervals, and the level there."""
+    """Return times [s] of peak, crossing and trough with 90 % intervals, and the level there."""
     _needs_trace(fit)
-    ratio = float(fit.posterior["trough_ratio"].median()) if "trough_ratio" in fit.posterior else (
-        fit.model.parameters["trough_ratio"].fixed
+    ratio = (
+        float(fit.posterior["trough_ratio"].median())
+        if "trough_ratio" in fit.posterior
+        else (fit.model.parameters["trough_ratio"].fixed)
     )
     levels = dict(zip(LANDMARKS, (1.0, 0.0, -ratio), strict=True))
     rows = []
     for name in LANDMARKS:
         bands = _bands(fit.posterior[name].values.ravel())
-        rows.append({
-            "landmark": name, "median": bands["median"], "lower_90": bands["lower_90"],
-            "upper_90": bands["upper_90"], "level": levels[name],
-        })
+        rows.append(
+            {
+                "landmark": name,
+                "median": bands["median"],
+                "lower_90": bands["lower_90"],
+                "upper_90": bands["upper_90"],
+                "level": levels[name],
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -93,7 +114,8 @@ def trace_table(
     Returns
     -------
     dict of str to DataFrame
-        `trace` (`time` [s], bands), `events` (`time`, `kind`, `magnitude`), `acts` (`time`, `kind`).
+        `trace` (`time` [s], bands), `events` (`time`, `kind`, `magnitude`), `acts` (`time`,
+        `kind`).
 
     Raises
     ------
@@ -113,10 +135,16 @@ def trace_table(
     time = np.linspace(row["start"], row["end"], points)
     view = _one_session(layout, int(found[0]), time)
     machinery = numpy_machinery()
-    curves = np.array([view.program.level(view.arrays, one, machinery) for one in fit.thinned(draws)])
+    curves = np.array(
+        [view.program.level(view.arrays, one, machinery) for one in fit.thinned(draws)]
+    )
     mine = {
         name: table[(table["subject"] == subject) & (table["session"] == session)]
-        for name, table in (("events", study.events), ("obs", study.observations), ("press", study.presses))
+        for name, table in (
+            ("events", study.events),
+            ("obs", study.observations),
+            ("press", study.presses),
+        )
     }
     acts = [mine["press"][["time"]].assign(kind="press")]
     for channel in fit.model.channels:
@@ -145,7 +173,7 @@ def _one_session(layout: Layout, code: int, time: np.ndarray) -> Layout:
 def gain_draws(fit: Fit, *, source: str = "posterior", draws: int = 2000) -> pd.DataFrame:
     """Effects at both lobes per channel: `channel`, `gain_peak`, `gain_trough`, `source`."""
     _needs_trace(fit)
-    dataset = fit.posterior if source == "posterior" else fit.prior
+    dataset = _draws(fit, source)
     flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
     size = next(iter(flat.values())).size
     ratio = kernel_shape(fit.model, flat, (size,))["trough_ratio"]
@@ -153,10 +181,16 @@ def gain_draws(fit: Fit, *, source: str = "posterior", draws: int = 2000) -> pd.
     parts = []
     for channel in fit.model.channels:
         gains = implied_gains(fit.model, flat, channel.prefix, ratio)
-        parts.append(pd.DataFrame({
-            "channel": channel.prefix, "gain_peak": gains["gain_peak"][keep],
-            "gain_trough": gains["gain_trough"][keep], "source": source,
-        }))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "channel": channel.prefix,
+                    "gain_peak": gains["gain_peak"][keep],
+                    "gain_trough": gains["gain_trough"][keep],
+                    "source": source,
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -167,9 +201,7 @@ def prior_posterior_table(fit: Fit, *, draws: int = 1500) -> pd.DataFrame:
         name = str(name)
         if name.endswith("_group") or name in ("area", "load", "opponent_gain", *LANDMARKS):
             continue
-        logarithmic = (
-            name in fit.model.parameters and fit.model.parameters[name].link == "log"
-        )
+        logarithmic = name in fit.model.parameters and fit.model.parameters[name].link == "log"
         for source, dataset in (("prior", fit.prior), ("posterior", fit.posterior)):
             variable = dataset[name]
             extra = [d for d in variable.dims if d not in ("chain", "draw")]
@@ -177,15 +209,24 @@ def prior_posterior_table(fit: Fit, *, draws: int = 1500) -> pd.DataFrame:
             values = variable.values.reshape(-1, len(labels))
             keep = np.unique(np.linspace(0, len(values) - 1, min(draws, len(values))).astype(int))
             for i, label in enumerate(labels):
-                parts.append(pd.DataFrame({
-                    "parameter": label, "unit": variable.attrs.get("unit", ""), "source": source,
-                    "value": values[keep, i], "scale": "log" if logarithmic else "linear",
-                }))
+                parts.append(
+                    pd.DataFrame(
+                        {
+                            "parameter": label,
+                            "unit": variable.attrs.get("unit", ""),
+                            "source": source,
+                            "value": values[keep, i],
+                            "scale": "log" if logarithmic else "linear",
+                        }
+                    )
+                )
     return pd.concat(parts, ignore_index=True)
 
 
-def member_table(fit: Fit, parameter: str, term: str = "1|subject") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return each member's value of a parameter (population plus deviation, link scale back-transformed).
+def member_table(
+    fit: Fit, parameter: str, term: str = "1|subject"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return each member's value of a parameter: population plus deviation, on its natural scale.
 
     Returns
     -------
@@ -211,15 +252,22 @@ def member_table(fit: Fit, parameter: str, term: str = "1|subject") -> tuple[pd.
     if not at:
         raise SpecError(f"{parameter} has no term {term!r}", allowed=", ".join(labels[:4]))
     if parameter in fit.posterior:
-        centre = fit.posterior[parameter].values
-        centre = np.log(centre) if spec.link == "log" else centre
+        centre = on_link(spec.link, fit.posterior[parameter].values)
     else:
         centre = np.full(variable.shape[:2], to_link(spec, spec.fixed))
     rows = [
-        {"parameter": parameter, "member": labels[i].removeprefix(f"{term}[").removesuffix("]"),
-         "unit": spec.unit, **_bands(natural(spec, centre + variable.values[..., i]).ravel())}
+        {
+            "parameter": parameter,
+            "member": labels[i].removeprefix(f"{term}[").removesuffix("]"),
+            "unit": spec.unit,
+            **_bands(natural(spec, centre + variable.values[..., i]).ravel()),
+        }
         for i in at
     ]
-    population = {"parameter": parameter, "member": "population", "unit": spec.unit,
-                  **_bands(natural(spec, centre).ravel())}
+    population = {
+        "parameter": parameter,
+        "member": "population",
+        "unit": spec.unit,
+        **_bands(natural(spec, centre).ravel()),
+    }
     return pd.DataFrame(rows), pd.DataFrame([population])

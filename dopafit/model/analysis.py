@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from yaml.constructor import ConstructorError
 
 from dopafit.channel import channel_from_dict
 from dopafit.core.errors import SpecError, suggest
+from dopafit.drive import Drive
 from dopafit.model.schedule import Schedule
 from dopafit.model.spec import DRIVES, Model
 
@@ -78,14 +80,35 @@ class _File(BaseModel):
     @classmethod
     def _null_is_a_drive(cls, value: Any) -> Any:
         # in YAML a bare null is nothing; here it names the null drive
+        value = [value] if isinstance(value, str) else value
         return ["null" if v is None else v for v in value] if isinstance(value, list) else value
+
+    @field_validator("events", mode="before")
+    @classmethod
+    def _one_kind_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @field_validator("effects", mode="before")
     @classmethod
     def _numbers_are_formulas(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {k: str(v) if isinstance(v, int) else v for k, v in value.items()}
+        return {k: str(v) if type(v) is int else v for k, v in value.items()}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without objects, in which a key given twice is an error and not a lost line."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise ConstructorError(
+                        problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
 
 
 @dataclass(frozen=True)
@@ -166,20 +189,42 @@ def read_analysis(path: str | Path) -> Analysis:
     try:
         file = _File(**content)
     except ValidationError as error:
-        raise _readable(path, error, content) from error
-    channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
-    shared = {
-        "channels": channels, "effects": file.effects, "priors": file.priors, "fixed": file.fixed,
-        "typical_spacing": file.typical_spacing, "kernel": file.kernel, "events": file.events,
-    }
+        raise _readable(path, error) from error
+    simulate = file.simulate or _Simulate()
     if not file.drives:
         raise SpecError(f"{path}: drives is empty", allowed=", ".join(DRIVES))
-    models = {drive: Model(drive=drive, **shared) for drive in dict.fromkeys(file.drives)}
-    simulate = file.simulate or _Simulate()
+    try:
+        Drive.named(simulate.drive)
+        channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
+        models = {
+            drive: Model(
+                drive=drive,
+                channels=channels,
+                effects=file.effects,
+                priors=file.priors,
+                fixed=file.fixed,
+                typical_spacing=file.typical_spacing,
+                kernel=file.kernel,
+                events=file.events,
+            )
+            for drive in dict.fromkeys(file.drives)
+        }
+    except SpecError as error:
+        raise SpecError(f"{path}: {error.wrong}", allowed=error.allowed, todo=error.todo) from error
     return Analysis(
-        path, file.title or path.parent.name, file.question, file.study, models, file.sampling,
-        file.compare.unit, file.check.draws, file.check.pair_within, file.seed, simulate.design,
-        simulate.drive, simulate.truth,
+        path=path,
+        title=file.title or path.resolve().parent.name,
+        question=file.question,
+        study=file.study,
+        models=models,
+        sampling=file.sampling,
+        unit=file.compare.unit,
+        check_draws=file.check.draws,
+        pair_within=file.check.pair_within,
+        seed=file.seed,
+        schedule=simulate.design,
+        truth_drive=simulate.drive,
+        truth=simulate.truth,
     )
 
 
@@ -189,10 +234,11 @@ def _load(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
-            allowed="a YAML file in UTF-8", todo="check the path",
+            allowed="a YAML file in UTF-8",
+            todo="check the path",
         ) from error
     try:
-        content = yaml.safe_load(text)
+        content = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -200,12 +246,18 @@ def _load(path: Path) -> dict[str, Any]:
             f"{path}{where}: not YAML: {getattr(error, 'problem', None) or error}",
             todo="check indentation, colons and quotes there",
         ) from error
+    except (ValueError, RecursionError) as error:  # a date that does not exist, a bottomless list
+        raise SpecError(
+            f"{path}: not YAML: {error}", todo="put quotes around text that looks like a date"
+        ) from error
+    if content is None:
+        raise SpecError(f"{path} is empty", allowed=", ".join(_File.model_fields))
     if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
         raise SpecError(f"{path} holds no keys", allowed=", ".join(_File.model_fields))
     return content
 
 
-def _readable(path: Path, error: ValidationError, content: Mapping[str, Any]) -> SpecError:
+def _readable(path: Path, error: ValidationError) -> SpecError:
     """Turn pydantic's findings into one message a user can act on."""
     lines, allowed, hint = [], [], ""
     for problem in error.errors():
@@ -219,17 +271,20 @@ def _readable(path: Path, error: ValidationError, content: Mapping[str, Any]) ->
             lines.append(f"{place}: missing")
         else:
             lines.append(f"{place}: {problem['input']!r}: {problem['msg']}")
-    return SpecError(f"{path}: " + "; ".join(lines), allowed="; ".join(dict.fromkeys(allowed)), todo=hint)
+    return SpecError(
+        f"{path}: " + "; ".join(lines), allowed="; ".join(dict.fromkeys(allowed)), todo=hint
+    )
 
 
 def _known(place: tuple[Any, ...]) -> list[str]:
+    """Return the keys of the section at this place of the file."""
     model: Any = _File
     for part in place:
         fields = getattr(model, "model_fields", {})
-        kinds = [
-            kind for kind in (fields[part].annotation, *getattr(fields[part].annotation, "__args__", ()))
-            if hasattr(kind, "model_fields")
-        ] if part in fields else []
+        if part not in fields:
+            return []
+        kind = fields[part].annotation
+        kinds = [k for k in (kind, *getattr(kind, "__args__", ())) if hasattr(k, "model_fields")]
         if not kinds:
             return []
         model = kinds[0]

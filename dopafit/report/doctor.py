@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,8 @@ def examine() -> Iterator[Examined]:
         except importlib.metadata.PackageNotFoundError:
             yield Examined(name, "not installed", False, f"install {name} {wanted} or newer")
             continue
-        have = tuple(int(p) for p in found.split(".")[:2] if p.isdigit())
+        number = re.match(r"\d+(\.\d+)?", found)
+        have = tuple(int(p) for p in number[0].split(".")) if number else ()
         yield Examined(name, found, have >= least, f"install {name} {wanted} or newer")
     yield Examined("cores", str(os.cpu_count()), True)
     yield _writable("temporary folder", Path(tempfile.gettempdir()))

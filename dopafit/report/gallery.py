@@ -51,7 +51,6 @@ def draw_all(
     comparison: Comparison | None,
     checks: Mapping[str, PredictiveCheck],
     prior: Mapping[str, PredictiveCheck | None],
-    truth: Mapping[str, Any] | None,
 ) -> int:
     """Draw every figure of a run.
 
@@ -70,9 +69,9 @@ def draw_all(
             {"comparison": table},
             kind="comparison",
             title="Comparison of the drives",
-            caption=f"Difference in expected log predictive density from the best fit, leaving out one "
-            f"{comparison.unit} at a time ({comparison.n_units} units), with 1 and 2 standard errors of "
-            "the difference, and stacking weights.",
+            caption="Difference in expected log predictive density from the best fit, leaving out "
+            f"one {comparison.unit} at a time ({comparison.n_units} units), with 1 and 2 standard "
+            "errors of the difference, and stacking weights.",
         )
     _signatures(gallery, fits, checks, prior)
     for drive, fit in fits.items():
@@ -90,7 +89,8 @@ def draw_all(
         {"diagnostics": rows},
         kind="diagnostics",
         title="Convergence of every quantity",
-        caption="Rank-normalised split R-hat and effective sample sizes of all sampled and derived quantities.",
+        caption="Rank-normalised split R-hat and effective sample sizes of all sampled and derived "
+        "quantities.",
     )
     write_json(folder / "index.json", gallery.index)
     return len(gallery.index)
@@ -121,20 +121,21 @@ def _signatures(
                     {"signature": part},
                     kind="signatures",
                     title=f"Predictive check, {prefix}: {what}",
-                    caption="Points: data. Lines and bands: median and 90 % interval of replicates from "
-                    "each drive's posterior, events as they were.",
+                    caption="Points: data. Lines and bands: median and 90 % interval of replicates "
+                    "from each drive's posterior, events as they were.",
                 )
-        wide = [c.table[c.table["channel"] == prefix] for c in prior.values() if c is not None]
-        wide = [t[~t["signature"].str.contains("paired")] for t in wide]
-        if wide:
-            part = wide[0]
+        if found := [c for c in prior.values() if c is not None]:
+            # the drive with the most gains expects the most from events
+            check = max(found, key=lambda c: len(Drive.named(c.drive).gains))
+            part = check.table[check.table["channel"] == prefix]
+            part = part[~part["signature"].str.contains("paired")]
             gallery.add(
                 f"prior_predictive_{prefix}",
                 _signature_figure(part, fits),
                 {"signature": part},
                 kind="signatures",
-                fit=str(part["drive"].iloc[0]),
-                title=f"Prior predictive check, {prefix}",
+                fit=check.drive,
+                title=f"Prior predictive check, {prefix}, {check.drive} drive",
                 caption="Points: data. Band: what the prior alone expects (50 and 90 %).",
             )
 
@@ -157,7 +158,8 @@ def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
             kind="kernel",
             fit=drive,
             title=f"Response to one unit event, {drive} drive",
-            caption=f"Population kernel in peak units (peak := 1 by convention) with its landmarks. {BANDS}",
+            caption="Population kernel in peak units (peak := 1 by convention) with its landmarks. "
+            f"{BANDS}",
         )
         gallery.add(
             f"gain_plane_{drive}",

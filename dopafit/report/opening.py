@@ -34,5 +34,6 @@ def open_study(analysis: Analysis) -> tuple[Study, list[str]]:
         return study, [finding.line() for finding in validate(study).warnings]
     raise StudyError(
         f"study {analysis.study!r} is neither a folder beside {analysis.path.name} nor a data set",
-        allowed=f"a folder relative to {analysis.path.parent}, or one of: {', '.join(list_datasets())}",
+        allowed=f"a folder relative to {analysis.path.parent}, or one of: "
+        + ", ".join(list_datasets()),
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_hashes", "stamp_versions", "write_json"]
+import pandas as pd
+
+from dopafit.report.files import write_text
+
+__all__ = ["file_hashes", "stamp_versions", "write_json", "write_table"]
 
 PACKAGES = (
     "pymc",
@@ -28,9 +31,12 @@ PACKAGES = (
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON; the file appears only when it is whole."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, unrounded; the file appears only when it is whole."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def file_hashes(folder: Path | None) -> list[dict[str, Any]]:

@@ -1,0 +1,241 @@
+"""What a run folder holds beside fits, figures and page: the claim, the data, the numbers."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from dopafit.check.identifiability import close_pairs, identifiability
+from dopafit.check.predict import PredictiveCheck
+from dopafit.compare.loo import Comparison
+from dopafit.core.errors import FitError, StudyError
+from dopafit.drive import Drive
+from dopafit.fit.fit import Fit
+from dopafit.model.analysis import Analysis
+from dopafit.model.equations import conventions, latex, parameter_table
+from dopafit.report.files import read_json, write_text
+from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
+from dopafit.study.study import Study
+
+__all__ = [
+    "forget",
+    "read_truth",
+    "spec_text",
+    "write_checks",
+    "write_comparison",
+    "write_data",
+    "write_environment",
+    "write_fits",
+    "write_spec",
+]
+
+DERIVED = (
+    "verdict.json",
+    "summary.csv",
+    "identifiability.csv",
+    "truth.csv",
+    "comparison.csv",
+    "comparison.json",
+    "tables/predictive_checks.csv",
+    "figures/index.json",
+)
+"""What is computed from the fits, and must not outlive them."""
+
+
+def forget(folder: Path) -> None:
+    """Remove what was computed from fits that are about to be replaced."""
+    for name in DERIVED:
+        (folder / name).unlink(missing_ok=True)
+
+
+def spec_text(analysis: Analysis, study: Study, drives: Iterable[str]) -> str:
+    """Return ``spec.yaml``: the claim with every default filled in."""
+    drives = list(drives)
+    models = {}
+    for drive in drives:
+        model = analysis.models[drive]
+        models[drive] = model.to_dict() | {
+            "hash": model.hash,
+            "words": Drive.named(drive).words,
+            "equations_latex": latex(model),
+            "conventions": conventions(model),
+            "parameters": parameter_table(model).to_dict(orient="records"),
+        }
+    spec = {
+        "analysis": analysis.path.name,
+        "title": analysis.title,
+        "question": analysis.question or None,
+        "study": study.name,
+        "seed": analysis.seed,
+        "drives": drives,
+        "sampling": analysis.sampling.model_dump(),
+        "compare": {"unit": analysis.unit},
+        "models": models,
+    }
+    return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
+
+
+def write_spec(folder: Path, text: str) -> bool:
+    """Write ``spec.yaml``; return whether it says something new."""
+    path = folder / "spec.yaml"
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except (OSError, UnicodeDecodeError):
+        pass  # none yet, or damaged: it is written anew
+    write_text(path, text)
+    return True
+
+
+def write_data(
+    folder: Path,
+    study: Study,
+    warnings: list[str],
+    fits: Mapping[str, Fit],
+    comparison: Comparison | None = None,
+) -> None:
+    """Write ``data.json``: which data, how many rows, what was left out."""
+    first = next(iter(fits.values()), None)
+    order = [] if comparison is None else [comparison.best]
+    shares = (close_pairs(fits[name]) for name in dict.fromkeys([*order, *fits]))
+    tables = study.tables
+    kinds = study.events["kind"].value_counts() if len(study.events) else pd.Series(dtype=int)
+    roles = ("subjects", "sessions", "events", "observations", "presses")
+    write_json(
+        folder / "data.json",
+        {
+            "name": study.name,
+            "simulated": study.simulated,
+            "description": study.description,
+            "licence": study.licence,
+            "citation": study.citation,
+            "hash": study.hash,
+            "time_unit": study.time_unit,
+            "files": file_hashes(study.source),
+            "counts": {role: len(tables[role]) for role in roles} | {"hours": study.hours},
+            "events_by_kind": {str(k): int(v) for k, v in kinds.items()},
+            "rows_used": first.record["rows"] if first else {},
+            "excluded": first.record["excluded"] if first else {},
+            "warnings": warnings,
+            "close_pairs": next((share for share in shares if share is not None), None),
+        },
+    )
+
+
+def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:
+    """Write verdicts, summary and identifiability card, and hold the fits against a truth."""
+    summaries, cards = [], []
+    for drive, one in fits.items():
+        unit = {str(n): one.posterior[n].attrs.get("unit", "") for n in one.posterior.data_vars}
+        table = one.summary.copy()
+        table.insert(0, "fit", drive)
+        stem = table["parameter"].str.partition("[")[0]
+        table.insert(2, "unit", stem.map(unit).fillna(""))
+        summaries.append(table)
+        card = identifiability(one).table.assign(sensitivity="")
+        card.insert(0, "fit", drive)
+        cards.append(card)
+    write_table(folder / "summary.csv", pd.concat(summaries))
+    write_table(folder / "identifiability.csv", pd.concat(cards))
+    truth = read_truth(study)
+    if truth is not None and truth["drive"] in fits:
+        drive, values = truth["drive"], truth["values"]
+        rows = [
+            {
+                "fit": drive,
+                "parameter": row["parameter"],
+                "truth": values[row["parameter"]],
+                "lower": row["lower"],
+                "upper": row["upper"],
+                "covered": bool(row["lower"] <= values[row["parameter"]] <= row["upper"]),
+            }
+            for _, row in fits[drive].summary.iterrows()
+            if row["parameter"] in values
+        ]
+        if rows:
+            write_table(folder / "truth.csv", pd.DataFrame(rows))
+    write_json(folder / "verdict.json", {drive: f.verdict.to_dict() for drive, f in fits.items()})
+
+
+def read_truth(study: Study) -> dict[str, Any] | None:
+    """Return the values a simulated study was made with, if they lie beside it.
+
+    Raises
+    ------
+    StudyError
+        ``truth.json`` is there and damaged.
+    """
+    if not study.simulated or study.source is None:
+        return None
+    path = Path(study.source) / "truth.json"
+    if not path.is_file():
+        return None
+    try:
+        found = read_json(path)
+        return {
+            "drive": str(found["drive"]),
+            "values": {str(k): float(v) for k, v in found["values"].items()},
+        }
+    except (FitError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StudyError(
+            f"{path} is damaged: {error!r}",
+            allowed="drive and values, as dopafit simulate writes them",
+            todo="simulate the study again, or remove the file",
+        ) from error
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write the comparison's table and its sentences."""
+    write_table(folder / "comparison.csv", comparison.table.rename_axis("model").reset_index())
+    sentences = {"reading": list(comparison.reading), "warnings": list(comparison.warnings)}
+    write_json(folder / "comparison.json", sentences)
+
+
+def write_checks(
+    folder: Path, checks: Mapping[str, PredictiveCheck], prior: Mapping[str, PredictiveCheck | None]
+) -> None:
+    """Write how well every predictive check went."""
+    every = [*checks.values(), *(c for c in prior.values() if c is not None)]
+    tables = [
+        c.summary.assign(drive=c.drive, source=c.source, draws=c.draws, failed=c.failed)
+        for c in every
+    ]
+    write_table(folder / "tables" / "predictive_checks.csv", pd.concat(tables))
+
+
+def write_environment(
+    folder: Path, seed: int, started: datetime, seconds: Mapping[str, float], command: str
+) -> None:
+    """Write ``environment.json``; times of fits made earlier are kept."""
+    path = folder / "environment.json"
+    earlier: dict[str, Any] = {}
+    try:
+        earlier = dict(read_json(path).get("seconds") or {})
+    except (FitError, TypeError, ValueError):
+        pass  # none yet, or damaged: it is written anew
+    write_json(
+        path,
+        {
+            **stamp_versions(),
+            "python": platform.python_version(),
+            "seed": seed,
+            "command": command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "machine": {
+                "cpu_count": os.cpu_count(),
+                "system": platform.system(),
+                "machine": platform.machine(),
+            },
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": earlier | {k: {"fit": v} for k, v in seconds.items()},
+        },
+    )

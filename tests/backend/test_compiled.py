@@ -1,0 +1,114 @@
+"""One density, whichever way it is built, whatever the coordinates, whatever the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dopafit.backend.compiled import Density, compile_layout, sampling_model
+from dopafit.backend.graph import flat, pymc_model
+from dopafit.backend.pilot import Pilot
+from dopafit.model.layout import Layout, build_layout
+from dopafit.model.machinery import evaluate
+from dopafit.model.replicate import simulate
+
+
+@pytest.fixture(scope="module")
+def layout(tiny_model, tiny_world) -> Layout:
+    return build_layout(tiny_model("trough"), tiny_world)
+
+
+def points(layout: Layout, count: int = 3) -> list[np.ndarray]:
+    x, h = layout.coordinates.prior_draws(np.random.default_rng(2), (count,))
+    return [flat(0.5 * a, 0.5 * b) for a, b in zip(x, h, strict=True)]
+
+
+def likelihood(layout: Layout, q: np.ndarray) -> float:
+    normals = layout.coordinates.normals
+    theta = layout.coordinates.theta(q[:normals], np.exp(q[normals:]))
+    return sum(rows.sum() for rows in evaluate(layout, theta).values())
+
+
+def test_differences_between_points_are_pymc_s(layout) -> None:
+    density, normals = compile_layout(layout), layout.coordinates.normals
+    logp = pymc_model(layout).compile_logp(mode="FAST_COMPILE")
+    ours, theirs = [], []
+    for q in points(layout):
+        ours.append(density(q)[0])
+        theirs.append(float(logp({"x": q[:normals], "h_log__": q[normals:]})))
+    assert np.ptp(ours) > 1
+    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-10, atol=1e-8)
+
+
+def test_centring_changes_coordinates_only(layout) -> None:
+    """density'(x h^w) = density(x) - sum w ln h: the log Jacobian of the map, and nothing else."""
+    plain, c = compile_layout(layout), layout.coordinates
+    owner = c.arrays()["x_spread"]
+    assert (owner > 0).any() and (owner == 0).any()
+    for seed, q in enumerate(points(layout)):
+        w = np.random.default_rng(seed).uniform(0, 1, c.normals)
+        log_h = np.concatenate([[0.0], q[c.normals :]])[owner]
+        moved = q.copy()
+        moved[: c.normals] *= np.exp(w * log_h)
+        centred = plain.centred(w)
+        assert not centred.fresh
+        value, gradient = centred(moved)
+        expected, slope = plain(q)
+        assert value == pytest.approx(expected - (w * log_h).sum(), rel=1e-11)
+        # chain rule for the normals: d x' = h^w d x
+        np.testing.assert_allclose(
+            gradient[: c.normals] * np.exp(w * log_h), slope[: c.normals], rtol=1e-7, atol=1e-8
+        )
+
+
+def test_other_data_share_the_code_and_have_their_own_density(
+    layout, tiny_model, tiny_design
+) -> None:
+    first = compile_layout(layout)
+    data, _ = simulate(tiny_model("trough"), tiny_design, seed=99, truth={"presses_rest": -3.0})
+    other = build_layout(tiny_model("trough"), data)
+    second = Density(other)
+    assert not second.fresh
+    for q in points(layout):
+        # same subjects and priors, so the priors cancel and the likelihoods stay
+        gap = likelihood(other, q) - likelihood(layout, q)
+        assert abs(gap) > 1
+        assert second(q)[0] - first(q)[0] == pytest.approx(gap, rel=1e-9, abs=1e-8)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_what_the_sampler_sees_is_the_density(layout, dense, monkeypatch) -> None:
+    """Stretched by L and centred, the sampler's density is the plain one up to a constant."""
+    import nutpie.compiled_pyfunc
+
+    taken = {}
+
+    def capture(size, logp, expand, dtypes, shapes, names, *, make_initial_point_fn):
+        taken.update(size=size, logp=logp(), expand=expand(0, 0, 0), start=make_initial_point_fn)
+        taken.update(shapes=shapes, names=names)
+
+    monkeypatch.setattr(nutpie.compiled_pyfunc, "from_pyfunc", capture)
+    plain, c = compile_layout(layout), layout.coordinates
+    size = plain.size
+    rng = np.random.default_rng(4)
+    shape = 0.05 * rng.standard_normal((size, size)) + 0.3 * np.eye(size) if dense else None
+    w = np.where(c.arrays()["x_spread"] > 0, 0.6, 0.0)
+    centre = np.concatenate([np.zeros(c.normals), np.log(0.3 * c.arrays()["half_scale"])])
+    sampling_model(layout, plain, Pilot(centre, shape, w, (0.0, 0.0)))
+    assert taken["shapes"] == [(c.normals,), (c.halves,)] and taken["names"] == ["x", "h"]
+    ours, theirs = [], []
+    for _ in range(3):
+        u = 0.5 * rng.standard_normal(size)
+        value, gradient = taken["logp"](u)
+        named = taken["expand"](u)
+        log_h = np.log(named["h"])
+        jacobian = (w * np.concatenate([[0.0], log_h])[c.arrays()["x_spread"]]).sum()
+        ours.append(value + jacobian)
+        theirs.append(plain(flat(named["x"], named["h"]))[0])
+        step = 1e-6 * rng.standard_normal(size)
+        slope = taken["logp"](u + step)[0] - taken["logp"](u - step)[0]
+        assert 2 * gradient @ step == pytest.approx(slope, rel=1e-3, abs=1e-6)
+    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-9, atol=1e-7)
+    one, again, other = (taken["start"](seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    assert np.isfinite(taken["logp"](one)[0])

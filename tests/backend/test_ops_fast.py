@@ -1,0 +1,74 @@
+"""The fast scalar functions are the functions they replace, everywhere on the line."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from scipy.special import expit
+
+from dopafit.backend import fast_loops, ops_fast
+
+GRID = np.concatenate([np.linspace(-800, 800, 40_001), np.geomspace(1e-300, 1, 500)])
+ODD = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0])
+
+
+@pytest.fixture(scope="module", params=["NUMBA", "FAST_COMPILE"])
+def functions(request):
+    """Values and derivatives of the three functions, compiled and interpreted."""
+    x = pt.vector("x", dtype="float64")
+    values = [op(x) for op in (ops_fast.exp, ops_fast.sigmoid, ops_fast.softplus)]
+    slopes = [pytensor.grad(value.sum(), x) for value in values]
+    return pytensor.function([x], [*values, *slopes], mode=request.param)
+
+
+def exact(x):
+    with np.errstate(over="ignore", under="ignore"):
+        return np.exp(x), expit(x), np.logaddexp(0.0, x)
+
+
+def test_values_agree_to_1e_14(functions) -> None:
+    x = GRID[GRID < 709.0]
+    for found, true in zip(functions(x)[:3], exact(x), strict=True):
+        ordinary = true > 1e-300
+        assert np.abs(found[ordinary] / true[ordinary] - 1).max() < 1e-14
+        assert np.abs(found[~ordinary] - true[~ordinary]).max() < 1e-300
+    above = GRID[GRID > 709.79]
+    exp, sigmoid, softplus = functions(above)[:3]
+    assert np.isposinf(exp).all()
+    assert (sigmoid == 1).all()
+    assert (softplus == above).all()
+
+
+def test_infinities_and_nan(functions) -> None:
+    exp, sigmoid, softplus = functions(ODD)[:3]
+    np.testing.assert_array_equal(exp, [np.nan, np.inf, 0, 1, 1])
+    np.testing.assert_array_equal(sigmoid, [np.nan, 1, 0, 0.5, 0.5])
+    np.testing.assert_allclose(softplus, [np.nan, np.inf, 0, np.log(2), np.log(2)], rtol=1e-15)
+
+
+def test_derivatives(functions) -> None:
+    x = GRID[GRID < 709.0]
+    exp, sigmoid, softplus = functions(x)[3:]
+    np.testing.assert_allclose(exp, exact(x)[0], rtol=1e-14, atol=1e-300)
+    # s (1 - s), from the output: 1 - s is known to one unit in the last place of 1
+    np.testing.assert_allclose(sigmoid, expit(x) * expit(-x), rtol=1e-14, atol=3e-16)
+    np.testing.assert_allclose(softplus, expit(x), rtol=1e-14, atol=1e-300)
+    assert np.isnan(np.array(functions(np.array([np.nan])))).all()
+
+
+def test_log1p_on_the_unit_interval() -> None:
+    y = np.concatenate([[0.0, 1.0], np.geomspace(1e-300, 1, 150), np.linspace(0.01, 0.99, 50)])
+    for one in y:
+        true = mpmath.log1p(mpmath.mpf(float(one)))
+        assert abs(fast_loops.log1p_unit(one) - true) <= 5e-16 * true
+
+
+def test_the_namespace_is_pytensor_s_but_for_three() -> None:
+    assert ops_fast.namespace.log is pt.log
+    assert ops_fast.namespace.exp is ops_fast.exp
+    assert ops_fast.namespace.sigmoid is not pt.sigmoid
+    with pytest.raises(AttributeError):
+        _ = ops_fast.namespace.no_such_function

@@ -1,0 +1,170 @@
+"""The pilot finds where the posterior is and makes it round; closed forms say where that is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from dopafit.backend import pilot as pilots
+from dopafit.backend.compiled import compile_layout
+from dopafit.backend.pilot import FLOOR, find_pilot
+from dopafit.channel.choice import Choice
+from dopafit.model.coordinates import Coordinates
+from dopafit.model.formula import design
+from dopafit.model.layout import build_layout
+from dopafit.model.spec import Model
+
+
+def hessian(density, point: np.ndarray, step: float = 1e-5) -> np.ndarray:
+    """Minus the second derivatives, by central differences."""
+    rows = []
+    for one in np.eye(point.size) * step:
+        rows.append((density(point - one)[1] - density(point + one)[1]) / (2 * step))
+    return np.array(rows)
+
+
+def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
+    layout = build_layout(tiny_model("trough"), tiny_world)
+    density = compile_layout(layout)
+    pilot = find_pilot(layout.coordinates, density.centred, seed=1)
+    assert pilot.spread == max(pilot.optima) - min(pilot.optima) < 0.05
+    here = density.centred(pilot.centring)
+    precision = hessian(here, pilot.centre)
+    # directions that the data leave flatter than FLOOR keep the scale of the floor
+    value, vector = np.linalg.eigh(0.5 * (precision + precision.T))
+    assert value.max() / value.min() > 100  # it was far from round before
+    round_ = pilot.shape.T @ precision @ pilot.shape
+    np.testing.assert_allclose(
+        np.sort(np.linalg.eigvalsh(0.5 * (round_ + round_.T))),
+        np.sort(value / np.maximum(value, FLOOR)),
+        atol=0.02,
+    )
+    assert vector.shape == pilot.shape.shape
+    # every group term has one share of centring; what has no spread of its own has none
+    owner = layout.coordinates.arrays()["x_spread"]
+    assert (pilot.centring[owner == 0] == 0).all()
+    for k in np.unique(owner[owner > 0]):
+        assert np.ptp(pilot.centring[owner == k]) == 0 <= pilot.centring[owner == k][0] <= 1
+    again = find_pilot(layout.coordinates, density.centred, seed=1)
+    assert np.array_equal(again.centre, pilot.centre)
+
+
+SUBJECTS = 12
+
+
+def one_way() -> Coordinates:
+    """A population mean (x_0) and one deviation per subject, spread h."""
+    import pandas as pd
+
+    rows = pd.DataFrame({"subject": [f"s{i:02d}" for i in range(SUBJECTS)]})
+    coordinates = Coordinates(Model(drive="null", channels=[Choice()]))
+    formula = "(1 | subject)"
+    coordinates.add_design("choice_rest", design(formula, rows, where="choice_rest"))
+    assert coordinates.normals == 1 + SUBJECTS and coordinates.halves == 1
+    return coordinates
+
+
+def normal_means(coordinates: Coordinates, y: np.ndarray, v: float):
+    """Density of y_j ~ N(h x_j, v) with the mean x_0 left to its prior."""
+    scale = coordinates.half_scale[0]
+
+    def make(w: np.ndarray):
+        w = float(w[1])
+
+        def density(q: np.ndarray):
+            x, log_h = q[1:-1], q[-1]
+            h = np.exp(log_h)
+            z, effect = x * h**-w, x * h ** (1 - w)
+            resid = (y - effect) / v
+            value = -0.5 * q[0] ** 2 - 0.5 * (z**2).sum() - w * log_h * y.size
+            value += log_h - 0.5 * (h / scale) ** 2 - 0.5 * v * (resid**2).sum()
+            slope = np.empty_like(q)
+            slope[0] = -q[0]
+            slope[1:-1] = -z * h**-w + resid * h ** (1 - w)
+            slope[-1] = w * (z**2).sum() - w * y.size + 1 - (h / scale) ** 2
+            slope[-1] += (1 - w) * (resid * effect).sum()
+            return float(value), slope
+
+        return density
+
+    return make
+
+
+@pytest.mark.parametrize(("spread", "v"), [(0.8, 0.01), (0.5, 0.5), (0.0, 1.0)])
+def test_the_spread_is_that_of_the_integrated_likelihood(spread: float, v: float) -> None:
+    """y_j ~ N(0, h^2 + v) once the deviations are integrated out; centring is h^2 / (h^2 + v)."""
+    coordinates = one_way()
+    quantile = np.sqrt(2) * np.array([-1.6, -1.2, -0.8, -0.5, -0.3, -0.1])
+    y = np.sqrt(spread**2 + v) * np.concatenate([quantile, -quantile])
+    make = normal_means(coordinates, y, v)
+    q = np.random.default_rng(0).standard_normal(coordinates.normals + 1)
+    for w in (0.0, 0.7):  # the oracle's own gradient is right
+        density = make(np.full(coordinates.normals, w))
+        step = 1e-6 * np.random.default_rng(1).standard_normal(q.size)
+        change = density(q + step)[0] - density(q - step)[0]
+        assert change == pytest.approx(2 * density(q)[1] @ step, rel=1e-4)
+
+    scale = coordinates.half_scale[0]
+
+    def minus_marginal(log_h: float) -> float:
+        total = np.exp(2 * log_h) + v
+        prior = log_h - 0.5 * (np.exp(log_h) / scale) ** 2
+        return 0.5 * SUBJECTS * np.log(total) + 0.5 * (y**2).sum() / total - prior
+
+    best = minimize_scalar(minus_marginal, bounds=(-6, 3), method="bounded").x
+    pilot = find_pilot(coordinates, make, seed=2)
+    assert pilot.centre[-1] == pytest.approx(best, abs=0.3)
+    h = np.exp(pilot.centre[-1])
+    assert pilot.centring[1] == pytest.approx(h**2 / (h**2 + v), abs=0.12)
+    assert pilot.centring[0] == 0
+    effect = pilot.centre[1:-1] * h ** (1 - pilot.centring[1])
+    np.testing.assert_allclose(effect, y * h**2 / (h**2 + v), atol=0.02)
+
+
+def test_many_coordinates_keep_their_own_scale(monkeypatch) -> None:
+    coordinates = one_way()
+    monkeypatch.setattr(pilots, "LARGEST", 5)
+    pilot = find_pilot(coordinates, normal_means(coordinates, np.ones(SUBJECTS), 0.1), seed=1)
+    assert pilot.shape is None and not pilot.centring.any()
+    assert pilot.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == 2
+
+
+def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
+    """Two wells in the population mean, 3 nats apart, and no density at all beyond 6."""
+    coordinates = one_way()
+    other = normal_means(coordinates, np.zeros(SUBJECTS), 0.5)
+
+    def make(w):
+        inner = other(w)
+
+        def density(q):
+            if abs(q[0]) > 6:
+                return -np.inf, np.full(q.size, np.nan)
+            value, slope = inner(q)
+            wells = np.array([-8 * (q[0] - 2) ** 2 - 3, -8 * (q[0] + 2) ** 2])
+            weight = np.exp(wells - np.logaddexp(*wells))
+            slope[0] = weight @ [-16 * (q[0] - 2), -16 * (q[0] + 2)]
+            return value + 0.5 * q[0] ** 2 + np.logaddexp(*wells), slope
+
+        return density
+
+    pilot = find_pilot(coordinates, make, seed=3, starts=8)
+    assert len(pilot.optima) == 8
+    assert pilot.spread == pytest.approx(3.0, abs=0.1)
+    assert pilot.centre[0] == pytest.approx(-2.0, abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_scaling_changes_no_posterior(tiny_model, tiny_world, monkeypatch) -> None:
+    from dopafit.fit.fit import fit
+
+    options = {"seed": 5, "draws": 1500, "tune": 800, "chains": 2, "progress": "silent"}
+    dense = fit(tiny_model("null"), tiny_world, **options)
+    monkeypatch.setattr(pilots, "LARGEST", 0)
+    plain = fit(tiny_model("null"), tiny_world, **options)
+    assert dense.record["pilot"]["dense_scaling"] and not plain.record["pilot"]["dense_scaling"]
+    one, two = (f.summary.set_index("parameter") for f in (dense, plain))
+    error = np.hypot(one["mcse_mean"], two["mcse_mean"])
+    assert (np.abs(one["mean"] - two["mean"]) < 4 * error).all()
+    assert (np.abs(np.log(one["sd"] / two["sd"])) < 0.3).all()

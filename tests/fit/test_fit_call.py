@@ -1,0 +1,129 @@
+"""`fit` from the outside: one seed, one verdict, and an honest end when it is stopped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dopafit
+from dopafit.backend.sampler import Interrupted, SamplerSettings
+from dopafit.core.errors import FitError, SpecError
+from dopafit.fit import sampling
+from dopafit.fit.fit import RIVAL, _modes, fit
+from dopafit.model.spec import DRIVES
+
+OPTIONS = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
+
+
+def test_the_seed_decides(tiny_fits, tiny_model, tiny_world) -> None:
+    made = tiny_fits["null"]
+    again = dopafit.fit(tiny_model("null"), tiny_world, **OPTIONS, cores=1)
+    assert again.posterior.identical(made.posterior)
+    other = fit(tiny_model("null"), tiny_world, **(OPTIONS | {"seed": 4}))
+    assert not np.array_equal(other.coordinates["x"], made.coordinates["x"])
+
+
+def test_what_a_fit_knows(tiny_fits) -> None:
+    for drive, made in tiny_fits.items():
+        assert made.posterior.sizes["chain"] == 2 and made.posterior.sizes["draw"] == 60
+        names = [item.name for item in made.verdict.items]
+        assert {"R-hat", "divergences", "rival modes", "quadrature"} <= set(names)
+        # sixty draws are too few, and the verdict says so
+        assert not made.verdict.converged and "NOT CONVERGED" in made.verdict.stamp
+        assert made.record["rows"]["choice"] == len(made.study.observations)
+        assert made.record["settings"]["draws"] == 60 and not made.record["interrupted"]
+        text = repr(made)
+        assert f"{drive} drive" in text and "SIMULATED" in text
+        assert "\nchoice_rest_group" not in text and "\nchoice_rest_sd" in text
+        assert "NOT CONVERGED" in text and "90%" in text
+        table = made.summary.set_index("parameter")
+        low, high = np.quantile(made.posterior["choice_rest"], [0.05, 0.95])
+        assert table.loc["choice_rest", ["lower", "upper"]].tolist() == pytest.approx([low, high])
+    assert "choice_gain_trough" in tiny_fits["trough"].posterior
+    assert "choice_gain_trough" not in tiny_fits["null"].posterior
+
+
+def test_the_posterior_is_theta_on_its_natural_scale(tiny_fit) -> None:
+    c, theta = tiny_fit.layout.coordinates, tiny_fit.theta
+    assert theta.shape == (2, 60, len(c.entries))
+    np.testing.assert_array_equal(
+        tiny_fit.posterior["trough_ratio"], np.exp(theta[..., c.place("trough_ratio")])
+    )
+    np.testing.assert_array_equal(
+        tiny_fit.posterior["choice_rest"], theta[..., c.place("choice_rest")]
+    )
+    assert (tiny_fit.posterior["choice_gain_trough"] > 0).all()
+
+
+def test_thinning_is_even_and_covers_all_chains(tiny_fit) -> None:
+    flat = tiny_fit.theta.reshape(120, -1)
+    few = tiny_fit.thinned(10)
+    assert np.array_equal(few[[0, -1]], flat[[0, -1]]) and len(few) == 10
+    place = [int(np.flatnonzero((flat == one).all(axis=1))[0]) for one in few]
+    assert max(np.diff(place)) - min(np.diff(place)) <= 1
+    assert np.array_equal(tiny_fit.thinned(10_000), flat)
+
+
+def test_prior_draws(tiny_fit) -> None:
+    prior = tiny_fit.prior
+    assert set(prior.data_vars) == set(tiny_fit.posterior.data_vars)
+    ratio = np.log(prior["trough_ratio"].values)
+    assert prior["trough_ratio"].shape == (1, 4000)
+    assert ratio.mean() == pytest.approx(np.log(0.3), abs=0.05)
+    assert ratio.std() == pytest.approx(0.7, abs=0.03)
+    gain = prior["choice_gain_trough"].values
+    assert (gain > 0).all() and (gain**2).mean() == pytest.approx(1.5**2, rel=0.08)
+
+
+def test_stopped_by_hand(tiny_model, tiny_world, monkeypatch) -> None:
+    """All draws are there, so only the stop itself can fail the verdict's last item."""
+    whole = sampling.run
+
+    def stopped(compiled, settings, **options):
+        raise Interrupted(whole(compiled, settings, **options), 60, settings)
+
+    monkeypatch.setattr(sampling, "run", stopped)
+    made = fit(tiny_model("null"), tiny_world, **OPTIONS)
+    assert made.record["interrupted"] and not made.verdict.converged
+    last = made.verdict.failures[-1]
+    assert last.name == "finished" and "stopped by hand" in last.advice
+
+    def too_early(compiled, settings, **options):
+        raise Interrupted(None, 3, SamplerSettings(draws=60))
+
+    monkeypatch.setattr(sampling, "run", too_early)
+    with pytest.raises(FitError, match="stopped after 3"):
+        fit(tiny_model("null"), tiny_world, **OPTIONS)
+
+
+def test_an_error_comes_before_the_sampler(tiny_model, tiny_world, monkeypatch) -> None:
+    monkeypatch.setattr(sampling, "run", None)
+    for wrong in ({"draws": 0}, {"seed": -1}, {"target_accept": 1.0}, {"progress": "loud"}):
+        with pytest.raises(SpecError):
+            fit(tiny_model("null"), tiny_world, **(OPTIONS | wrong))
+    model = tiny_model("null", effects={"choice_rest": "dose"})
+    with pytest.raises(SpecError, match="dose"):
+        fit(model, tiny_world, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("optima", "ok", "value"),
+    [
+        ([5.0, 5.0], True, 0.0),
+        ([5.0, 4.6], True, 0.0),
+        ([5.0, 4.0], False, 1.0),
+        ([5.0, 5.0 - RIVAL - 1], True, 0.0),
+        ([1.0, 5.0, 2.5], False, 2.5),
+        ([5.0, -1e100], True, 0.0),
+    ],
+)
+def test_rival_modes(optima, ok, value) -> None:
+    found = _modes(optima)
+    assert found.ok is ok and found.value == pytest.approx(value)
+    assert bool(found.advice) is not ok
+
+
+def test_every_drive_lays_out(tiny_model, tiny_world, fit_at) -> None:
+    for drive in DRIVES:
+        made = fit_at(tiny_model(drive), tiny_world, {}, draws=3, wiggle=0.1)
+        assert np.isfinite(made.log_likelihood("trial")[0]).all()

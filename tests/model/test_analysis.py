@@ -1,0 +1,238 @@
+"""Analysis files: what is read, and what is said about what cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dopafit.core.errors import SpecError
+from dopafit.model.analysis import Sampling, read_analysis
+from dopafit.model.schedule import Schedule, timetable
+from dopafit.model.spec import DRIVES
+
+ROOT = Path(__file__).parents[2]
+LEAST = "channels:\n  choice: {column: pursue}\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Write an analysis file: the text, or what YAML makes of the least one with changes."""
+
+    def put(text: str = LEAST, **changes: object) -> Path:
+        content = yaml.safe_load(text) | changes if changes else None
+        path = tmp_path / "analysis.yaml"
+        path.write_text(text if content is None else yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return put
+
+
+def refusal(path: Path) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        read_analysis(path)
+    assert str(path) in caught.value.wrong
+    return caught.value
+
+
+# ---------------------------------------------------------------------- what is read
+def test_defaults(write):
+    found = read_analysis(write())
+    assert tuple(found.models) == DRIVES
+    assert found.sampling == Sampling() and found.unit == "session" and found.seed == 1
+    assert found.title == found.path.parent.name and found.study is None
+    assert found.study_folder is None and found.schedule is None
+    assert found.models["peak"].effects == {"choice_rest": "(1 | subject)", "peak": "(1 | subject)"}
+
+
+def test_bare_null_is_a_drive(write):
+    found = read_analysis(write(LEAST + "drives: [null, trough]\n"))
+    assert list(found.models) == ["null", "trough"]
+    assert [m.drive for m in found.models.values()] == ["null", "trough"]
+
+
+def test_one_name_is_a_list(write):
+    found = read_analysis(write(drives="peak", events="cue"))
+    assert list(found.models) == ["peak"] and found.models["peak"].events == ("cue",)
+
+
+def test_a_drive_given_twice_is_one_fit(write):
+    assert list(read_analysis(write(drives=["peak", "trough", "peak"])).models) == [
+        "peak",
+        "trough",
+    ]
+
+
+def test_whole_numbers_are_formulas(write):
+    effects = {"peak": 1, "choice_rest": 1}
+    model = read_analysis(write(effects=effects)).models["peak"]
+    assert model.effects == {"peak": "1", "choice_rest": "1"}
+
+
+def test_channels_without_options(write):
+    (channel,) = read_analysis(write("channels:\n  choice:\n")).models["null"].channels
+    assert channel.prefix == "choice" and channel.column == "pursue"
+
+
+def test_everything_given_arrives(write):
+    found = read_analysis(
+        write(
+            title="T",
+            question="Q?",
+            study="folder",
+            seed=7,
+            typical_spacing=12.5,
+            fixed={"onset_ratio": 0.1},
+            priors={"trough_ratio": {"lognormal": {"median": 0.2, "sigma": 0.5}}},
+            sampling={"draws": 9, "tune": 8, "chains": 3, "target_accept": 0.7},
+            compare={"unit": "trial"},
+            check={"draws": 5, "pair_within": 3.0},
+            simulate={"drive": "peak", "design": {"subjects": 3}, "truth": {"trough_ratio": 0.4}},
+        )
+    )
+    assert (found.title, found.question, found.study, found.seed) == ("T", "Q?", "folder", 7)
+    model = found.models["trough"]
+    assert model.typical_spacing == 12.5 and model.fixed == {"onset_ratio": 0.1}
+    assert model.priors["trough_ratio"].location == 0.2
+    assert found.sampling == Sampling(draws=9, tune=8, chains=3, target_accept=0.7)
+    assert (found.unit, found.check_draws, found.pair_within) == ("trial", 5, 3.0)
+    assert found.truth_drive == "peak" and found.truth == {"trough_ratio": 0.4}
+    assert found.schedule is not None and found.schedule.subjects == 3
+
+
+def test_the_study_is_looked_for_beside_the_file(write, tmp_path):
+    (tmp_path / "mine").mkdir()
+    assert read_analysis(write(study="mine")).study_folder == (tmp_path / "mine").resolve()
+    assert read_analysis(write(study="other")).study_folder is None
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("analyses/*/analysis.yaml")), ids=str)
+def test_the_worked_analyses_are_read(path):
+    assert set(read_analysis(path).models) == set(DRIVES)
+
+
+# ---------------------------------------------------------------------- what is refused
+@pytest.mark.parametrize(
+    ("changes", "wrong", "todo"),
+    [
+        ({"efects": {}}, "efects: no such key", "'effects'"),
+        ({"sampling": {"drws": 5}}, "sampling.drws: no such key", "'draws'"),
+        ({"simulate": {"design": {"subjcts": 2}}}, "simulate.design.subjcts", "'subjects'"),
+        ({"compare": {"units": "trial"}}, "compare.units: no such key", "'unit'"),
+        ({"drives": ["trouhg"]}, "drive 'trouhg' is not known", "'trough'"),
+        ({"simulate": {"drive": "peek"}}, "drive 'peek' is not known", "'peak'"),
+        ({"kernel": "oponent"}, "kernel 'oponent' is not known", "'opponent'"),
+        ({"channels": {"choise": {}}}, "'choise' is not known", "'choice'"),
+        ({"channels": {"choice": {"colum": "x"}}}, "option 'colum' is not known", "'column'"),
+        ({"effects": {"peek": "drug"}}, "effects: 'peek' is not a parameter", "'peak'"),
+        ({"priors": {"trough_rato": {}}}, "priors: 'trough_rato' is not a", "'trough_ratio'"),
+        ({"fixed": {"onset_rato": 1}}, "fixed: 'onset_rato' is not a", "'onset_ratio'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_a_typo_gets_a_suggestion(write, changes, wrong, todo):
+    error = refusal(write(**changes))
+    assert wrong in error.wrong and error.allowed and todo in error.todo
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"sampling": {"draws": "many"}}, "sampling.draws: 'many'"),
+        ({"sampling": {"chains": 0}}, "sampling.chains: 0"),
+        ({"sampling": {"target_accept": 1.0}}, "sampling.target_accept: 1.0"),
+        ({"sampling": 5}, "sampling: 5"),
+        ({"seed": -1}, "seed: -1"),
+        ({"seed": 1.5}, "seed: 1.5"),
+        ({"compare": {"unit": "subject"}}, "compare.unit: 'subject'"),
+        ({"channels": [1]}, "channels: [1]"),
+        ({"channels": {}}, "no channels"),
+        ({"channels": {"choice": 5}}, "channels.choice: 5"),
+        ({"channels": {"choice": {"column": 5}}}, "choice: column = 5"),
+        ({"effects": "drug"}, "effects: 'drug'"),
+        ({"effects": {"peak": 1.5}}, "effects.peak: 1.5"),
+        ({"effects": {"peak": True}}, "effects.peak: True"),
+        ({"effects": {"peak": "drug +"}}, "effects: peak"),
+        ({"fixed": {"onset_ratio": "a"}}, "fixed.onset_ratio: 'a'"),
+        ({"fixed": {"onset_ratio": -1.0}}, "fixed: onset_ratio = -1.0"),
+        ({"priors": {"trough_ratio": {"cauchy": {}}}}, "priors: trough_ratio"),
+        ({"typical_spacing": 0}, "typical_spacing = 0"),
+        ({"drives": []}, "drives is empty"),
+        ({"drives": [["peak"]]}, "drives.0: ['peak']"),
+        ({"study": 5}, "study: 5"),
+        ({"check": {"pair_within": 0}}, "check.pair_within: 0"),
+        ({"simulate": {"truth": {"peak": "x"}}}, "simulate.truth.peak: 'x'"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_value_is_named(write, changes, wrong):
+    assert wrong in refusal(write(**changes)).wrong
+
+
+def test_all_findings_at_once(write):
+    error = refusal(write(efects={}, seed=-1, sampling={"draws": 0}))
+    assert all(part in error.wrong for part in ("efects", "seed", "sampling.draws"))
+
+
+def test_a_missing_section_is_named(write):
+    assert "channels: missing" in refusal(write("drives: [peak]\n")).wrong
+
+
+def test_broken_yaml_is_placed(write):
+    error = refusal(write("channels:\n  choice: {column: pursue\nseed: 1\n"))
+    assert ", line 3, column 5" in error.wrong and "not YAML" in error.wrong
+
+
+def test_a_key_given_twice_is_placed(write):
+    twice = LEAST + "effects:\n  peak: drug\n  choice_rest: drug\n  peak: '1'\n"
+    error = refusal(write(twice))
+    assert ", line 6, column 3" in error.wrong and "'peak' is given twice" in error.wrong
+    merged = "base: &b {column: pursue}\n"  # control: a merge may repeat what it overrides
+    path = write(LEAST + "effects: {<<: &e {peak: drug}, peak: '1'}\n")
+    assert read_analysis(path).models["peak"].effects["peak"] == "1"
+    assert "base: no such key" in refusal(write(merged + LEAST)).wrong
+
+
+@pytest.mark.parametrize(
+    "text", ["seed: 2026-13-45\n", "[" * 3000, "a: !!python/name:os.system x\n", "\x00", "a: *b\n"]
+)
+def test_hostile_yaml_is_refused(write, text):
+    assert "not YAML" in refusal(write(text)).wrong
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_an_empty_file(write, text):
+    error = refusal(write(text))
+    assert "is empty" in error.wrong and "channels" in error.allowed
+
+
+@pytest.mark.parametrize("text", ["- a\n", "word\n", "1: 2\n"])
+def test_a_file_without_keys(write, text):
+    assert "holds no keys" in refusal(write(text)).wrong
+
+
+def test_no_file_and_a_folder(tmp_path):
+    assert "No such file" in refusal(tmp_path / "none.yaml").wrong
+    assert "directory" in refusal(tmp_path).wrong
+    (tmp_path / "latin.yaml").write_bytes(b"title: caf\xe9\n")
+    assert "cannot be read" in refusal(tmp_path / "latin.yaml").wrong
+
+
+# ---------------------------------------------------------------------- timetables
+def test_a_timetable_follows_its_numbers():
+    study = timetable({"subjects": 3, "duration": 100, "trial_gap": 2}, seed=5)
+    assert study == timetable(Schedule(subjects=3, duration=100), seed=5)
+    assert study != timetable(Schedule(subjects=3, duration=100), seed=6)
+    assert len(study.subjects) == 3 and len(study.sessions) == 6 and study.simulated
+    for table in (study.events, study.observations):
+        assert table["time"].between(0, 100).all()
+    gaps = study.observations.groupby(["subject", "session"])["time"].diff().dropna()
+    assert gaps.min() >= 2 - 1e-3  # times are rounded to milliseconds
+
+
+def test_an_impossible_timetable_is_named():
+    with pytest.raises(SpecError, match=r"simulate: design: duration"):
+        timetable({"duration": 0}, seed=1)
+    with pytest.raises(SpecError, match=r"simulate: design: days"):
+        timetable({"days": 1}, seed=1)

@@ -1,0 +1,259 @@
+"""The whole way, once: a tiny study is simulated, fitted, compared, drawn and reported."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import yaml
+
+from dopafit import cli
+from dopafit.core.errors import SpecError, StudyError
+from dopafit.fit.fit import Fit
+from dopafit.fit.progress import Progress
+from dopafit.model.analysis import read_analysis
+from dopafit.report import record
+from dopafit.report.run import compare_folder, run, run_fits
+from dopafit.report.simulated import simulate_folder
+from dopafit.study import read_study
+
+ROOT = Path(__file__).parents[2]
+ANALYSIS = {
+    "title": "Tiny <b>study</b>",
+    "question": "Does anything move?",
+    "study": "tiny",
+    "drives": [None, "trough"],
+    "typical_spacing": 10,
+    "channels": {"choice": {"column": "pursue"}},
+    "effects": {"peak": "drug", "choice_rest": "1"},
+    "sampling": {"draws": 50, "tune": 60, "chains": 2},
+    "check": {"draws": 10},
+    "seed": 3,
+    "simulate": {
+        "drive": "trough",
+        "design": {"subjects": 2, "duration": 80, "cue_interval": 10, "trial_interval": 4},
+        "truth": {"trough_ratio": 0.4, "choice_rest": 0.0},
+    },
+}
+FILES = """
+spec.yaml data.json environment.json verdict.json identifiability.csv summary.csv comparison.csv
+truth.csv report.html methods.md checklist.md fits/null.nc fits/trough.nc figures/index.json
+tables/comparison.csv tables/comparison.tex tables/predictive_checks.csv
+""".split()
+
+
+def write(folder: Path, **changes: object) -> Path:
+    path = folder / "analysis.yaml"
+    path.write_text(yaml.safe_dump(ANALYSIS | changes), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Simulate and run once; nobody may change what lies here."""
+    base = tmp_path_factory.mktemp("tiny")
+    path = write(base)
+    simulate_folder(path, base / "tiny", seed=1)
+    result = run(path, base / "out", progress="silent", command="dopafit run analysis.yaml")
+    return SimpleNamespace(base=base, path=path, out=base / "out", result=result)
+
+
+@pytest.fixture
+def copy(tiny: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+    """A copy that a test may change."""
+    shutil.copytree(tiny.base, tmp_path / "copy")
+    base = tmp_path / "copy"
+    return SimpleNamespace(base=base, path=base / "analysis.yaml", out=base / "out")
+
+
+def typed(monkeypatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["dopafit", *map(str, words)])
+    try:
+        cli.main()
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    return 0
+
+
+# ---------------------------------------------------------------------- what a run writes
+def test_every_file_is_there(tiny):
+    assert [name for name in FILES if not (tiny.out / name).is_file()] == []
+    index = json.loads((tiny.out / "figures" / "index.json").read_text("utf-8"))
+    kinds = {entry["kind"] for entry in index}
+    assert kinds >= {"comparison", "kernel", "gain_plane", "prior_posterior", "signatures"}
+    assert kinds >= {"trace", "diagnostics"}
+    for entry in index:
+        found = {p.suffix for p in (tiny.out / "figures").glob(f"{entry['stem']}.*")}
+        assert found == {".pdf", ".png", ".csv"}, entry["stem"]
+    assert [p for p in tiny.out.rglob("*") if ".part" in p.name] == []
+
+
+def test_the_verdict_travels(tiny):
+    assert not tiny.result.converged
+    verdicts = json.loads((tiny.out / "verdict.json").read_text("utf-8"))
+    assert set(verdicts) == {"null", "trough"}
+    for found in verdicts.values():
+        failed = {d["name"] for d in found["diagnostics"] if not d["ok"]}
+        assert not found["converged"] and "draws" in failed
+    for name in ("report.html", "methods.md"):
+        text = (tiny.out / name).read_text("utf-8").lower()
+        assert "not converge" in text, name
+    page = (tiny.out / "report.html").read_text("utf-8")
+    assert "NOT CONVERGED" in page and "SIMULATED" in page
+    assert "Tiny &lt;b&gt;study&lt;/b&gt;" in page and "<b>study" not in page
+
+
+def test_what_the_record_says(tiny):
+    spec = yaml.safe_load((tiny.out / "spec.yaml").read_text("utf-8"))
+    assert spec["drives"] == ["null", "trough"] and spec["seed"] == 3
+    analysis, study = read_analysis(tiny.path), read_study(tiny.base / "tiny")
+    assert spec["models"]["trough"]["hash"] == analysis.models["trough"].hash
+    data = json.loads((tiny.out / "data.json").read_text("utf-8"))
+    assert data["hash"] == study.hash and data["simulated"] is True
+    assert data["rows_used"] == {"choice": len(study.observations)}
+    assert 0 <= data["close_pairs"] <= 1
+    environment = json.loads((tiny.out / "environment.json").read_text("utf-8"))
+    assert environment["command"] == "dopafit run analysis.yaml"
+    assert set(environment["seconds"]) == {"null", "trough"}
+    assert environment["packages"]["pymc"] and environment["started"] <= environment["finished"]
+
+
+def test_the_tables_are_those_of_the_fits(tiny):
+    summary = pd.read_csv(tiny.out / "summary.csv", keep_default_na=False)
+    for drive, fit in tiny.result.fits.items():
+        mine = summary[summary["fit"] == drive].set_index("parameter")
+        assert mine.loc["choice_rest", "mean"] == float(fit.posterior["choice_rest"].mean())
+    assert set(summary["interval_prob"]) == {0.9}
+    truth = pd.read_csv(tiny.out / "truth.csv")
+    assert set(truth["fit"]) == {"trough"}
+    row = truth.set_index("parameter").loc["trough_ratio"]
+    assert row["truth"] == 0.4 and row["covered"] == (row["lower"] <= 0.4 <= row["upper"])
+    table = pd.read_csv(tiny.out / "comparison.csv", keep_default_na=False)
+    assert set(table["model"]) == {"null", "trough"} and set(table["unit"]) == {"session"}
+    assert table["elpd"].max() == tiny.result.comparison.table["elpd"].max()
+
+
+# ---------------------------------------------------------------------- again
+def test_a_second_run_keeps_the_fits(copy, monkeypatch, capsys):
+    before = {p.name: p.stat().st_mtime_ns for p in (copy.out / "fits").iterdir()}
+    tables = {n: (copy.out / n).read_bytes() for n in ("summary.csv", "comparison.csv")}
+    (copy.out / "report.html").unlink()
+    assert typed(monkeypatch, "run", copy.path, "--out", copy.out, "--progress", "log") == 3
+    out, err = capsys.readouterr()
+    assert "keeping null: already fitted" in err and "keeping trough" in err
+    assert "sampling" not in err and "trough: NOT CONVERGED" in out
+    assert {p.name: p.stat().st_mtime_ns for p in (copy.out / "fits").iterdir()} == before
+    assert {n: (copy.out / n).read_bytes() for n in tables} == tables
+    assert (copy.out / "report.html").is_file()
+    seconds = json.loads((copy.out / "environment.json").read_text("utf-8"))["seconds"]
+    assert set(seconds) == {"null", "trough"}  # of the run that made them
+
+
+def test_one_drive_after_the_other(copy, monkeypatch, capsys):
+    """`fit` into a folder adds to its record; a changed claim forgets what was made from others."""
+    write(copy.base, seed=4)
+    assert typed(monkeypatch, "fit", copy.path, "--drive", "null", "--out", copy.out) == 3
+    assert "NOT CONVERGED" in capsys.readouterr().out
+    assert Fit.load(copy.out / "fits" / "null.nc").seed == 4
+    for name in ("comparison.csv", "comparison.json", "figures/index.json", "truth.csv"):
+        assert not (copy.out / name).exists(), name
+    assert list(json.loads((copy.out / "verdict.json").read_text("utf-8"))) == ["null"]
+    assert typed(monkeypatch, "report", copy.out) == 0  # one fit alone has a page
+    # the fit of the old seed is no part of it
+    assert typed(monkeypatch, "compare", copy.out) == 2
+    assert "holds 1 fit to compare" in capsys.readouterr().err
+    # back to the first claim: the fit of the other drive is still there and counts again
+    write(copy.base)
+    found, seconds, *_ = run_fits(
+        read_analysis(copy.path), copy.out, Progress(), drives=("trough",)
+    )
+    assert list(found) == ["trough"] and seconds == {}
+    assert list(json.loads((copy.out / "verdict.json").read_text("utf-8"))) == ["trough"]
+
+
+def test_compare_and_report_rebuild(copy, monkeypatch, capsys):
+    first = (copy.out / "comparison.csv").read_bytes()
+    page = (copy.out / "report.html").read_text("utf-8")
+    for name in ("comparison.csv", "report.html", "methods.md"):
+        (copy.out / name).unlink()
+    assert typed(monkeypatch, "compare", copy.out) == 0
+    assert "leave-one-out by session" in capsys.readouterr().out
+    assert (copy.out / "comparison.csv").read_bytes() == first
+    assert typed(monkeypatch, "report", copy.out) == 0
+    assert (copy.out / "report.html").read_text("utf-8") == page
+    assert (copy.out / "methods.md").is_file()
+    assert typed(monkeypatch, "compare", copy.out, "--unit", "trial") == 0  # control: it differs
+    assert (copy.out / "comparison.csv").read_bytes() != first
+    assert typed(monkeypatch, "compare", copy.out, "--unit", "trail") == 2
+    assert "did you mean 'trial'?" in capsys.readouterr().err
+
+
+def test_damaged_fits_are_made_again_or_named(copy, monkeypatch, capsys):
+    (copy.out / "fits" / "null.nc").write_bytes(b"no netCDF")
+    assert typed(monkeypatch, "compare", copy.out) == 2
+    assert "null.nc" in capsys.readouterr().err
+    (copy.out / "spec.yaml").write_text("drives: [")
+    assert typed(monkeypatch, "report", copy.out) == 2
+    assert "spec.yaml" in capsys.readouterr().err
+
+
+def test_a_damaged_truth_is_named(copy):
+    study = read_study(copy.base / "tiny")
+    assert record.read_truth(study)["values"]["trough_ratio"] == 0.4
+    path = copy.base / "tiny" / "truth.json"
+    for text in ("{", "[]", '{"drive": "trough"}', '{"drive": "trough", "values": {"a": "x"}}'):
+        path.write_text(text)
+        with pytest.raises(StudyError, match=r"truth\.json is damaged"):
+            record.read_truth(study)
+    path.unlink()
+    assert record.read_truth(study) is None
+
+
+def test_comparing_nothing(tmp_path):
+    with pytest.raises(SpecError, match="holds 0 fits"):
+        compare_folder(tmp_path / "none")
+
+
+# ---------------------------------------------------------------------- Ctrl-C
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT is sent the POSIX way")
+def test_ctrl_c_while_sampling(copy):
+    """A run stopped in its second fit: status 130, no traceback, the first fit is kept."""
+    slow = {"draws": 1000, "tune": 60, "chains": 2, "target_accept": 0.999}
+    path, out = write(copy.base, sampling=slow), copy.base / "stopped"
+    words = ["run", str(path), "--out", str(out), "--progress", "log"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "dopafit.cli", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = []
+    try:
+        for line in child.stderr:
+            said.append(line)
+            if line.startswith("sampling trough"):
+                time.sleep(0.5)
+                child.send_signal(signal.SIGINT)
+                break
+        rest = child.communicate(timeout=120)[1]
+    finally:
+        child.kill()
+    error = "".join(said) + rest
+    assert child.returncode == 130, error
+    assert "stopped while sampling trough" in error and "Traceback" not in error
+    assert "run the same command again" in error
+    assert Fit.load(out / "fits" / "null.nc").record["interrupted"] is False
+    assert not (out / "fits" / "trough.nc").exists()
+    partial = out / "fits" / "trough.interrupted.nc"
+    if partial.exists():  # it was stopped after 50 draws per chain
+        assert not Fit.load(partial).verdict.converged
