@@ -2,7 +2,7 @@
 
 Sources: rank-normalised split R-hat, bulk and tail effective sample size (Vehtari et al. 2021,
 Bayesian Analysis 16:667); energy Bayesian fraction of missing information (Betancourt 2016,
-arXiv:1604.00695). The numbers are ArviZ's, unrounded.
+arXiv:1604.00695); recalled, not re-read. The numbers are ArviZ's, unrounded.
 """
 
 from __future__ import annotations

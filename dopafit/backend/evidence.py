@@ -2,7 +2,7 @@
 
 Sources: Pareto-smoothed importance sampling leave-one-out (Vehtari, Gelman & Gabry 2017,
 Statistics and Computing 27:1413; Vehtari et al. 2024, JMLR 25:72); stacking of predictive
-distributions (Yao et al. 2018, Bayesian Analysis 13:917).
+distributions (Yao et al. 2018, Bayesian Analysis 13:917); recalled, not re-read.
 """
 
 from __future__ import annotations

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
 from dopafit.trace._loops import JIT, exp
 
-__all__ = ["affine", "exp", "log1p_unit", "sigmoid", "softplus", "transposed"]
+__all__ = [
+    "affine",
+    "exp",
+    "log1p_unit",
+    "log_ndtr",
+    "log_ndtr_slope",
+    "sigmoid",
+    "softplus",
+    "softplus_pair",
+    "transposed",
+]
 
 
 @njit(inline="always", **JIT)
@@ -49,6 +61,37 @@ def sigmoid(x):
     """Return 1 / (1 + e^-x)."""
     y = exp(-abs(x))
     return (1.0 if x >= 0.0 else y) / (1.0 + y)
+
+
+@njit(cache=True, **JIT)
+def softplus_pair(x, value, slope):
+    """Write ln(1 + e^x) and its derivative for a vector; both come from one exponential."""
+    for i in range(x.size):
+        y = exp(-abs(x[i]))
+        value[i] = max(x[i], 0.0) + log1p_unit(y)
+        slope[i] = (1.0 if x[i] >= 0.0 else y) / (1.0 + y)
+
+
+_HALF_LOG_2PI = 0.9189385332046727
+_ROOT_HALF = 0.7071067811865476
+
+
+@njit(**JIT)
+def log_ndtr(x):
+    """Return ln Phi(x) of the standard normal, to 1e-14 relative in both tails."""
+    if x > 0.0:
+        return math.log1p(-0.5 * math.erfc(x * _ROOT_HALF))
+    if x > -36.0:
+        return math.log(0.5 * math.erfc(-x * _ROOT_HALF))
+    z = 1.0 / (x * x)
+    series = 1.0 - z * (1.0 - 3.0 * z * (1.0 - 5.0 * z * (1.0 - 7.0 * z)))
+    return -0.5 * x * x - _HALF_LOG_2PI - math.log(-x) + math.log(series)
+
+
+@njit(**JIT)
+def log_ndtr_slope(x):
+    """Return the derivative of ln Phi(x)."""
+    return math.exp(-0.5 * x * x - _HALF_LOG_2PI - log_ndtr(x))
 
 
 @njit(cache=True, nogil=True)

@@ -2,7 +2,7 @@
 
 Source: stacking of predictive distributions, Yao et al. 2018, Bayesian Analysis 13:917. The
 optimum is found by sequential quadratic programming on the mixture's simplex, after Kim,
-Carbonetto, Stephens & Anitescu 2020, J. Comput. Graph. Stat. 29:261.
+Carbonetto, Stephens & Anitescu 2020, J. Comput. Graph. Stat. 29:261. Recalled, not re-read.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Choice(Channel):
 
     name = "choice"
     prefix = "choice"
-    reference = "logistic mixed model; lapse as in Wichmann & Hill (2001)"
+    reference = "logistic mixed model; lapse as in Wichmann & Hill (2001), recalled"
     outcome = "pursue or not"
     latex = r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
     arguments = frozenset({"eta", "pursued"})

@@ -62,7 +62,7 @@ class WaldLatency(Channel):
 
     name = "latency_wald"
     prefix = "latency"
-    reference = "shifted Wald, Anders, Alario & Van Maanen (2016)"
+    reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
     outcome = "latency [s]"
     latex = r"y - \theta_0 \sim \mathrm{Wald}(v = e^{\eta}, a)"
     arguments = frozenset({"eta", "latency", "is_censored", "fastest"})

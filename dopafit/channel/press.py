@@ -89,7 +89,7 @@ class Presses(Channel):
 
     name = "presses"
     prefix = "presses"
-    reference = "point process likelihood, Truccolo et al. (2005)"
+    reference = "point process likelihood, Truccolo et al. (2005), recalled"
     table = "presses"
     outcome = "presses per second"
     latex = r"\ln\lambda(t) = \eta(t),\quad \ln L = \sum_i\ln\lambda(t_i)-\int\lambda"

@@ -34,6 +34,8 @@ def erfcx(xp: Any, x: Any) -> Any:
 
 def log_ndtr(xp: Any, x: Any) -> Any:
     """Return the logarithm of the standard normal distribution function, accurate in both tails."""
+    if hasattr(xp, "log_ndtr"):
+        return xp.log_ndtr(x)
     root = 0.7071067811865476
     below = xp.minimum(x, 0.0)
     above = xp.maximum(x, 0.0)

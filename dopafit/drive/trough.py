@@ -16,7 +16,7 @@ class Trough(Drive):
     """
 
     name = "trough"
-    reference = "the seed claim; opponent process, Solomon & Corbit (1974)"
+    reference = "the seed claim; opponent process, Solomon & Corbit (1974), recalled"
     gains = ("gain_trough",)
     words = "the deficit below baseline drives pursuit"
     latex = r"M(t) = \mathrm{sp}_k(-s(t)) / \mathrm{sp}_k(\rho)"

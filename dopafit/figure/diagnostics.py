@@ -40,7 +40,7 @@ def draw(
     summary : DataFrame
         Columns ``fit``, ``parameter``, ``r_hat``, ``ess_bulk``, ``ess_tail``.
     limit_r_hat, limit_ess : float
-        Largest R-hat and smallest effective sample size that pass (Vehtari et al. 2021).
+        Largest R-hat and smallest effective sample size that pass (Vehtari et al. 2021, recalled).
     stamp, converged, simulated
         See `dopafit.figure.stamp.put`.
     ax : Axes or None

@@ -1,7 +1,7 @@
 """May this fit be believed? Every diagnostic with its value, its limit and what to do.
 
 Limits follow Vehtari et al. 2021 (Bayesian Analysis 16:667) for R-hat and effective sample size,
-and Betancourt 2016 (arXiv:1604.00695) for the energy diagnostic.
+and Betancourt 2016 (arXiv:1604.00695) for the energy diagnostic; both recalled, not re-read.
 """
 
 from __future__ import annotations

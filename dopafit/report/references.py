@@ -1,4 +1,4 @@
-"""The sources a run rests on; only those it used are cited."""
+"""The sources a run rests on; only those it used are cited. All recalled, none re-read."""
 
 from __future__ import annotations
 

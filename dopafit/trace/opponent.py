@@ -55,7 +55,7 @@ class Opponent(Kernel):
     name = "opponent"
     reference = (
         "after the opponent process of Solomon and Corbit (1974), Psychological Review 81, "
-        "119-145: a fast process and its slow, opposed follower"
+        "119-145 (recalled): a fast process and its slow, opposed follower"
     )
     progression = True
     latex = (

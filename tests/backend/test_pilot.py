@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 
@@ -55,8 +56,6 @@ SUBJECTS = 12
 
 def one_way() -> Coordinates:
     """A population mean (x_0) and one deviation per subject, spread h."""
-    import pandas as pd
-
     rows = pd.DataFrame({"subject": [f"s{i:02d}" for i in range(SUBJECTS)]})
     coordinates = Coordinates(Model(drive="null", channels=[Choice()]))
     formula = "(1 | subject)"
@@ -93,7 +92,7 @@ def normal_means(coordinates: Coordinates, y: np.ndarray, v: float):
 
 @pytest.mark.parametrize(("spread", "v"), [(0.8, 0.01), (0.5, 0.5), (0.0, 1.0)])
 def test_the_spread_is_that_of_the_integrated_likelihood(spread: float, v: float) -> None:
-    """y_j ~ N(0, h^2 + v) once the deviations are integrated out; centring is h^2 / (h^2 + v)."""
+    """y_j ~ N(0, h^2 + v) with the deviations integrated out; their reliability h^2 / (h^2 + v)."""
     coordinates = one_way()
     quantile = np.sqrt(2) * np.array([-1.6, -1.2, -0.8, -0.5, -0.3, -0.1])
     y = np.sqrt(spread**2 + v) * np.concatenate([quantile, -quantile])
@@ -114,9 +113,13 @@ def test_the_spread_is_that_of_the_integrated_likelihood(spread: float, v: float
 
     best = minimize_scalar(minus_marginal, bounds=(-6, 3), method="bounded").x
     pilot = find_pilot(coordinates, make, seed=2)
-    assert pilot.centre[-1] == pytest.approx(best, abs=0.3)
+    # expectation-maximisation stops early where the data say little: near the top is enough
+    assert minus_marginal(pilot.centre[-1]) - minus_marginal(best) < 0.5
     h = np.exp(pilot.centre[-1])
-    assert pilot.centring[1] == pytest.approx(h**2 / (h**2 + v), abs=0.12)
+    reliability = h**2 / (h**2 + v)
+    sure = 1 / (reliability * np.sqrt(2 * SUBJECTS)) < pilots.SURE
+    assert pilot.centring[1] == pytest.approx(reliability if sure else 0, abs=0.12)
+    assert sure == (spread == 0.8)
     assert pilot.centring[0] == 0
     effect = pilot.centre[1:-1] * h ** (1 - pilot.centring[1])
     np.testing.assert_allclose(effect, y * h**2 / (h**2 + v), atol=0.02)

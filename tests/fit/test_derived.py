@@ -91,7 +91,8 @@ def test_on_link_is_to_link_for_arrays(link) -> None:
     from dopafit.core.prior import Prior
 
     prior = {
-        "log": Prior.lognormal(1, 1), "logit": Prior.logit_normal(0.1, 1),
+        "log": Prior.lognormal(1, 1),
+        "logit": Prior.logit_normal(0.1, 1),
         "identity": Prior.normal(0, 1),
     }[link]
     values = np.array([[0.01, 0.3], [0.5, 0.99]])

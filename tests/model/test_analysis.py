@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,16 @@ def test_the_study_is_looked_for_beside_the_file(write, tmp_path):
 @pytest.mark.parametrize("path", sorted(ROOT.glob("analyses/*/analysis.yaml")), ids=str)
 def test_the_worked_analyses_are_read(path):
     assert set(read_analysis(path).models) == set(DRIVES)
+
+
+def test_the_guides_example_is_read_and_states_the_defaults(write):
+    text = (ROOT / "docs" / "guide.md").read_text("utf-8")
+    blocks = [b for b in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S) if "channels:" in b]
+    whole, simulated = (read_analysis(write(block)) for block in blocks)
+    assert list(whole.models) == list(DRIVES) and whole.sampling == Sampling()
+    assert (whole.unit, whole.check_draws, whole.seed) == ("session", 200, 1)
+    assert whole.models["null"].typical_spacing == 30
+    assert simulated.schedule == Schedule()
 
 
 # ---------------------------------------------------------------------- what is refused
