@@ -118,7 +118,7 @@ class SoftplusVector(Op):
         fast_loops.softplus_pair(inputs[0], value, slope)
         output_storage[0][0], output_storage[1][0] = value, slope
 
-    def infer_shape(self, fgraph, node, shapes):
+    def infer_shape(self, node, shapes):
         """Return the input's shape twice."""
         return [shapes[0], shapes[0]]
 

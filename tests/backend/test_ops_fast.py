@@ -72,3 +72,34 @@ def test_the_namespace_is_pytensor_s_but_for_three() -> None:
     assert ops_fast.namespace.sigmoid is not pt.sigmoid
     with pytest.raises(AttributeError):
         _ = ops_fast.namespace.no_such_function
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+def test_log_ndtr_and_its_slope(mode) -> None:
+    """Against SciPy's log_ndtr and, for the slope, the density over the distribution function."""
+    from scipy.special import log_ndtr
+    from scipy.stats import norm
+
+    points = np.concatenate([np.linspace(-200, 12, 4001), [-36.0, -36.0001, -35.9999, 0.0, -1e-9]])
+    x = pt.vector("x", dtype="float64")
+    value = ops_fast.log_ndtr(x)
+    found = pytensor.function([x], [value, pytensor.grad(value.sum(), x)], mode=mode)(points)
+    true = log_ndtr(points)
+    assert np.abs(found[0] / true - 1)[true < -1e-300].max() < 1e-12
+    slope = np.exp(norm.logpdf(points) - true)
+    assert np.abs(found[1] / slope - 1)[slope > 1e-300].max() < 1e-10
+
+
+def test_the_vector_softplus_is_the_scalar_one() -> None:
+    """One compiled loop gives value and slope; a matrix goes by the scalar Op."""
+    x, table = pt.vector("x", dtype="float64"), pt.matrix("table", dtype="float64")
+    value = ops_fast.softplus(x)
+    weight = pt.vector("w", dtype="float64")
+    slope = pytensor.grad((value * weight).sum(), x)
+    f = pytensor.function([x, weight, table], [value, slope, ops_fast.softplus(table)], mode="NUMBA")
+    points = np.linspace(-750, 750, 3001)
+    weights = np.cos(points)
+    found, gradient, other = f(points, weights, points.reshape(1, -1))
+    assert np.allclose(found, np.logaddexp(0, points), rtol=1e-14, atol=1e-300)
+    assert np.allclose(gradient, weights * expit(points), rtol=1e-13, atol=1e-300)
+    assert np.array_equal(other.ravel(), found)
