@@ -25,10 +25,10 @@ FIRST = 2.0
 JOIN = 0.3
 """A rest shorter than this share of the next step is joined to the segment before it."""
 
-TOLERANCE = 0.2
+TOLERANCE = 0.05
 """Error aimed at [nats], for a study whose segments err independently."""
 
-LARGEST_SHARE = 3e-3
+LARGEST_SHARE = 1e-3
 """Largest error allowed to one segment [nats]: where marks are few, nodes are cheap."""
 
 FORGOTTEN = 9.0
