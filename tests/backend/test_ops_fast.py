@@ -96,7 +96,9 @@ def test_the_vector_softplus_is_the_scalar_one() -> None:
     value = ops_fast.softplus(x)
     weight = pt.vector("w", dtype="float64")
     slope = pytensor.grad((value * weight).sum(), x)
-    f = pytensor.function([x, weight, table], [value, slope, ops_fast.softplus(table)], mode="NUMBA")
+    f = pytensor.function(
+        [x, weight, table], [value, slope, ops_fast.softplus(table)], mode="NUMBA"
+    )
     points = np.linspace(-750, 750, 3001)
     weights = np.cos(points)
     found, gradient, other = f(points, weights, points.reshape(1, -1))
