@@ -147,7 +147,7 @@ class Reducer:
         what = {"choice": "pursuit", "latency": "median latency [s]"}.get(
             prefix, "presses per minute"
         )
-        for group, n in self._amounts().items():
+        for group, n in self._amounts.items():
             name = (
                 f"{what} by time since event"
                 if group == "all"
@@ -193,6 +193,7 @@ class Reducer:
         latency = self.layout.rows[self.channel.prefix].data["latency"]
         return np.unique(np.quantile(latency, np.linspace(0.02, 1.0, 15)))
 
+    @cached_property
     def _amounts(self) -> dict[str, np.ndarray]:
         size = self.lags.edges.size - 1
         if isinstance(self.channel, Presses):
@@ -238,16 +239,12 @@ class Reducer:
         paired = self.paired[event]
         result = []
         for (_, time), mask in zip(
-            self._amounts_once.items(), (np.ones_like(paired), paired, ~paired), strict=True
+            self._amounts.items(), (np.ones_like(paired), paired, ~paired), strict=True
         ):
             count = np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size)
             with np.errstate(invalid="ignore", divide="ignore"):
                 result.append(np.where(time > 0, 60.0 * count / time, np.nan))
         return np.concatenate(result)
-
-    @cached_property
-    def _amounts_once(self) -> dict[str, np.ndarray]:
-        return self._amounts()
 
 
 def _bin_mean(y: np.ndarray, code: np.ndarray, mask: np.ndarray, size: int) -> np.ndarray:
