@@ -4,7 +4,8 @@ Group effects are centred as far as the data inform them, and the sampler works 
 which the posterior is round: q = m + L u. This changes the speed, never the posterior. The joint
 mode of a hierarchy lies far from where its mass is, so standard deviations are found by
 expectation-maximisation with the Laplace approximation (their members integrated out), the rest
-by optimisation given them.
+by optimisation given them. A drive that is wrong may borrow a kernel far from its prior, so the
+search starts from kernels all over it, and of the optima found the one with the largest mass wins.
 
 References
 ----------
@@ -25,6 +26,19 @@ __all__ = ["LARGEST", "Pilot", "find_pilot"]
 
 LARGEST = 600
 """Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)."""
+
+STARTS = 8
+REACH = 6.0
+"""Prior standard deviations around its median within which kernels to start from are spread."""
+
+DISTINCT = 0.5
+"""Distance [nats] at which two optima count as two."""
+
+APART = 4.0
+"""Standard deviations by which two modes differ in some direction, or else they are one."""
+
+MODES = 3
+"""Optima, from the best, whose mass is compared."""
 
 ROUNDS = 6
 FLOOR = 0.3
@@ -52,17 +66,16 @@ class Pilot:
         Share of centring of each normal coordinate.
     optima : tuple of float
         Log density reached from each starting point.
+    masses : tuple of float
+        Log mass (Laplace) of the best distinct optima, largest first; their log density where
+        there are too many coordinates to measure a shape.
     """
 
     centre: np.ndarray
     shape: np.ndarray | None
     centring: np.ndarray
     optima: tuple[float, ...]
-
-    @property
-    def spread(self) -> float:
-        """Distance [nats] between the best and the worst optimum; large means several modes."""
-        return max(self.optima) - min(self.optima)
+    masses: tuple[float, ...]
 
 
 def find_pilot(
@@ -70,7 +83,7 @@ def find_pilot(
     density: Callable[[np.ndarray], Density],
     *,
     seed: int,
-    starts: int = 2,
+    starts: int = STARTS,
 ) -> Pilot:
     """Optimise from several starts, find the spreads, and measure the shape.
 
@@ -87,27 +100,89 @@ def find_pilot(
     """
     normals = coordinates.normals
     plain = density(np.zeros(normals))
-    rng = np.random.default_rng(seed)
-    base = np.concatenate([np.zeros(normals), np.log(0.5 * coordinates.arrays()["half_scale"])])
     sd = np.array([part == "sd" for _, part, _ in coordinates.half_names] or [False])
     free = np.concatenate([np.ones(normals, bool), ~sd])
-    tries = []
-    for _ in range(starts):
-        start = base + rng.uniform(-0.5, 0.5, base.size) * free
-        tries.append(_climb(plain, start, free))
-    best, _ = max(tries, key=lambda one: one[1])
+    tries = [_climb(plain, start, free) for start in _starts(coordinates, free, seed, starts)]
+    tries.sort(key=lambda one: -one[1])
     optima = tuple(value for _, value in tries)
-    if base.size > LARGEST:
-        return Pilot(best, None, np.zeros(normals), optima)
-    best, variance = _spreads(coordinates, plain, best, free)
+    distinct = [tries[0]]
+    for one in tries[1:]:
+        if distinct[-1][1] - one[1] > DISTINCT and len(distinct) < MODES:
+            distinct.append(one)
+    if free.size > LARGEST:
+        masses = tuple(value for _, value in distinct)
+        return Pilot(tries[0][0], None, np.zeros(normals), optima, masses)
+    found = [_shaped(coordinates, density, plain, point, free) for point, _ in distinct]
+    found.sort(key=lambda one: -one.mass)
+    best = found[0]
+    masses = (best.mass, *(one.mass for one in found[1:] if _apart(coordinates, best, one)))
+    return Pilot(best.centre, best.shape, best.centring, optima, masses)
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """An optimum given the spreads, `point` not centred, and the Laplace approximation there."""
+
+    mass: float
+    point: np.ndarray
+    centre: np.ndarray
+    shape: np.ndarray
+    centring: np.ndarray
+
+
+def _centred(coordinates: Coordinates, point: np.ndarray, centring: np.ndarray) -> np.ndarray:
+    """Return a point that is not centred in coordinates that are."""
+    normals = coordinates.normals
+    result = point.copy()
+    log_h = np.concatenate([[0.0], point[normals:]])
+    result[:normals] *= np.exp(centring * log_h[coordinates.arrays()["x_spread"]])
+    return result
+
+
+def _apart(coordinates: Coordinates, one: _Mode, other: _Mode) -> bool:
+    """Whether two modes lie further apart than the posterior around the first one reaches."""
+    there = _centred(coordinates, other.point, one.centring)
+    return bool(np.abs(np.linalg.solve(one.shape, there - one.centre)).max() > APART)
+
+
+def _starts(coordinates: Coordinates, free: np.ndarray, seed: int, starts: int) -> list[np.ndarray]:
+    """Return the prior's median, and points whose kernels lie all over their prior."""
+    rng = np.random.default_rng(seed)
+    base = np.concatenate(
+        [
+            np.zeros(coordinates.normals),
+            np.log(0.5 * coordinates.arrays()["half_scale"]),
+        ]
+    )
+    kernel = coordinates.kernel_normals
+    result = []
+    # every kernel parameter takes each of as many strata once (a Latin hypercube)
+    strata = rng.permuted(np.tile(np.arange(starts - 1), (len(kernel), 1)), axis=1)
+    for i in range(starts):
+        start = base + rng.uniform(-0.5, 0.5, base.size) * free
+        if i:
+            share = (strata[:, i - 1] + 0.5) / (starts - 1)
+            start[kernel] = REACH * (2.0 * share - 1.0)
+        result.append(start)
+    return result
+
+
+def _shaped(
+    coordinates: Coordinates,
+    density: Callable[[np.ndarray], Density],
+    plain: Density,
+    start: np.ndarray,
+    free: np.ndarray,
+) -> _Mode:
+    """Find the spreads from an optimum on, and measure the posterior around it."""
+    point, variance = _spreads(coordinates, plain, start, free)
     centring = _centring(coordinates, variance)
-    centre = best.copy()
-    owner = coordinates.arrays()["x_spread"]
-    log_h = np.concatenate([[0.0], best[normals:]])
-    centre[:normals] *= np.exp(centring * log_h[owner])
-    precision = _precision(density(centring), centre, np.ones(base.size, bool))
-    value, vector = np.linalg.eigh(precision)
-    return Pilot(centre, vector / np.sqrt(np.maximum(value, FLOOR)), centring, optima)
+    centre = _centred(coordinates, point, centring)
+    here = density(centring)
+    value, vector = np.linalg.eigh(_precision(here, centre, np.ones(centre.size, bool)))
+    value = np.maximum(value, FLOOR)
+    mass = float(here(centre)[0] - 0.5 * np.log(value).sum())
+    return _Mode(mass, point, centre, vector / np.sqrt(value), centring)
 
 
 def _climb(density: Density, start: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, float]:

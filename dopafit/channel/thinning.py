@@ -11,8 +11,8 @@ __all__ = ["simulate_presses"]
 LIMIT = 5_000_000
 """Most presses of one simulation."""
 
-TRIES = 100_000_000
-"""Most candidates, so that no rate, however absurd, hangs the program."""
+TRIES = 20
+"""Most candidates a press allowed, so that no rate, however absurd, hangs the program."""
 
 
 def simulate_presses(
@@ -24,6 +24,7 @@ def simulate_presses(
     tau: np.ndarray,
     weight: np.ndarray,
     refractory: float,
+    limit: int = LIMIT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw press times.
 
@@ -41,6 +42,8 @@ def simulate_presses(
         Time constants [s] and weights of the self-history.
     refractory : float
         Time after a press in which none follows [s].
+    limit : int
+        Most presses.
 
     Returns
     -------
@@ -51,8 +54,7 @@ def simulate_presses(
     Raises
     ------
     FitError
-        More than five million presses or a hundred million candidates: the parameters imply an
-        absurd rate.
+        More presses than the limit: the parameters imply an absurd rate.
     """
     from dopafit.channel._thin import thin
 
@@ -66,12 +68,12 @@ def simulate_presses(
         np.asarray(tau, float),
         np.asarray(weight, float),
         float(refractory),
-        LIMIT,
-        TRIES,
+        limit,
+        TRIES * limit,
     )
     if not complete:
         raise FitError(
-            f"the parameters imply more than {LIMIT:,} presses",
+            f"the parameters imply more than {limit:,} presses",
             allowed="a press rate that a subject could reach",
             todo="narrow the priors of presses_rest and of the presses gain",
         )

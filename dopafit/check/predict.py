@@ -16,6 +16,9 @@ from dopafit.model.replicate import Replicator
 
 __all__ = ["PredictiveCheck", "predictive_check"]
 
+MANY = 100
+"""Times the observed number of presses (at least 1,000) at which a replicate is given up."""
+
 
 @dataclass(frozen=True, eq=False)
 class PredictiveCheck:
@@ -36,7 +39,7 @@ class PredictiveCheck:
     draws : int
         Number of replicates.
     failed : int
-        Draws whose press rate exploded; they are left out (a prior may produce them).
+        Draws with over a hundred times the observed presses; left out (a prior may produce them).
     """
 
     table: pd.DataFrame
@@ -115,10 +118,11 @@ def predictive_check(
         theta = coordinates.theta(*coordinates.prior_draws(rng, (draws,)))
     reducers = [Reducer(c, fit.layout, lags, within) for c in fit.model.channels]
     frames = [r.frame.assign(observed=r.values(_observed(fit, r))) for r in reducers]
+    limit = MANY * max(1000, len(fit.study.presses))
     values, failed = [], 0
     for one in theta:
         try:
-            drawn = replicator.draw(one, rng)
+            drawn = replicator.draw(one, rng, limit=limit)
         except FitError:
             failed += 1
             continue

@@ -21,6 +21,7 @@ from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.model.formula import Design
 from dopafit.model.spec import Model
+from dopafit.trace.kernel import Kernel
 
 __all__ = ["Coordinates", "Entry", "natural", "to_link"]
 
@@ -121,6 +122,16 @@ class Coordinates:
         self.half_names.append((name, part, label))
         self.half_scale.append(prior.scale)
         return len(self.half_scale)
+
+    @property
+    def kernel_normals(self) -> list[int]:
+        """Normal coordinates that hold the population values of the kernel's parameters."""
+        own = Kernel.named(self.model.kernel).parameters
+        return [
+            unit - 1
+            for entry, unit in zip(self.entries, self.unit, strict=True)
+            if entry.role == "population" and entry.parameter in own and unit
+        ]
 
     def place(self, name: str) -> int:
         """Return the entry of a parameter's population value."""

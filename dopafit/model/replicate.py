@@ -10,7 +10,7 @@ import pandas as pd
 
 from dopafit.channel.latency import deadlines
 from dopafit.channel.press import Presses
-from dopafit.channel.thinning import simulate_presses
+from dopafit.channel.thinning import LIMIT, simulate_presses
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.seed import generator
 from dopafit.model.coordinates import Coordinates, in_range
@@ -42,7 +42,9 @@ class Replicator:
         """Lay the model out for replication of the study's own rows."""
         return cls(build_layout(model, study, refine=GRID, simulation=True))
 
-    def draw(self, theta: np.ndarray, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    def draw(
+        self, theta: np.ndarray, rng: np.random.Generator, *, limit: int = LIMIT
+    ) -> dict[str, pd.DataFrame]:
         """Draw every channel once.
 
         Parameters
@@ -51,6 +53,8 @@ class Replicator:
             Parameter vector in this layout's coordinates.
         rng : Generator
             Source of randomness.
+        limit : int
+            Most presses.
 
         Returns
         -------
@@ -69,7 +73,7 @@ class Replicator:
             rows = layout.rows[prefix]
             if isinstance(channel, Presses):
                 eta = channel.paused(np, eta, rows.data["log_since_event"], **options)
-                drawn[prefix] = self._presses(channel, eta, theta, rng)
+                drawn[prefix] = self._presses(channel, eta, theta, rng, limit)
                 continue
             data = dict(rows.data)
             if "latency" in data:
@@ -78,7 +82,12 @@ class Replicator:
         return drawn
 
     def _presses(
-        self, channel: Presses, eta: np.ndarray, theta: np.ndarray, rng: np.random.Generator
+        self,
+        channel: Presses,
+        eta: np.ndarray,
+        theta: np.ndarray,
+        rng: np.random.Generator,
+        limit: int,
     ) -> pd.DataFrame:
         layout = self.layout
         frame = layout.rows[channel.prefix].frame
@@ -98,6 +107,7 @@ class Replicator:
             tau=np.array(channel.history),
             weight=weight,
             refractory=channel.refractory,
+            limit=limit,
         )
         found = pd.DataFrame(owner[session], columns=["subject", "session"])
         return found.assign(time=when)

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from dopafit.backend import pilot as pilots
 from dopafit.backend.compiled import compile_layout
-from dopafit.backend.pilot import FLOOR, find_pilot
+from dopafit.backend.pilot import FLOOR, MODES, REACH, STARTS, _starts, find_pilot
 from dopafit.channel.choice import Choice
 from dopafit.model.coordinates import Coordinates
 from dopafit.model.formula import design
@@ -29,7 +29,8 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     layout = build_layout(tiny_model("trough"), tiny_world)
     density = compile_layout(layout)
     pilot = find_pilot(layout.coordinates, density.centred, seed=1)
-    assert pilot.spread == max(pilot.optima) - min(pilot.optima) < 0.05
+    assert len(pilot.optima) == STARTS and pilot.optima[0] == max(pilot.optima)
+    assert len(pilot.masses) <= MODES and pilot.masses[0] == max(pilot.masses)
     here = density.centred(pilot.centring)
     precision = hessian(here, pilot.centre)
     # directions that the data leave flatter than FLOOR keep the scale of the floor
@@ -49,6 +50,22 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
         assert np.ptp(pilot.centring[owner == k]) == 0 <= pilot.centring[owner == k][0] <= 1
     again = find_pilot(layout.coordinates, density.centred, seed=1)
     assert np.array_equal(again.centre, pilot.centre)
+
+
+def test_kernels_to_start_from_lie_all_over_the_prior(tiny_model, tiny_world) -> None:
+    """A wrong drive may need a kernel far from its prior: near it only its null is found."""
+    coordinates = build_layout(tiny_model("peak"), tiny_world).coordinates
+    kernel = coordinates.kernel_normals
+    names = {coordinates.entries[coordinates.unit.index(k + 1)].parameter for k in kernel}
+    assert names == {"trough_ratio", "recovery_half_life", "onset_ratio"}
+    size = coordinates.normals + coordinates.halves
+    starts = np.array(_starts(coordinates, np.ones(size, bool), 1, STARTS))
+    assert np.abs(starts[0, kernel]).max() <= 0.5
+    spread = np.sort(starts[1:, kernel], axis=0)
+    assert np.ptp(spread, axis=1).max() < 1e-9 and spread[-1, 0] > 0.8 * REACH
+    np.testing.assert_allclose(np.diff(spread[:, 0]), 2 * REACH / (STARTS - 1))
+    other = np.delete(starts, kernel, axis=1)[:, : coordinates.normals - len(kernel)]
+    assert np.abs(other).max() <= 0.5
 
 
 SUBJECTS = 12
@@ -130,7 +147,7 @@ def test_many_coordinates_keep_their_own_scale(monkeypatch) -> None:
     monkeypatch.setattr(pilots, "LARGEST", 5)
     pilot = find_pilot(coordinates, normal_means(coordinates, np.ones(SUBJECTS), 0.1), seed=1)
     assert pilot.shape is None and not pilot.centring.any()
-    assert pilot.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == 2
+    assert pilot.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == STARTS
 
 
 def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
@@ -154,7 +171,8 @@ def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
 
     pilot = find_pilot(coordinates, make, seed=3, starts=8)
     assert len(pilot.optima) == 8
-    assert pilot.spread == pytest.approx(3.0, abs=0.1)
+    assert max(pilot.optima) - min(pilot.optima) == pytest.approx(3.0, abs=0.1)
+    assert len(pilot.masses) == 2 and np.diff(pilot.masses)[0] == pytest.approx(-3.0, abs=0.1)
     assert pilot.centre[0] == pytest.approx(-2.0, abs=0.01)
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from dopafit.channel import thinning
 from dopafit.channel.press import since_last
-from dopafit.channel.thinning import simulate_presses
+from dopafit.channel.thinning import LIMIT, simulate_presses
 from dopafit.core.errors import FitError
 
 STEP = 2.0
@@ -28,7 +27,9 @@ LOG_RATE = base(PIECES)
 TAU, WEIGHT, REFRACTORY = np.array([4.0, 30.0]), np.array([1.2, -0.8]), 0.5
 
 
-def simulate(seed: int, *, weight=WEIGHT, refractory=REFRACTORY, log_rate=LOG_RATE, sessions=1):
+def simulate(
+    seed: int, *, weight=WEIGHT, refractory=REFRACTORY, log_rate=LOG_RATE, sessions=1, limit=LIMIT
+):
     return simulate_presses(
         np.random.default_rng(seed),
         np.arange(sessions + 1) * len(PIECES),
@@ -37,6 +38,7 @@ def simulate(seed: int, *, weight=WEIGHT, refractory=REFRACTORY, log_rate=LOG_RA
         tau=TAU,
         weight=np.asarray(weight, float),
         refractory=refractory,
+        limit=limit,
     )
 
 
@@ -147,22 +149,19 @@ def test_no_segments_and_no_rate() -> None:
 
 @pytest.mark.parametrize("log_rate", [12.0, 60.0, 800.0])
 @pytest.mark.parametrize("refractory", [0.0, 1e-6, 0.5])
-def test_absurd_rates_end_in_an_error_and_soon(monkeypatch, log_rate, refractory) -> None:
-    monkeypatch.setattr(thinning, "LIMIT", 50_000)
-    monkeypatch.setattr(thinning, "TRIES", 2_000_000)
+def test_absurd_rates_end_in_an_error_and_soon(log_rate, refractory) -> None:
     started = time.monotonic()
     flat = np.full_like(LOG_RATE, log_rate)
     if refractory == 0.5:  # the refractory time itself bounds the count: no error is needed
-        _, presses = simulate(0, weight=[0, 0], refractory=refractory, log_rate=flat)
+        _, presses = simulate(0, weight=[0, 0], refractory=refractory, log_rate=flat, limit=50_000)
         assert presses.size == pytest.approx(END / 0.5, rel=0.01)
     else:
         with pytest.raises(FitError, match="presses"):
-            simulate(0, weight=[0, 0], refractory=refractory, log_rate=flat)
+            simulate(0, weight=[0, 0], refractory=refractory, log_rate=flat, limit=50_000)
     assert time.monotonic() - started < 20
 
 
-def test_a_press_that_all_but_forbids_the_next_ends_in_an_error(monkeypatch) -> None:
-    monkeypatch.setattr(thinning, "TRIES", 1_000_000)
+def test_a_press_that_all_but_forbids_the_next_ends_in_an_error() -> None:
     flat = np.full_like(LOG_RATE, 25.0)
     with pytest.raises(FitError, match="narrow the priors"):
-        simulate(0, weight=[-50.0, -50.0], refractory=0.0, log_rate=flat)
+        simulate(0, weight=[-50.0, -50.0], refractory=0.0, log_rate=flat, limit=50_000)

@@ -95,17 +95,17 @@ def test_draws_that_explode_are_counted(tiny_fits, monkeypatch) -> None:
 
     calls, whole = [], Replicator.draw
 
-    def sometimes(self, theta, rng):
+    def sometimes(self, theta, rng, *, limit):
         calls.append(1)
         if len(calls) % 2:
             raise FitError("the press rate exploded")
-        return whole(self, theta, rng)
+        return whole(self, theta, rng, limit=limit)
 
     monkeypatch.setattr(Replicator, "draw", sometimes)
     check = predictive_check(tiny_fits["null"], seed=1, draws=6)
     assert check.draws == 3 and check.failed == 3 and "3 left out" in repr(check)
 
-    def never(self, theta, rng):
+    def never(self, theta, rng, *, limit):
         raise FitError("the press rate exploded")
 
     monkeypatch.setattr(Replicator, "draw", never)
