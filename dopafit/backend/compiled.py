@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.backend.graph import density_graph, used_arrays
+from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
 from dopafit.model.layout import Layout
 
@@ -85,6 +86,7 @@ class Density:
     def __init__(self, layout: Layout, centring: np.ndarray | None = None) -> None:
         import pytensor
 
+        keep_pages()
         key = structure(layout)
         self.fresh = key not in _COMPILED
         if self.fresh:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from dopafit.trace._loops import JIT, exp
+from dopafit.trace._loops import JIT, divide, exp
 
 __all__ = [
     "affine",
@@ -28,7 +28,7 @@ def log1p_unit(y):
 
     With s = y / (2 + y) <= 1/3 it is 2 atanh(s); the odd series ends below 2e-17.
     """
-    s = y / (2.0 + y)
+    s = divide(y, 2.0 + y)
     z = s * s
     p = 1.0 / 33.0
     p = p * z + 1.0 / 31.0
@@ -59,8 +59,7 @@ def softplus(x):
 @njit(inline="always", **JIT)
 def sigmoid(x):
     """Return 1 / (1 + e^-x)."""
-    y = exp(-abs(x))
-    return (1.0 if x >= 0.0 else y) / (1.0 + y)
+    return divide(1.0, 1.0 + exp(-x))
 
 
 @njit(cache=True, **JIT)
@@ -69,7 +68,7 @@ def softplus_pair(x, value, slope):
     for i in range(x.size):
         y = exp(-abs(x[i]))
         value[i] = max(x[i], 0.0) + log1p_unit(y)
-        slope[i] = (1.0 if x[i] >= 0.0 else y) / (1.0 + y)
+        slope[i] = divide(1.0 if x[i] >= 0.0 else y, 1.0 + y)
 
 
 _HALF_LOG_2PI = 0.9189385332046727

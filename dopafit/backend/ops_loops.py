@@ -11,12 +11,15 @@ _JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
 
 
 @njit(**_JIT)
-def linear_rows(indptr, indices, data, theta):
-    """Return y (N,), y[i] = sum of data * theta[indices] over row i."""
-    n = indptr.size - 1
+def linear_rows(dense, columns, indptr, indices, data, theta):
+    """Return y (N,), y[i] = dense[i] @ theta[columns] + sum of data * theta[indices] over row i."""
+    n, k = dense.shape
+    own = theta[columns]
     out = np.empty(n)
     for i in range(n):
         total = 0.0
+        for j in range(k):
+            total += dense[i, j] * own[j]
         for j in range(indptr[i], indptr[i + 1]):
             total += data[j] * theta[indices[j]]
         out[i] = total
@@ -24,11 +27,17 @@ def linear_rows(indptr, indices, data, theta):
 
 
 @njit(**_JIT)
-def linear_rows_transposed(indptr, indices, data, gradient, size):
-    """Return x (size,), x[k] = sum of data * gradient[row] over the entries in column k."""
+def linear_rows_transposed(dense, columns, indptr, indices, data, gradient, size):
+    """Return x (size,), the transposed product with `gradient` (N,)."""
+    n, k = dense.shape
+    own = np.zeros(k)
     out = np.zeros(size)
-    for i in range(indptr.size - 1):
+    for i in range(n):
         g = gradient[i]
+        for j in range(k):
+            own[j] += dense[i, j] * g
         for j in range(indptr[i], indptr[i + 1]):
             out[indices[j]] += data[j] * g
+    for j in range(k):
+        out[columns[j]] += own[j]
     return out

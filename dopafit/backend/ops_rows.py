@@ -1,4 +1,4 @@
-"""A sparse design matrix times a parameter vector."""
+"""A design matrix, its dense columns apart from its sparse ones, times a parameter vector."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from dopafit.backend.ops_common import floats, integers, only, source_version
 
 __all__ = ["LinearRows", "LinearRowsTransposed", "linear_rows"]
 
+PARTS = 5
+"""Number of arrays that make up the matrix."""
+
 
 class LinearRows(Op):
-    """y (N,) = CSR matrix @ theta (n,); differentiable in theta only.
+    """y (N,) = dense (N, k) @ theta[columns] + CSR matrix @ theta (n,); differentiable in theta.
 
-    Inputs: indptr (N + 1,) and indices (nnz,) int64, data (nnz,) and theta (n,) float64.
+    Inputs: dense (N, k) float64 and columns (k,) int64; indptr (N + 1,) and indices (nnz,) int64,
+    data (nnz,) and theta (n,) float64.
     """
 
     __props__ = ()
 
-    def make_node(self, indptr, indices, data, theta):
-        """Return the application to CSR arrays and a vector."""
-        inputs = [integers(indptr), integers(indices), floats(data, 1), floats(theta, 1)]
-        (n,) = inputs[0].type.shape
-        output = TensorType("float64", shape=(None if n is None else n - 1,))()
-        return Apply(self, inputs, [output])
+    def make_node(self, dense, columns, indptr, indices, data, theta):
+        """Return the application to the matrix's parts and a vector."""
+        inputs = [*_matrix(dense, columns, indptr, indices, data), floats(theta, 1)]
+        n = inputs[0].type.shape[0]
+        return Apply(self, inputs, [TensorType("float64", shape=(n,))()])
 
     def perform(self, node, inputs, output_storage):
         """Compute the product."""
@@ -35,29 +38,29 @@ class LinearRows(Op):
 
     def infer_shape(self, node, shapes):
         """Return the number of rows."""
-        return [(shapes[0][0] - 1,)]
+        return [(shapes[0][0],)]
 
     def connection_pattern(self, node):
         """Return which inputs can have a gradient."""
-        return [[False], [False], [False], [True]]
+        return [*([[False]] * PARTS), [True]]
 
     def pullback(self, inputs, outputs, cotangents):
         """Return the gradient of theta."""
         if isinstance(cotangents[0].type, DisconnectedType):
-            return only(4)
-        indptr, indices, data, theta = inputs
-        transposed = LinearRowsTransposed()(indptr, indices, data, cotangents[0], theta.shape[0])
-        return only(4, {3: transposed})
+            return only(PARTS + 1)
+        *matrix, theta = inputs
+        transposed = LinearRowsTransposed()(*matrix, cotangents[0], theta.shape[0])
+        return only(PARTS + 1, {PARTS: transposed})
 
 
 class LinearRowsTransposed(Op):
-    """x (n,) = transposed CSR matrix @ gradient (N,); differentiable in the gradient only."""
+    """x (n,) = the transposed matrix of `LinearRows` @ gradient (N,)."""
 
     __props__ = ()
 
-    def make_node(self, indptr, indices, data, gradient, size):
-        """Return the application to CSR arrays, a vector and the number of columns."""
-        inputs = [integers(indptr), integers(indices), floats(data, 1), floats(gradient, 1)]
+    def make_node(self, dense, columns, indptr, indices, data, gradient, size):
+        """Return the application to the matrix's parts, a vector and the length of theta."""
+        inputs = [*_matrix(dense, columns, indptr, indices, data), floats(gradient, 1)]
         size = as_tensor_variable(size)
         if size.type.ndim != 0 or size.type.dtype != lscalar.dtype:
             raise TypeError(f"expected an int64 scalar, got {size.type}")
@@ -69,18 +72,24 @@ class LinearRowsTransposed(Op):
         output_storage[0][0] = ops_loops.linear_rows_transposed(*arrays, int(size))
 
     def infer_shape(self, node, shapes):
-        """Return the number of columns."""
-        return [(node.inputs[4],)]
+        """Return the length of theta."""
+        return [(node.inputs[-1],)]
 
     def connection_pattern(self, node):
         """Return which inputs can have a gradient."""
-        return [[False], [False], [False], [True], [False]]
+        return [*([[False]] * PARTS), [True], [False]]
 
     def pullback(self, inputs, outputs, cotangents):
         """Return the gradient of the vector."""
         if isinstance(cotangents[0].type, DisconnectedType):
-            return only(5)
-        return only(5, {3: LinearRows()(*inputs[:3], cotangents[0])})
+            return only(PARTS + 2)
+        return only(PARTS + 2, {PARTS: LinearRows()(*inputs[:PARTS], cotangents[0])})
+
+
+def _matrix(dense, columns, indptr, indices, data):
+    """Return the parts of the matrix as tensors of the types the loops take."""
+    parts = [integers(columns), integers(indptr), integers(indices), floats(data, 1)]
+    return [floats(dense, 2), *parts]
 
 
 linear_rows = LinearRows()
@@ -93,8 +102,8 @@ def _numba_linear_rows(op, node=None, **kwargs):
     loop = ops_loops.linear_rows
 
     @numba_njit(fastmath=False)
-    def linear_rows(indptr, indices, data, theta):
-        return loop(indptr, indices, data, theta)
+    def linear_rows(dense, columns, indptr, indices, data, theta):
+        return loop(dense, columns, indptr, indices, data, theta)
 
     return linear_rows, _VERSION
 
@@ -104,7 +113,7 @@ def _numba_linear_rows_transposed(op, node=None, **kwargs):
     loop = ops_loops.linear_rows_transposed
 
     @numba_njit(fastmath=False)
-    def linear_rows_transposed(indptr, indices, data, gradient, size):
-        return loop(indptr, indices, data, gradient, size.item())
+    def linear_rows_transposed(dense, columns, indptr, indices, data, gradient, size):
+        return loop(dense, columns, indptr, indices, data, gradient, size.item())
 
     return linear_rows_transposed, _VERSION

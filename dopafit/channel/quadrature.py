@@ -1,9 +1,11 @@
 """Where to evaluate an intensity so that its integral is cheap and its error known.
 
-After an event or a press everything moves on the scale of the time elapsed since it, so segments
-grow in proportion to that time. Each gets as many Gauss-Legendre nodes as its share of the error
-asks for: the error of n nodes falls like ``exp(-2 n asinh(scale / length))``, the rate for a
-function that is smooth on `scale`, and a segment counts by its length.
+After an event everything moves on the scale of the time elapsed since it, so segments grow in
+proportion to that time. Each gets as many Gauss-Legendre nodes as its share of the error asks for:
+the error of n nodes falls like ``exp(-2 n asinh(scale / length))``, the rate for a function that is
+smooth on `scale`, and a segment counts by its length. What a press adds is known but for its
+weight, exp(W exp(-u / tau)); there the error has a bound,
+``tau (length / tau)^(2n+1) (n!)^4 / ((2n+1) (2n)!^3)`` times the Touchard polynomial T_2n(W).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaln
 
 from dopafit.channel.channel import Scales
 
@@ -35,7 +38,16 @@ FORGOTTEN = 9.0
 """Time since a press, over the longest time constant, after which the self-history is over."""
 
 STEEP = 5.0
-"""Self-history may change the log rate by this much within a time constant (bouts do)."""
+"""Largest weight of the self-history that is integrated to the tolerance (bouts have as much)."""
+
+HISTORY_STEPS = (1.2, 3.0)
+"""Least and greatest length of a segment over a time constant of the self-history."""
+
+PAUSE_OVER = 120.0
+"""Time since an event [s] after which a pause bends the intensity no more."""
+
+SAME_SIGN = 0.1
+"""Part of its share that a segment after a press may use: such errors have one sign and add up."""
 
 MOST = 12
 """Most nodes in one segment."""
@@ -75,7 +87,7 @@ class Marks:
         Time after each press in which no press can follow [s]; left out.
     sharpness : float
         Above 1 where the intensity bends faster after an event than in proportion to the time
-        since: segments after events are this much shorter.
+        since (a pause): segments soon after events are this much shorter.
     """
 
     events: np.ndarray
@@ -86,23 +98,32 @@ class Marks:
     sharpness: float = 1.0
 
     def scale(self, time: np.ndarray, scales: Scales) -> np.ndarray:
-        """Return the time [s] over which the intensity is smooth just after each time."""
-        elapsed = _since(time, self.events) / self.sharpness
-        found = np.minimum(np.maximum(scales.finest, elapsed), 2.0 * scales.coarsest)
-        return np.minimum(found, self._history_scale(time, 1.0, 1.0))
+        """Return the time [s] over which what events do is smooth just after each time."""
+        return np.clip(self._elapsed(time), scales.finest, 2.0 * scales.coarsest)
 
     def step(self, time: np.ndarray, scales: Scales) -> np.ndarray:
         """Return the length [s] of the segment that begins at each time."""
-        elapsed = _since(time, self.events) / self.sharpness
+        elapsed = self._elapsed(time)
         found = np.minimum(np.maximum(FIRST * scales.finest, GROWTH * elapsed), scales.coarsest)
-        return np.minimum(found, self._history_scale(time, FIRST, GROWTH)) / scales.refine
+        for tau, weight in self.weights(time):
+            with np.errstate(divide="ignore"):
+                length = tau * np.clip(4.0 / weight, *HISTORY_STEPS)
+            found = np.where(weight > 0, np.minimum(found, length), found)
+        return found / scales.refine
 
-    def _history_scale(self, time: np.ndarray, first: float, growth: float) -> np.ndarray:
-        if not self.history:
-            return np.full(time.shape, np.inf)
+    def weights(self, time: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        """Return each time constant [s], and what is left at each time of the steepest weight."""
         elapsed = _since(time, self.acts)
-        found = np.maximum(first * min(self.history) / STEEP, growth * elapsed)
-        return np.where(elapsed > FORGOTTEN * max(self.history), np.inf, found)
+        return [
+            (tau, np.where(elapsed > FORGOTTEN * tau, 0.0, STEEP * np.exp(-elapsed / tau)))
+            for tau in self.history
+        ]
+
+    def _elapsed(self, time: np.ndarray) -> np.ndarray:
+        """Return the time since the last event [s], less where a pause bends the intensity."""
+        elapsed = _since(time, self.events)
+        late = elapsed - PAUSE_OVER * (1.0 - 1.0 / self.sharpness)
+        return np.where(elapsed < PAUSE_OVER, elapsed / self.sharpness, late)
 
     def rate(self, time: np.ndarray, mean: float) -> np.ndarray:
         """Return about the highest rate of presses [1/s] at each time: one a gap, or the mean."""
@@ -182,8 +203,10 @@ def grid(pieces: np.ndarray, marks: Marks, scales: Scales, mean_rate: float, sha
     """
     start, length = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
     allowed = share / marks.rate(start, mean_rate) * 100.0 ** (1 - scales.refine)
-    digits = np.log(np.maximum(length / allowed, 1.0))
+    digits = np.log(np.maximum(length / (allowed), 1.0))
     wanted = np.ceil(digits / (2.0 * np.arcsinh(marks.scale(start, scales) / length)))
+    for tau, weight in marks.weights(start):
+        wanted = np.maximum(wanted, _history_order(length / tau, weight, SAME_SIGN * allowed / tau))
     count = np.clip(wanted, 1, MOST).astype(int)
     times, weights = [np.empty(0)], [np.empty(0)]
     for order in np.unique(count):
@@ -195,3 +218,27 @@ def grid(pieces: np.ndarray, marks: Marks, scales: Scales, mean_rate: float, sha
     time, weight = np.concatenate(times), np.concatenate(weights)
     sequence = np.argsort(time, kind="stable")
     return Grid(time[sequence], weight[sequence])
+
+
+def _history_order(length: np.ndarray, weight: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Return how many nodes integrate exp(weight (e^-u - 1)), 0 < u < length, within `allowed`.
+
+    Times are in units of the time constant. The derivative of even order 2n is
+    exp(w) T_2n(w), w = weight e^-u, which falls with u, so its value at 0 bounds the error.
+    """
+    order = np.full(length.shape, MOST)
+    for n in range(MOST, 0, -1):
+        ln_constant = 4.0 * gammaln(n + 1) - np.log(2 * n + 1) - 3.0 * gammaln(2 * n + 1)
+        with np.errstate(divide="ignore"):
+            error = (2 * n + 1) * np.log(length) + ln_constant + np.log(_touchard(2 * n, weight))
+        order = np.where(error <= np.log(allowed), n, order)
+    return np.where(weight > 0, order, 1)
+
+
+def _touchard(degree: int, x: np.ndarray) -> np.ndarray:
+    """Return sum over k of S(degree, k) x^k, S the Stirling numbers of the second kind."""
+    coefficient = np.array([1.0])
+    for _ in range(degree):
+        times = np.append(coefficient * np.arange(coefficient.size), 0.0)
+        coefficient = times + np.append(0.0, coefficient)
+    return np.polynomial.polynomial.polyval(x, coefficient)

@@ -11,7 +11,10 @@ from dopafit.drive import Drive
 from dopafit.model.spec import Model
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["Machinery", "Program"]
+__all__ = ["MATRIX", "Machinery", "Program"]
+
+MATRIX = ("dense", "columns", "indptr", "indices", "data")
+"""Parts of a parameter's table: dense columns and their entries of theta, and the rest as CSR."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Machinery:
     ----------
     xp : module
         Array namespace.
-    linear_rows : callable (indptr, indices, data, theta) -> array
-        Sparse product.
+    linear_rows : callable (dense, columns, indptr, indices, data, theta) -> array
+        Product of a table's rows (parts as in `MATRIX`) with theta.
     solve : callable (log_ratio, onset_ratio) -> array
         The kernel's scalar equation.
     level : callable
@@ -66,7 +69,7 @@ class Program:
         if name not in self.varying and parameter.prior is None:
             return float(parameter.fixed)
         if name in self.varying:
-            rows = (arrays[f"{name}.{part}"] for part in ("indptr", "indices", "data"))
+            rows = (arrays[f"{name}.{part}"] for part in MATRIX)
             link = m.linear_rows(*rows, theta)
         else:
             link = theta[self.places[name]]

@@ -22,6 +22,9 @@ from dopafit.trace.kernel import Kernel
 
 __all__ = ["Layout", "build_layout", "scales_of"]
 
+DENSE = 0.5
+"""Share of filled rows above which a column of a parameter's table is kept dense."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -142,9 +145,7 @@ def build_layout(
     matrices = {name: _matrix(coordinates, name, found) for name, found in designs.items()}
     arrays |= _kernel_rows(matrices, kernel_names, len(sessions))
     for name, matrix in matrices.items():
-        arrays[f"{name}.indptr"] = matrix.indptr.astype(np.int64)
-        arrays[f"{name}.indices"] = matrix.indices.astype(np.int64)
-        arrays[f"{name}.data"] = matrix.data.astype(float)
+        arrays |= {f"{name}.{part}": value for part, value in _parts(matrix).items()}
     for prefix, found in rows.items():
         arrays[f"{prefix}.zero"] = np.zeros(len(found))
         arrays |= {f"{prefix}.data.{k}": np.asarray(v, float) for k, v in found.data.items()}
@@ -268,6 +269,22 @@ def _matrix(coordinates: Coordinates, name: str, found: Design) -> sparse.csr_ma
         start += len(term.levels)
     parts = (np.concatenate(value), (np.concatenate(row), np.concatenate(column)))
     return sparse.csr_matrix(parts, shape=(n, len(coordinates.entries)))
+
+
+def _parts(matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
+    """Take the columns that are mostly filled out of a sparse matrix: see `assemble.MATRIX`."""
+    count = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    full = np.flatnonzero(count > DENSE * max(matrix.shape[0], 1))
+    rest = matrix.copy()
+    rest.data[np.isin(rest.indices, full)] = 0.0
+    rest.eliminate_zeros()
+    return {
+        "dense": np.ascontiguousarray(matrix[:, full].toarray(), dtype=float),
+        "columns": full.astype(np.int64),
+        "indptr": rest.indptr.astype(np.int64),
+        "indices": rest.indices.astype(np.int64),
+        "data": rest.data.astype(float),
+    }
 
 
 def _kernel_rows(

@@ -15,12 +15,17 @@ __all__ = ["evaluate", "numpy_machinery"]
 
 
 def _linear_rows(
-    indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, theta: np.ndarray
+    dense: np.ndarray,
+    columns: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    data: np.ndarray,
+    theta: np.ndarray,
 ) -> np.ndarray:
     from scipy import sparse
 
-    shape = (indptr.size - 1, theta.size)
-    return sparse.csr_matrix((data, indices, indptr), shape=shape, copy=False) @ theta
+    rest = sparse.csr_matrix((data, indices, indptr), (len(dense), theta.size), copy=False)
+    return dense @ theta[columns] + rest @ theta
 
 
 def _columns(*vectors: np.ndarray) -> np.ndarray:

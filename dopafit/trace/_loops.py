@@ -13,6 +13,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 __all__ = [
+    "divide",
     "exp",
     "forward",
     "forward_progression",
@@ -50,6 +51,20 @@ def _float(typingctx, value):
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
+
+
+@intrinsic
+def divide(typingctx, one, other):
+    """Divide float64s without a check for 0.
+
+    Inlined code is compiled with its caller's error model; Python's raises an exception, a branch
+    that keeps a loop from becoming SIMD code.
+    """
+
+    def codegen(context, builder, signature, args):
+        return builder.fdiv(*args)
+
+    return types.float64(types.float64, types.float64), codegen
 
 
 @njit(inline="always", **JIT)

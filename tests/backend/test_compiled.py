@@ -94,7 +94,7 @@ def test_what_the_sampler_sees_is_the_density(layout, dense, monkeypatch) -> Non
     shape = 0.05 * rng.standard_normal((size, size)) + 0.3 * np.eye(size) if dense else None
     w = np.where(c.arrays()["x_spread"] > 0, 0.6, 0.0)
     centre = np.concatenate([np.zeros(c.normals), np.log(0.3 * c.arrays()["half_scale"])])
-    sampling_model(layout, plain, Pilot(centre, shape, w, (0.0, 0.0)))
+    sampling_model(layout, plain, Pilot(centre, shape, w, (0.0,), (0.0,)))
     assert taken["shapes"] == [(c.normals,), (c.halves,)] and taken["names"] == ["x", "h"]
     ours, theirs = [], []
     for _ in range(3):

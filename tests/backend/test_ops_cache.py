@@ -12,7 +12,8 @@ from numba.core import event
 from dopafit.backend.ops import Level, columns, linear_rows, solve_y
 
 inputs = [pt.dvector(), pt.dvector(), pt.lvector(), pt.dvector(), pt.lvector(), pt.lvector(),
-          pt.dmatrix(), pt.dmatrix(), pt.lvector(), pt.lvector(), pt.dvector(), pt.dvector()]
+          pt.dmatrix(), pt.dmatrix(), pt.dmatrix(), pt.lvector(), pt.lvector(), pt.lvector(),
+          pt.dvector(), pt.dvector()]
 theta = inputs[-1]
 coef = columns(*(inputs[6][:, k] for k in range(3)))
 levels, _ = Level(progression=True)(*inputs[:6], coef, inputs[7])
@@ -24,7 +25,7 @@ with event.install_recorder("numba:compile") as recorder:
     function = pytensor.function(inputs, outputs, mode="NUMBA")
     value = function(a([0., 1.]), a([1., 2.]), a([0, 2]), a([.5, 3.]), a([0, 2]), a([0]),
                      a([[-.1, 1.1, -1.]]), a([[.1, 1.1, 2.1]]),
-                     a([0, 1]), a([0]), a([2.]), a([-1.]))
+                     a([[1.]]), a([0]), a([0, 1]), a([0]), a([2.]), a([-1.]))
 names = [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start]
 print(float(value[0]), *names)
 """

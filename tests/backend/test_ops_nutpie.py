@@ -27,7 +27,8 @@ def test_a_model_with_every_op_recovers_the_trough_ratio():
     truth = level(trains, np.stack(coef, 1), np.stack(rate, 1))
     observed = truth + 0.5 + 0.1 * rng.standard_normal(300)
     # every row of the design holds the intercept
-    design = (np.arange(301), np.zeros(300, dtype=np.int64), np.ones(300))
+    none = np.empty(0, dtype=np.int64)
+    design = (np.ones((300, 1)), np.array([0]), np.zeros(301, np.int64), none, np.empty(0))
 
     with pm.Model() as model:
         ratio = pm.LogNormal("trough_ratio", np.log(0.3), 0.7, shape=1)

@@ -112,7 +112,7 @@ def error_and_nodes(study: Study, model: Model, draws: int = 12) -> tuple[np.nda
     return np.array(errors), int((coarse.arrays["presses.data.weight"] > 0).sum())
 
 
-@pytest.mark.parametrize(("history", "most"), [((), 10_000), ((5.0,), 40_000)])
+@pytest.mark.parametrize(("history", "most"), [((), 10_000), ((5.0,), 22_000)])
 def test_a_190_hour_session_needs_few_nodes_for_a_hundredth_of_a_nat(history, most) -> None:
     study = many_hours()
     model = Model(

@@ -15,7 +15,7 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.errors import DopafitError, SpecError, StudyError
 from dopafit.core.prior import Prior
-from dopafit.model.layout import build_layout
+from dopafit.model.layout import DENSE, build_layout
 from dopafit.model.machinery import evaluate, numpy_machinery
 from dopafit.model.spec import DRIVES, Model
 from dopafit.study import Study
@@ -45,7 +45,10 @@ def dense_rows(layout, name: str, theta: np.ndarray) -> np.ndarray:
 def matrix(layout, name: str) -> sparse.csr_matrix:
     parts = [layout.arrays[f"{name}.{p}"] for p in ("data", "indices", "indptr")]
     size = (parts[2].size - 1, len(layout.coordinates.entries))
-    return sparse.csr_matrix(tuple(parts), shape=size)
+    full = sparse.lil_matrix(size)
+    full[:, layout.arrays[f"{name}.columns"]] = layout.arrays[f"{name}.dense"]
+    assert (layout.arrays[f"{name}.dense"] != 0).mean(axis=0).min(initial=1) > DENSE
+    return sparse.csr_matrix(tuple(parts), shape=size) + full.tocsr()
 
 
 def test_sparse_rows_are_the_dense_design_times_the_effects(tiny, three_channels, draw_theta):
