@@ -46,7 +46,7 @@ HISTORY_STEPS = (1.2, 3.0)
 PAUSE_OVER = 120.0
 """Time since an event [s] after which a pause bends the intensity no more."""
 
-SAME_SIGN = 0.1
+SAME_SIGN = 0.25
 """Part of its share that a segment after a press may use: such errors have one sign and add up."""
 
 MOST = 12
