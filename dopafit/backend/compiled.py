@@ -16,6 +16,7 @@ import numpy as np
 from dopafit.backend.graph import density_graph, used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
+from dopafit.backend.shear import Sheared
 from dopafit.model.layout import Layout
 
 __all__ = ["Density", "compile_layout", "sampling_model"]
@@ -111,6 +112,10 @@ class Density:
         """Return the same density in coordinates with another centring."""
         return Density(self._layout, centring)
 
+    def sheared(self, centring: np.ndarray) -> Sheared:
+        """Return the density as sampled: centred, and gains at the mean peak."""
+        return Sheared(Density(self._layout, centring), self._layout, centring)
+
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
         value, gradient = self._call(q, self._normals, *self._arrays)
@@ -144,7 +149,7 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
 
     from dopafit.backend.fast_loops import affine, transposed
 
-    coordinates, inner = layout.coordinates, density.centred(pilot.centring)
+    coordinates, inner = layout.coordinates, density.sheared(pilot.centring)
     normals, size = coordinates.normals, density.size
     owner = coordinates.arrays()["x_spread"]
     shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
@@ -157,7 +162,7 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
         return value, gradient if shape is None else transposed(shape, gradient)
 
     def expand(u: np.ndarray) -> dict[str, np.ndarray]:
-        q = place(u)
+        q = inner.plain(place(u))
         log_h = np.concatenate([[0.0], q[normals:]])
         return {"x": q[:normals] * np.exp(-pilot.centring * log_h[owner]), "h": np.exp(q[normals:])}
 

@@ -37,8 +37,14 @@ DISTINCT = 0.5
 APART = 4.0
 """Standard deviations by which two modes differ in some direction, or else they are one."""
 
+SCOUT = 40
+"""Steps every start is followed for; the best are followed to the end."""
+
 MODES = 3
-"""Optima, from the best, whose mass is compared."""
+"""Optima, from the best, that are followed to the end."""
+
+FAR = 40.0
+"""Distance [nats] behind the best optimum beyond which another one's mass is not measured."""
 
 ROUNDS = 6
 FLOOR = 0.3
@@ -65,7 +71,7 @@ class Pilot:
     centring : array, (normals,)
         Share of centring of each normal coordinate.
     optima : tuple of float
-        Log density reached from each starting point.
+        Log density of the optima reached from the best starting points, largest first.
     masses : tuple of float
         Log mass (Laplace) of the best distinct optima, largest first; their log density where
         there are too many coordinates to measure a shape.
@@ -102,13 +108,13 @@ def find_pilot(
     plain = density(np.zeros(normals))
     sd = np.array([part == "sd" for _, part, _ in coordinates.half_names] or [False])
     free = np.concatenate([np.ones(normals, bool), ~sd])
-    tries = [_climb(plain, start, free) for start in _starts(coordinates, free, seed, starts)]
-    tries.sort(key=lambda one: -one[1])
+    scouts = [
+        _climb(plain, start, free, SCOUT) for start in _starts(coordinates, free, seed, starts)
+    ]
+    scouts = _distinct(scouts)[:MODES]
+    tries = _distinct([_climb(plain, point, free) for point, _ in scouts])
     optima = tuple(value for _, value in tries)
-    distinct = [tries[0]]
-    for one in tries[1:]:
-        if distinct[-1][1] - one[1] > DISTINCT and len(distinct) < MODES:
-            distinct.append(one)
+    distinct = [one for one in tries if tries[0][1] - one[1] < FAR]
     if free.size > LARGEST:
         masses = tuple(value for _, value in distinct)
         return Pilot(tries[0][0], None, np.zeros(normals), optima, masses)
@@ -128,6 +134,15 @@ class _Mode:
     centre: np.ndarray
     shape: np.ndarray
     centring: np.ndarray
+
+
+def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, float]]:
+    """Return points in the order of their log density, one of those that are equally high."""
+    result: list[tuple[np.ndarray, float]] = []
+    for one in sorted(found, key=lambda each: -each[1]):
+        if not result or result[-1][1] - one[1] > DISTINCT:
+            result.append(one)
+    return result
 
 
 def _centred(coordinates: Coordinates, point: np.ndarray, centring: np.ndarray) -> np.ndarray:
@@ -185,7 +200,9 @@ def _shaped(
     return _Mode(mass, point, centre, vector / np.sqrt(value), centring)
 
 
-def _climb(density: Density, start: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, float]:
+def _climb(
+    density: Density, start: np.ndarray, free: np.ndarray, steps: int = 300
+) -> tuple[np.ndarray, float]:
     """Maximise over the free coordinates."""
     from scipy.optimize import minimize
 
@@ -199,7 +216,7 @@ def _climb(density: Density, start: np.ndarray, free: np.ndarray) -> tuple[np.nd
         return -value, -gradient[free]
 
     found = minimize(
-        cost, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 30}
+        cost, start[free], jac=True, method="L-BFGS-B", options={"maxiter": steps, "maxcor": 30}
     )
     point[free] = found.x
     return point.copy(), float(-found.fun)

@@ -62,16 +62,6 @@ class PredictiveCheck:
         return "\n".join(lines)
 
 
-def pair_window(fit: Fit) -> float:
-    """Return the lag [s] under which two events are a pair: the posterior median time to trough.
-
-    Without a trace it is the model's typical spacing.
-    """
-    if "time_to_trough" in fit.posterior:
-        return float(fit.posterior["time_to_trough"].median())
-    return fit.model.typical_spacing
-
-
 def predictive_check(
     fit: Fit,
     *,
@@ -96,7 +86,8 @@ def predictive_check(
     source : {"posterior", "prior"}
         Which parameters to use.
     pair_within : float, optional
-        Lag [s] under which two events are a pair; unless given see `pair_window`.
+        Lag [s] under which two events are a pair; unless given the model's typical spacing,
+        which rival drives of one analysis share.
 
     Raises
     ------
@@ -108,7 +99,7 @@ def predictive_check(
     if source not in ("posterior", "prior"):
         raise SpecError(f"source {source!r}", allowed="posterior or prior")
     lags = Lags(fit.study, None if fit.model.events is None else tuple(fit.model.events))
-    within = pair_window(fit) if pair_within is None else float(pair_within)
+    within = fit.model.typical_spacing if pair_within is None else float(pair_within)
     rng = generator(seed, f"predict/{source}/{fit.model.drive}")
     replicator = Replicator.of(fit.model, fit.study)
     coordinates = replicator.layout.coordinates

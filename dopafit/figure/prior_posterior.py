@@ -152,10 +152,10 @@ def _axis_label(unit: str, log: bool, lost: int) -> str:
 def _heading(ax: Axes, parameter: str, contraction: pd.DataFrame | None) -> None:
     """Name of the parameter, and below it how much the data said."""
     if contraction is None:
-        ax.set_title(clean(parameter, 32), fontweight="bold")
+        ax.set_title(clean(parameter, 27), fontweight="bold")
         return
     need(contraction, ("parameter", "contraction"), "contraction")
-    ax.set_title(clean(parameter, 32), fontweight="bold", pad=12)
+    ax.set_title(clean(parameter, 27), fontweight="bold", pad=12)
     row = contraction[contraction["parameter"] == parameter]
     value = numbers(row, "contraction")
     text, colour = "contraction not known", style.FAINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,8 @@ def _heading(ax: Axes, key: tuple[str, str, str], keys: list[tuple[str, str, str
     """
     seconds = {k: _second(k, keys) for k in keys}
     pad = 12.0 if any(seconds.values()) else 4.0
-    ax.set_title(clean(key[0], 31), fontweight="bold", pad=pad)
+    title = textwrap.fill(clean(key[0], 58), 29 if len(keys) > 1 else 34)
+    ax.set_title(title, fontweight="bold", pad=pad)
     if seconds[key]:
         ax.text(0, 1.02, seconds[key], transform=ax.transAxes, va="bottom", color="#555555")
     return pad
@@ -187,11 +189,22 @@ def _panel(ax: Axes, table: pd.DataFrame, drives: list[str]) -> None:
     _points(ax, table, scale, names, 0.0 if names is None else _side(0, len(drives)))
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    if not _absurd(ax, prior, numbers(table, "observed")):
+        ax.yaxis.set_major_locator(MaxNLocator(5))
     if names is not None:
         ax.set_xticks(list(names.values()), [clean(n, 14) for n in names])
         ax.set_xlim(-0.6, len(names) - 0.4)
     ax.autoscale_view(scalex=names is None)
+
+
+def _absurd(ax: Axes, prior: pd.DataFrame, seen: np.ndarray) -> bool:
+    """Bend the y axis where the prior reaches so far that the data would lie on its bottom."""
+    top = np.nanmax(np.abs(seen), initial=0.0, where=np.isfinite(seen))
+    reach = np.nanmax(numbers(prior, "upper_90"), initial=0.0) if len(prior) else 0.0
+    if not 0.0 < _LOG * top < reach:
+        return False
+    ax.set_yscale("symlog", linthresh=10.0 ** np.ceil(np.log10(top)))
+    return True
 
 
 def _text(table: pd.DataFrame, column: str) -> str:

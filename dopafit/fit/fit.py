@@ -306,7 +306,7 @@ def _compile(layout: Layout, seed: int, show: Progress, notes: dict[str, Any]) -
     drive = layout.program.model.drive
     show.phase("locating", drive)
     pilot = find_pilot(
-        layout.coordinates, density.centred, seed=integer_seed(seed, f"pilot/{drive}")
+        layout.coordinates, density.sheared, seed=integer_seed(seed, f"pilot/{drive}")
     )
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)

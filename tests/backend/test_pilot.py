@@ -28,10 +28,10 @@ def hessian(density, point: np.ndarray, step: float = 1e-5) -> np.ndarray:
 def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     layout = build_layout(tiny_model("trough"), tiny_world)
     density = compile_layout(layout)
-    pilot = find_pilot(layout.coordinates, density.centred, seed=1)
-    assert len(pilot.optima) == STARTS and pilot.optima[0] == max(pilot.optima)
+    pilot = find_pilot(layout.coordinates, density.sheared, seed=1)
+    assert 1 <= len(pilot.optima) <= MODES and pilot.optima[0] == max(pilot.optima)
     assert len(pilot.masses) <= MODES and pilot.masses[0] == max(pilot.masses)
-    here = density.centred(pilot.centring)
+    here = density.sheared(pilot.centring)
     precision = hessian(here, pilot.centre)
     # directions that the data leave flatter than FLOOR keep the scale of the floor
     value, vector = np.linalg.eigh(0.5 * (precision + precision.T))
@@ -48,7 +48,7 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     assert (pilot.centring[owner == 0] == 0).all()
     for k in np.unique(owner[owner > 0]):
         assert np.ptp(pilot.centring[owner == k]) == 0 <= pilot.centring[owner == k][0] <= 1
-    again = find_pilot(layout.coordinates, density.centred, seed=1)
+    again = find_pilot(layout.coordinates, density.sheared, seed=1)
     assert np.array_equal(again.centre, pilot.centre)
 
 
@@ -147,7 +147,7 @@ def test_many_coordinates_keep_their_own_scale(monkeypatch) -> None:
     monkeypatch.setattr(pilots, "LARGEST", 5)
     pilot = find_pilot(coordinates, normal_means(coordinates, np.ones(SUBJECTS), 0.1), seed=1)
     assert pilot.shape is None and not pilot.centring.any()
-    assert pilot.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == STARTS
+    assert pilot.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == 1
 
 
 def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
@@ -170,7 +170,7 @@ def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
         return density
 
     pilot = find_pilot(coordinates, make, seed=3, starts=8)
-    assert len(pilot.optima) == 8
+    assert len(pilot.optima) == 2
     assert max(pilot.optima) - min(pilot.optima) == pytest.approx(3.0, abs=0.1)
     assert len(pilot.masses) == 2 and np.diff(pilot.masses)[0] == pytest.approx(-3.0, abs=0.1)
     assert pilot.centre[0] == pytest.approx(-2.0, abs=0.01)
