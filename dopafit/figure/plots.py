@@ -5,7 +5,7 @@ Each function returns a matplotlib ``Figure``; `save` writes it with the table b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dopafit.check.predict import PredictiveCheck
     from dopafit.compare.loo import Comparison
     from dopafit.fit.fit import Fit
+
+Tables = Mapping[str, pd.DataFrame]
+"""Tables behind a figure, for a caller that has them already."""
 
 __all__ = [
     "comparison",
@@ -43,11 +46,11 @@ def _marks(fit: Fit) -> dict[str, object]:
     }
 
 
-def kernel(fit: Fit, *, ax: Axes | None = None) -> Figure:
+def kernel(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) -> Figure:
     """Draw the response to one unit event with its landmarks, prior behind."""
     from dopafit.figure import kernel as module
 
-    tables = kernel_tables(fit)
+    tables = tables or kernel_tables(fit)
     return module.draw(
         tables["curves"],
         tables["landmarks"],
@@ -69,11 +72,18 @@ def kernel_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     }
 
 
-def trace(fit: Fit, subject: str, session: str, *, ax: Axes | None = None) -> Figure:
+def trace(
+    fit: Fit,
+    subject: str,
+    session: str,
+    *,
+    ax: Axes | None = None,
+    tables: Tables | None = None,
+) -> Figure:
     """Draw the level of one subject's session with its events and acts."""
     from dopafit.figure import trace as module
 
-    tables = quantities.trace_table(fit, subject, session)
+    tables = tables or quantities.trace_table(fit, subject, session)
     return module.draw(
         tables["trace"],
         tables["events"],
@@ -85,11 +95,11 @@ def trace(fit: Fit, subject: str, session: str, *, ax: Axes | None = None) -> Fi
     )
 
 
-def gain_plane(fit: Fit, *, ax: Axes | None = None) -> Figure:
+def gain_plane(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) -> Figure:
     """Draw the joint posterior of the effects at both lobes, one panel per channel."""
     from dopafit.figure import gain_plane as module
 
-    draws = gain_tables(fit)["draws"]
+    draws = (tables or gain_tables(fit))["draws"]
     ratio = (
         fit.posterior["trough_ratio"].median()
         if "trough_ratio" in fit.posterior
@@ -105,12 +115,16 @@ def gain_tables(fit: Fit) -> dict[str, pd.DataFrame]:
 
 
 def prior_posterior(
-    fit: Fit, *, parameters: Iterable[str] | None = None, ax: Axes | None = None
+    fit: Fit,
+    *,
+    parameters: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    tables: Tables | None = None,
 ) -> Figure:
     """Draw prior against posterior for the population quantities, contraction printed."""
     from dopafit.figure import prior_posterior as module
 
-    tables = prior_posterior_tables(fit, parameters=parameters)
+    tables = tables or prior_posterior_tables(fit, parameters=parameters)
     return module.draw(
         tables["draws"], tables["contraction"], drive=fit.model.drive, ax=ax, **_marks(fit)
     )
@@ -130,12 +144,22 @@ def prior_posterior_tables(
     return {"draws": draws, "contraction": card[["parameter", "unit", "contraction", "status"]]}
 
 
-def forest(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
+def forest(
+    fit: Fit, parameter: str, *, ax: Axes | None = None, tables: Tables | None = None
+) -> Figure:
     """Draw every subject's value of a parameter beside the population's."""
     from dopafit.figure import forest as module
 
+    tables = tables or forest_tables(fit, parameter)
+    return module.draw(
+        tables["rows"], tables["population"], drive=fit.model.drive, ax=ax, **_marks(fit)
+    )
+
+
+def forest_tables(fit: Fit, parameter: str) -> dict[str, pd.DataFrame]:
+    """Return the tables behind `forest`."""
     rows, population = quantities.member_table(fit, parameter)
-    return module.draw(rows, population, drive=fit.model.drive, ax=ax, **_marks(fit))
+    return {"rows": rows, "population": population}
 
 
 def signatures(

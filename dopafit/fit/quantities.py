@@ -24,9 +24,13 @@ __all__ = [
     "kernel_table",
     "landmark_table",
     "member_table",
+    "member_term",
     "prior_posterior_table",
     "trace_table",
 ]
+
+WINDOW = 30.0
+"""Longest stretch of a session that a figure of the trace shows, over the time to trough."""
 
 LEVELS = {"lower_50": 0.25, "upper_50": 0.75, "lower_90": 0.05, "upper_90": 0.95}
 LANDMARKS = ("time_to_peak", "time_to_crossing", "time_to_trough")
@@ -107,9 +111,27 @@ def landmark_table(fit: Fit) -> pd.DataFrame:
 
 
 def trace_table(
-    fit: Fit, subject: str, session: str, *, points: int = 600, draws: int = 200
+    fit: Fit,
+    subject: str,
+    session: str,
+    *,
+    points: int = 600,
+    draws: int = 200,
+    window: tuple[float, float] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Level of one subject's session over time, with its events and acts.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit of a drive with a trace.
+    subject, session : str
+        Whose.
+    points, draws : int
+        Times and posterior draws.
+    window : (float, float), optional
+        From when to when [s]. Unless given the whole session or, where that is over 30 times the
+        time to trough, as much of it where events are densest.
 
     Returns
     -------
@@ -132,22 +154,29 @@ def trace_table(
             allowed="; ".join(f"{r.subject}/{r.session}" for r in sessions.head(8).itertuples()),
         )
     row = sessions.iloc[int(found[0])]
-    time = np.linspace(row["start"], row["end"], points)
+    if window is None:
+        times = study.events.loc[_of(study.events, subject, session), "time"].to_numpy(float)
+        length = WINDOW * float(fit.posterior["time_to_trough"].median())
+        window = _densest(np.sort(times), float(row["start"]), float(row["end"]), length)
+    time = np.linspace(*window, points)
     view = _one_session(layout, int(found[0]), time)
     machinery = numpy_machinery()
     curves = np.array(
         [view.program.level(view.arrays, one, machinery) for one in fit.thinned(draws)]
     )
     mine = {
-        name: table[(table["subject"] == subject) & (table["session"] == session)]
+        name: table[_of(table, subject, session) & table["time"].between(*window)]
         for name, table in (
             ("events", study.events),
             ("obs", study.observations),
             ("press", study.presses),
         )
     }
-    acts = [mine["press"][["time"]].assign(kind="press")]
+    acts = []
     for channel in fit.model.channels:
+        if channel.prefix == "presses":
+            pressed = mine["press"]
+            acts.append(pressed.loc[pressed["kind"] == channel.kind, ["time"]].assign(kind="press"))
         if channel.prefix == "choice":
             outcome = mine["obs"][channel.column]
             keep = outcome.notna()
@@ -156,8 +185,27 @@ def trace_table(
     return {
         "trace": pd.DataFrame({"time": time, **_bands(curves)}),
         "events": mine["events"][["time", "kind", "magnitude"]].reset_index(drop=True),
-        "acts": pd.concat(acts, ignore_index=True).sort_values("time", ignore_index=True),
+        "acts": pd.concat(
+            acts or [pd.DataFrame({"time": np.empty(0), "kind": np.empty(0, dtype=object)})],
+            ignore_index=True,
+        ).sort_values("time", ignore_index=True),
     }
+
+
+def _of(table: pd.DataFrame, subject: str, session: str) -> pd.Series:
+    return (table["subject"] == subject) & (table["session"] == session)
+
+
+def _densest(times: np.ndarray, start: float, end: float, length: float) -> tuple[float, float]:
+    """Return the stretch [s] of a session, at most `length` long, that holds most events."""
+    if end - start <= length:
+        return start, end
+    if not times.size:
+        return start, start + length
+    held = np.searchsorted(times, times + 0.9 * length) - np.arange(times.size)
+    first = times[np.argmax(held)] - 0.05 * length
+    first = min(max(first, start), end - length)
+    return first, first + length
 
 
 def _one_session(layout: Layout, code: int, time: np.ndarray) -> Layout:
@@ -223,8 +271,18 @@ def prior_posterior_table(fit: Fit, *, draws: int = 1500) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def member_term(fit: Fit, parameter: str) -> str | None:
+    """Return the term of random intercepts of a parameter, subjects first; None without one."""
+    name = f"{parameter}_group"
+    if name not in fit.posterior:
+        return None
+    labels = [str(v).partition("[")[0] for v in fit.posterior[name][f"{name}_member"].values]
+    found = [label for label in dict.fromkeys(labels) if label.startswith("1|")]
+    return min(found, key=lambda label: label != "1|subject", default=None)
+
+
 def member_table(
-    fit: Fit, parameter: str, term: str = "1|subject"
+    fit: Fit, parameter: str, term: str | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return each member's value of a parameter: population plus deviation, on its natural scale.
 
@@ -243,6 +301,7 @@ def member_table(
     name = f"{parameter}_group"
     if name not in fit.posterior:
         raise SpecError(f"{parameter} has no group effects", allowed="a formula with (1 | subject)")
+    term = term or member_term(fit, parameter) or "1|subject"
     from dopafit.model.coordinates import natural, to_link
 
     spec = fit.model.parameters[parameter]

@@ -151,30 +151,33 @@ def _signature_figure(table: pd.DataFrame, fits: Mapping[str, Fit]) -> Any:
 
 def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
     if Drive.named(fit.model.drive).gains:
+        tables = plots.kernel_tables(fit)
         gallery.add(
             f"kernel_{drive}",
-            plots.kernel(fit),
-            plots.kernel_tables(fit),
+            plots.kernel(fit, tables=tables),
+            tables,
             kind="kernel",
             fit=drive,
             title=f"Response to one unit event, {drive} drive",
             caption="Population kernel in peak units (peak := 1 by convention) with its landmarks. "
             f"{BANDS}",
         )
+        tables = plots.gain_tables(fit)
         gallery.add(
             f"gain_plane_{drive}",
-            plots.gain_plane(fit),
-            plots.gain_tables(fit),
+            plots.gain_plane(fit, tables=tables),
+            tables,
             kind="gain_plane",
             fit=drive,
             title=f"Effects at the two lobes, {drive} drive",
             caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
             "(gain_trough) of one unit event; contours hold 50 and 90 % of the posterior.",
         )
+    tables = plots.prior_posterior_tables(fit)
     gallery.add(
         f"prior_posterior_{drive}",
-        plots.prior_posterior(fit),
-        plots.prior_posterior_tables(fit),
+        plots.prior_posterior(fit, tables=tables),
+        tables,
         kind="prior_posterior",
         fit=drive,
         title=f"Prior and posterior, {drive} drive",
@@ -186,27 +189,26 @@ def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
 def _subjects(gallery: _Gallery, drive: str, fit: Fit) -> None:
     wanted = ["peak", *(f"{c.prefix}_rest" for c in fit.model.channels)]
     for parameter in wanted:
-        name = f"{parameter}_group"
-        if name in fit.posterior and any(
-            str(v).startswith("1|subject[") for v in fit.posterior[name][f"{name}_member"].values
-        ):
-            rows, population = quantities.member_table(fit, parameter)
+        if term := quantities.member_term(fit, parameter):
+            who = term.removeprefix("1|")
+            tables = plots.forest_tables(fit, parameter)
             gallery.add(
                 f"forest_{parameter}",
-                plots.forest(fit, parameter),
-                {"rows": rows, "population": population},
+                plots.forest(fit, parameter, tables=tables),
+                tables,
                 kind="forest",
                 fit=drive,
-                title=f"{parameter} by subject, {drive} drive",
-                caption=f"Each subject's value and the population's. {BANDS}",
+                title=f"{parameter} by {who}, {drive} drive",
+                caption=f"Each {who}'s value and the population's. {BANDS}",
             )
     sessions = fit.layout.sessions
     for i in (0, len(sessions) - 1) if len(sessions) > 1 else (0,):
         subject, session = str(sessions["subject"][i]), str(sessions["session"][i])
+        tables = quantities.trace_table(fit, subject, session)
         gallery.add(
             f"trace_{i + 1}",
-            plots.trace(fit, subject, session),
-            quantities.trace_table(fit, subject, session),
+            plots.trace(fit, subject, session, tables=tables),
+            tables,
             kind="trace",
             fit=drive,
             title=f"Trace of subject {subject}, session {session}, {drive} drive",

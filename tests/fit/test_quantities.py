@@ -9,6 +9,7 @@ from scipy.special import expit
 from dopafit.core.errors import FitError, SpecError
 from dopafit.core.prior import Prior
 from dopafit.fit.quantities import (
+    _densest,
     gain_draws,
     kernel_table,
     landmark_table,
@@ -164,3 +165,26 @@ def test_what_is_not_there(tiny_fits) -> None:
     with pytest.raises(SpecError, match="no term"):
         member_table(null, "choice_rest", "1|session")
     assert set(prior_posterior_table(null)["parameter"]) >= {"choice_rest", "latency_sigma"}
+
+
+def test_a_long_session_is_shown_where_its_events_are_densest() -> None:
+    times = np.concatenate([np.arange(0, 1000, 100.0), 5000 + np.arange(0, 300, 10.0), [9000.0]])
+    low, high = _densest(times, 0.0, 10_000.0, 500.0)
+    assert high - low == 500 and low <= 5000 and high >= 5290
+    assert _densest(times, 0.0, 400.0, 500.0) == (0.0, 400.0)
+    assert _densest(np.empty(0), 10.0, 1000.0, 500.0) == (10.0, 510.0)
+    low, high = _densest(np.array([9990.0]), 0.0, 10_000.0, 500.0)
+    assert (low, high) == (9500.0, 10_000.0)
+
+
+def test_the_trace_shows_the_presses_the_model_is_about(tiny_fits) -> None:
+    fit = tiny_fits["trough"]
+    row = fit.layout.sessions.iloc[0]
+    found = trace_table(fit, row["subject"], row["session"], draws=5, window=(10.0, 60.0))
+    presses = fit.study.presses
+    mine = presses[(presses["subject"] == row["subject"]) & (presses["session"] == row["session"])]
+    mine = mine[(mine["kind"] == "press") & mine["time"].between(10, 60)]
+    acts = found["acts"]
+    assert (acts["kind"] == "press").sum() == len(mine) > 0
+    assert found["trace"]["time"].iloc[[0, -1]].tolist() == [10.0, 60.0]
+    assert found["events"]["time"].between(10, 60).all()
