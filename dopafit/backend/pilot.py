@@ -52,7 +52,7 @@ FLOOR = 0.3
 
 STEP = 1e-4
 
-SURE = 0.25
+SURE = 0.35
 """Largest standard error of a log standard deviation at which a group is centred."""
 
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]

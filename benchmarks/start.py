@@ -1,0 +1,89 @@
+"""How long until the first draw, in a fresh process: with empty caches, and with filled ones.
+
+    python -m benchmarks.start
+
+The bundled study with all its channels, trough drive. Cold: PyTensor's and numba's caches are empty
+folders. Warm: a second process with the caches the first one left. Also recorded: whether a second
+fit of the same claim on other data builds a graph. Results go to ``benchmarks/results/start.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "start.json"
+
+
+def measure(began: float) -> dict[str, Any]:
+    """Fit until the first draw; `began` is the wall clock [s] at which the process was started."""
+    marks = {"python": time.time() - began}
+    import dopafit as dp
+
+    marks["import dopafit"] = time.time() - began
+    from dopafit.backend.compiled import Density, compile_layout, sampling_model
+    from dopafit.backend.pilot import find_pilot
+    from dopafit.backend.sampler import SamplerSettings, run
+    from dopafit.model.analysis import read_analysis
+    from dopafit.model.layout import build_layout
+
+    analysis = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
+    study = dp.read_study(ROOT / "data" / "cue-pursuit")
+    model = analysis.models["trough"]
+    layout = build_layout(model, study)
+    marks["layout"] = time.time() - began
+    density = compile_layout(layout)
+    marks["compiled"] = time.time() - began
+    pilot = find_pilot(layout.coordinates, density.sheared, seed=1)
+    marks["located"] = time.time() - began
+    run(
+        sampling_model(layout, density, pilot),
+        SamplerSettings(draws=1, tune=0, chains=1, cores=1, seed=1),
+    )
+    marks["first draw"] = time.time() - began
+    # other data of the same shape of claim: half the subjects
+    kept = set(study.subjects["subject"][::2])
+    tables = ("subjects", "sessions", "windows", "events", "observations", "presses")
+    frames = {name: getattr(study, name) for name in tables}
+    half = study.with_tables({n: f[f["subject"].isin(kept)] for n, f in frames.items()})
+    other = Density(build_layout(model, half))
+    return {"seconds": marks, "other_data_build_a_graph": other.fresh}
+
+
+def main() -> None:
+    """Measure cold, then warm."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--began", type=float, help="measure in this process and print JSON")
+    options = parser.parse_args()
+    if options.began:
+        print(json.dumps(measure(options.began)))
+        return
+    found: dict[str, Any] = {"command": "python -m benchmarks.start"}
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
+            "NUMBA_CACHE_DIR": f"{folder}/numba",
+        }
+        for name in ("cold", "warm"):
+            command = [sys.executable, "-m", "benchmarks.start", "--began", repr(time.time())]
+            made = subprocess.run(
+                command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT
+            )
+            found[name] = json.loads(made.stdout.splitlines()[-1])
+            marks = ", ".join(f"{k} {v:.1f}" for k, v in found[name]["seconds"].items())
+            print(f"{name} [s since start]: {marks}", flush=True)
+    print(f"other data build a graph: {found['warm']['other_data_build_a_graph']}")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
