@@ -7,10 +7,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from dopafit.channel.channel import Scales
 from dopafit.channel.press import Presses
-from dopafit.channel.quadrature import Marks, grid, segments
+from dopafit.channel.quadrature import (
+    MOST,
+    Marks,
+    _history_order,
+    _touchard,
+    grid,
+    segments,
+)
 from dopafit.model.layout import build_layout, scales_of
 from dopafit.model.machinery import evaluate
 from dopafit.model.spec import Model
@@ -159,3 +167,29 @@ def test_a_finer_grid_is_a_better_one() -> None:
     sizes = [len(layout.rows["presses"]) for layout in layouts]
     assert sizes == sorted(sizes)
     assert 0 < abs(two - four) < 0.1 * abs(one - four) < 0.01
+
+
+def test_touchard_polynomials_count_partitions() -> None:
+    assert [_touchard(n, np.array(1.0)) for n in range(7)] == [1, 1, 2, 5, 15, 52, 203]
+    assert _touchard(4, np.array(2.0)) == 2 + 7 * 4 + 6 * 8 + 16
+
+
+@pytest.mark.parametrize(
+    ("weight", "length"), [(5.0, 0.1), (5.0, 1.2), (1.0, 0.1), (1.0, 3.0), (0.05, 3.0)]
+)
+@pytest.mark.parametrize("allowed", [1e-2, 1e-4, 1e-6])
+def test_a_history_is_integrated_within_its_share(weight, length, allowed) -> None:
+    """exp(W (e^-u - 1)) from 0 to `length`, time constant 1; held against adaptive quadrature."""
+    order = int(_history_order(np.array([length]), np.array([weight]), np.array([allowed]))[0])
+
+    def decay(u):
+        return np.exp(weight * np.expm1(-u))
+
+    exact = quad(decay, 0, length, epsabs=1e-13)[0]
+
+    def error(n: int) -> float:
+        node, share = np.polynomial.legendre.leggauss(n)
+        return abs(0.5 * length * share @ decay(0.5 * length * (node + 1)) - exact)
+
+    assert error(order) <= allowed or order == MOST
+    assert order == 1 or error(max(order - 2, 1)) > 1e-3 * allowed  # not many more than needed
