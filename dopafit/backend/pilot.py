@@ -52,8 +52,11 @@ FLOOR = 0.3
 
 STEP = 1e-4
 
-SURE = 0.35
+SURE = 0.26
 """Largest standard error of a log standard deviation at which a group is centred."""
+
+RELIABLE = 0.7
+"""Least share of the members' prior variance that the data must take away for that."""
 
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -270,13 +273,15 @@ def _centring(coordinates: Coordinates, variance: np.ndarray) -> np.ndarray:
 
     A centred group has a funnel where its standard deviation nears 0, so it is centred only where
     the data keep it away from there: by the error of the log standard deviation of n members known
-    with reliability r, about 1 / (r sqrt(2 n)).
+    with reliability r, about 1 / (r sqrt(2 n)). The posterior reaches smaller deviations, of which
+    the data say less: hence the reliability must be high as well.
     """
     owner = coordinates.arrays()["x_spread"]
     centring = np.zeros(coordinates.normals)
     for k in np.unique(owner[owner > 0]):
         mine = owner == k
         reliability = float(np.clip(1.0 - variance[mine].mean(), 1e-6, 1.0))
-        if 1.0 / (reliability * np.sqrt(2.0 * mine.sum())) < SURE:
+        error = 1.0 / (reliability * np.sqrt(2.0 * mine.sum()))
+        if reliability >= RELIABLE and error < SURE:
             centring[mine] = reliability
     return centring
