@@ -151,7 +151,6 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
 
     coordinates, inner = layout.coordinates, density.sheared(pilot.centring)
     normals, size = coordinates.normals, density.size
-    owner = coordinates.arrays()["x_spread"]
     shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
 
     def place(u: np.ndarray) -> np.ndarray:
@@ -162,9 +161,8 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
         return value, gradient if shape is None else transposed(shape, gradient)
 
     def expand(u: np.ndarray) -> dict[str, np.ndarray]:
-        q = inner.plain(place(u))
-        log_h = np.concatenate([[0.0], q[normals:]])
-        return {"x": q[:normals] * np.exp(-pilot.centring * log_h[owner]), "h": np.exp(q[normals:])}
+        q = coordinates.centred(inner.plain(place(u)), -pilot.centring)
+        return {"x": q[:normals], "h": np.exp(q[normals:])}
 
     origin = logp(np.zeros(size))[0]
 

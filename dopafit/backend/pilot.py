@@ -148,30 +148,17 @@ def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, f
     return result
 
 
-def _centred(coordinates: Coordinates, point: np.ndarray, centring: np.ndarray) -> np.ndarray:
-    """Return a point that is not centred in coordinates that are."""
-    normals = coordinates.normals
-    result = point.copy()
-    log_h = np.concatenate([[0.0], point[normals:]])
-    result[:normals] *= np.exp(centring * log_h[coordinates.arrays()["x_spread"]])
-    return result
-
-
 def _apart(coordinates: Coordinates, one: _Mode, other: _Mode) -> bool:
     """Whether two modes lie further apart than the posterior around the first one reaches."""
-    there = _centred(coordinates, other.point, one.centring)
+    there = coordinates.centred(other.point, one.centring)
     return bool(np.abs(np.linalg.solve(one.shape, there - one.centre)).max() > APART)
 
 
 def _starts(coordinates: Coordinates, free: np.ndarray, seed: int, starts: int) -> list[np.ndarray]:
     """Return the prior's median, and points whose kernels lie all over their prior."""
     rng = np.random.default_rng(seed)
-    base = np.concatenate(
-        [
-            np.zeros(coordinates.normals),
-            np.log(0.5 * coordinates.arrays()["half_scale"]),
-        ]
-    )
+    half = np.log(0.5 * coordinates.arrays()["half_scale"])
+    base = np.concatenate([np.zeros(coordinates.normals), half])
     kernel = coordinates.kernel_normals
     result = []
     # every kernel parameter takes each of as many strata once (a Latin hypercube)
@@ -195,7 +182,7 @@ def _shaped(
     """Find the spreads from an optimum on, and measure the posterior around it."""
     point, variance = _spreads(coordinates, plain, start, free)
     centring = _centring(coordinates, variance)
-    centre = _centred(coordinates, point, centring)
+    centre = coordinates.centred(point, centring)
     here = density(centring)
     value, vector = np.linalg.eigh(_precision(here, centre, np.ones(centre.size, bool)))
     value = np.maximum(value, FLOOR)
@@ -261,9 +248,7 @@ def _spreads(
             point[normals + k] = np.log(new)
             point[mine] *= h / new
         point, _ = _climb(density, point, free)
-        if groups and np.abs(point[normals:] - before[normals:]).max() < 0.1:
-            break
-        if not groups:
+        if not groups or np.abs(point[normals:] - before[normals:]).max() < 0.1:
             break
     return point, variance
 

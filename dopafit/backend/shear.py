@@ -61,39 +61,39 @@ class Sheared:
         """Whether there is nothing to shear: every peak is 1, or no drive has a gain."""
         return not self._weight.size
 
-    def _mean(self, q: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the mean log peak and the parts of its sum."""
+    def _slope(self, q: np.ndarray) -> np.ndarray:
+        """Return the derivative of the mean log peak by each normal coordinate it depends on."""
         lifted = np.concatenate([[0.0], q[self._normals :]])
-        part = self._weight * np.exp(self._power * lifted[self._spread]) * q[self._x]
-        return float(part.sum()), part
+        return self._weight * np.exp(self._power * lifted[self._spread])
+
+    def _moved(self, q: np.ndarray, mean: float) -> np.ndarray:
+        point = q.copy()
+        point[self._half] -= mean
+        point[self._free] *= np.exp(-mean)
+        return point
 
     def plain(self, q: np.ndarray) -> np.ndarray:
         """Return the point in the density's own coordinates."""
-        if self.idle:
-            return q
-        mean, _ = self._mean(q)
-        found = q.copy()
-        found[self._half] -= mean
-        found[self._free] *= np.exp(-mean)
-        return found
+        return q if self.idle else self._moved(q, float(self._slope(q) @ q[self._x]))
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density and its gradient (coordinate,)."""
         if self.idle:
             return self._density(q)
-        mean, part = self._mean(q)
-        shrink = np.exp(-mean)
-        point = q.copy()
-        point[self._half] -= mean
-        point[self._free] *= shrink
+        # a step far off the map ends as infinity, which the sampler turns back from
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._sheared(q)
+
+    def _sheared(self, q: np.ndarray) -> tuple[float, np.ndarray]:
+        by_x = self._slope(q)
+        part = by_x * q[self._x]
+        mean = float(part.sum())
+        point = self._moved(q, mean)
         value, slope = self._density(point)
         gradient = slope.copy()
-        gradient[self._free] *= shrink
-        by_mean = -slope[self._half].sum() - (slope[self._free] * point[self._free]).sum()
-        by_mean -= self._free.size
-        lifted = np.concatenate([[0.0], q[self._normals :]])
-        by_x = by_mean * self._weight * np.exp(self._power * lifted[self._spread])
-        np.add.at(gradient, self._x, by_x)
+        gradient[self._free] *= np.exp(-mean)
+        by_mean = -slope[self._half].sum() - slope[self._free] @ point[self._free] - self._free.size
+        np.add.at(gradient, self._x, by_mean * by_x)
         own = self._spread > 0
         at = self._normals + self._spread[own] - 1
         np.add.at(gradient, at, by_mean * (self._power * part)[own])

@@ -35,7 +35,7 @@ LARGEST_SHARE = 1e-3
 """Largest error allowed to one segment [nats]: where marks are few, nodes are cheap."""
 
 FORGOTTEN = 9.0
-"""Time since a press, over the longest time constant, after which the self-history is over."""
+"""Time since a press, over a time constant, after which what it adds with that one is over."""
 
 STEEP = 5.0
 """Largest weight of the self-history that is integrated to the tolerance (bouts have as much)."""
@@ -203,7 +203,7 @@ def grid(pieces: np.ndarray, marks: Marks, scales: Scales, mean_rate: float, sha
     """
     start, length = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
     allowed = share / marks.rate(start, mean_rate) * 100.0 ** (1 - scales.refine)
-    digits = np.log(np.maximum(length / (allowed), 1.0))
+    digits = np.log(np.maximum(length / allowed, 1.0))
     wanted = np.ceil(digits / (2.0 * np.arcsinh(marks.scale(start, scales) / length)))
     for tau, weight in marks.weights(start):
         wanted = np.maximum(wanted, _history_order(length / tau, weight, SAME_SIGN * allowed / tau))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dopafit.fit.derived import on_link
 from dopafit.fit.fit import Fit
+from dopafit.model.coordinates import on_link
 
 __all__ = ["Identifiability", "identifiability"]
 

@@ -207,11 +207,7 @@ class Reducer:
             group: np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size).astype(
                 float
             )
-            for group, mask in (
-                ("all", np.ones_like(paired)),
-                ("paired", paired),
-                ("single", ~paired),
-            )
+            for group, mask in _groups(paired).items()
         }
 
     def values(self, outcome: pd.DataFrame) -> np.ndarray:
@@ -219,7 +215,7 @@ class Reducer:
         if isinstance(self.channel, Presses):
             return self._press_rates(outcome)
         code, paired = self._rows
-        groups = (np.ones_like(paired), paired, ~paired)
+        groups = _groups(paired).values()
         size = self.lags.edges.size - 1
         if self.channel.prefix == "choice":
             y = outcome[self.channel.column].to_numpy(float)
@@ -236,15 +232,18 @@ class Reducer:
         since, event = self.lags.since(self.lags.place(outcome))
         size = self.lags.edges.size - 1
         code = np.searchsorted(self.lags.edges, since, side="right") - 1
-        paired = self.paired[event]
         result = []
-        for (_, time), mask in zip(
-            self._amounts.items(), (np.ones_like(paired), paired, ~paired), strict=True
-        ):
+        for group, mask in _groups(self.paired[event]).items():
+            time = self._amounts[group]
             count = np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size)
             with np.errstate(invalid="ignore", divide="ignore"):
                 result.append(np.where(time > 0, 60.0 * count / time, np.nan))
         return np.concatenate(result)
+
+
+def _groups(paired: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the rows of each group, in the order of `Reducer.frame`."""
+    return {"all": np.ones_like(paired), "paired": paired, "single": ~paired}
 
 
 def _bin_mean(y: np.ndarray, code: np.ndarray, mask: np.ndarray, size: int) -> np.ndarray:

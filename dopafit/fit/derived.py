@@ -15,7 +15,7 @@ from dopafit.trace.kernel import Kernel
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws", "on_link"]
+__all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws"]
 
 UNITS = {
     "time_to_peak": "s",
@@ -25,13 +25,6 @@ UNITS = {
     "area": "peak s",
     "load": "peak",
 }
-
-
-def on_link(link: str, values: np.ndarray) -> np.ndarray:
-    """Map natural values of any shape to the scale on which effects add up."""
-    if link == "log":
-        return np.log(values)
-    return np.log(values) - np.log1p(-values) if link == "logit" else values
 
 
 def event_rate(model: Model, study: Study) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
-from dopafit.fit.derived import implied_gains, kernel_shape, on_link
+from dopafit.fit.derived import implied_gains, kernel_shape
 from dopafit.model.layout import Layout
 from dopafit.model.machinery import numpy_machinery
 from dopafit.trace.kernel import Kernel
@@ -302,7 +302,7 @@ def member_table(
     if name not in fit.posterior:
         raise SpecError(f"{parameter} has no group effects", allowed="a formula with (1 | subject)")
     term = term or member_term(fit, parameter) or "1|subject"
-    from dopafit.model.coordinates import natural, to_link
+    from dopafit.model.coordinates import natural, on_link, to_link
 
     spec = fit.model.parameters[parameter]
     variable = fit.posterior[name]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from dopafit.model.formula import Design
 from dopafit.model.spec import Model
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["Coordinates", "Entry", "natural", "to_link"]
+__all__ = ["Coordinates", "Entry", "natural", "on_link", "to_link"]
 
 
 def natural(parameter: Parameter, link_value: np.ndarray) -> np.ndarray:
@@ -37,11 +38,16 @@ def natural(parameter: Parameter, link_value: np.ndarray) -> np.ndarray:
 
 def to_link(parameter: Parameter, value: float) -> float:
     """Map a natural value to the link scale; 0 on the logit scale is minus infinity."""
-    if parameter.link == "log":
-        return float(np.log(value))
-    if parameter.link == "logit":
-        return float(np.log(value) - np.log1p(-value)) if value > 0 else -np.inf
-    return float(value)
+    if parameter.link == "logit" and value <= 0:
+        return -np.inf
+    return float(on_link(parameter.link, value))
+
+
+def on_link(link: str, values: Any) -> Any:
+    """Map natural values of any shape to the scale on which effects add up."""
+    if link == "log":
+        return np.log(values)
+    return np.log(values) - np.log1p(-values) if link == "logit" else values
 
 
 def in_range(name: str, value: object, link: str) -> float:
@@ -171,8 +177,6 @@ class Coordinates:
         """
         spread, unit = np.array(self.spread, dtype=np.int64), np.array(self.unit, dtype=np.int64)
         w = np.zeros(self.normals) if centring is None else np.asarray(centring, dtype=float)
-        owner = np.zeros(self.normals, dtype=np.int64)
-        owner[unit[unit > 0] - 1] = spread[unit > 0]
         return {
             "loc": np.array(self.loc),
             "scale": np.array(self.scale),
@@ -180,9 +184,23 @@ class Coordinates:
             "unit": unit,
             "power": 1.0 - np.concatenate([[0.0], w])[unit],
             "x_centring": w,
-            "x_spread": owner,
+            "x_spread": self._owner(),
             "half_scale": np.array(self.half_scale or [1.0]),
         }
+
+    def _owner(self) -> np.ndarray:
+        """Return the spread of each normal coordinate, counted from 1; 0 where it has none."""
+        spread, unit = np.array(self.spread, dtype=np.int64), np.array(self.unit, dtype=np.int64)
+        owner = np.zeros(self.normals, dtype=np.int64)
+        owner[unit[unit > 0] - 1] = spread[unit > 0]
+        return owner
+
+    def centred(self, q: np.ndarray, centring: np.ndarray) -> np.ndarray:
+        """Return the point q = (x, log h), x times h^centring; a negative share takes it back."""
+        result = q.copy()
+        log_h = np.concatenate([[0.0], q[self.normals :]])
+        result[: self.normals] *= np.exp(centring * log_h[self._owner()])
+        return result
 
     @property
     def halves(self) -> int:

@@ -75,3 +75,12 @@ def test_without_peaks_or_gains_nothing_moves(tiny_model, tiny_world) -> None:
         q = point(layout, 1)
         assert sheared.idle and sheared.plain(q) is q
         assert sheared(q)[0] == density(q)[0]
+
+
+def test_a_point_far_off_the_map_is_turned_back_from_in_silence(layout) -> None:
+    sheared = compile_layout(layout).sheared(np.zeros(layout.coordinates.normals))
+    for sign in (-1.0, 1.0):
+        value, _ = sheared(
+            sign * 400.0 * np.ones(layout.coordinates.normals + layout.coordinates.halves)
+        )
+        assert not value > -1e6
