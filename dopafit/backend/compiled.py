@@ -149,7 +149,8 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
 
     from dopafit.backend.fast_loops import affine, transposed
 
-    coordinates, inner = layout.coordinates, density.sheared(pilot.centring)
+    coordinates, sheared, clock = layout.coordinates, density.sheared(pilot.centring), pilot.clock
+    inner = sheared if clock is None else clock.of(sheared)
     normals, size = coordinates.normals, density.size
     shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
 
@@ -161,7 +162,8 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
         return value, gradient if shape is None else transposed(shape, gradient)
 
     def expand(u: np.ndarray) -> dict[str, np.ndarray]:
-        q = coordinates.centred(inner.plain(place(u)), -pilot.centring)
+        q = place(u) if clock is None else clock.plain(place(u))
+        q = coordinates.centred(sheared.plain(q), -pilot.centring)
         return {"x": q[:normals], "h": np.exp(q[normals:])}
 
     origin = logp(np.zeros(size))[0]

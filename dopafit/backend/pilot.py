@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dopafit.backend.clock import Clock, best_clock
 from dopafit.model.coordinates import Coordinates
 
 __all__ = ["LARGEST", "Pilot", "find_pilot"]
@@ -78,6 +79,8 @@ class Pilot:
     masses : tuple of float
         Log mass (Laplace) of the best distinct optima, largest first; their log density where
         there are too many coordinates to measure a shape.
+    clock : Clock or None
+        What stands for the half-life among the coordinates; None where it stands for itself.
     """
 
     centre: np.ndarray
@@ -85,6 +88,7 @@ class Pilot:
     centring: np.ndarray
     optima: tuple[float, ...]
     masses: tuple[float, ...]
+    clock: Clock | None = None
 
 
 def find_pilot(
@@ -125,7 +129,7 @@ def find_pilot(
     found.sort(key=lambda one: -one.mass)
     best = found[0]
     masses = (best.mass, *(one.mass for one in found[1:] if _apart(coordinates, best, one)))
-    return Pilot(best.centre, best.shape, best.centring, optima, masses)
+    return Pilot(best.centre, best.shape, best.centring, optima, masses, best.clock)
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,12 @@ class _Mode:
     centre: np.ndarray
     shape: np.ndarray
     centring: np.ndarray
+    clock: Clock | None
+
+    def place(self, coordinates: Coordinates, point: np.ndarray) -> np.ndarray:
+        """Return a point that is not centred in this mode's coordinates."""
+        q = coordinates.centred(point, self.centring)
+        return q if self.clock is None else self.clock.wound(q)
 
 
 def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, float]]:
@@ -150,8 +160,8 @@ def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, f
 
 def _apart(coordinates: Coordinates, one: _Mode, other: _Mode) -> bool:
     """Whether two modes lie further apart than the posterior around the first one reaches."""
-    there = coordinates.centred(other.point, one.centring)
-    return bool(np.abs(np.linalg.solve(one.shape, there - one.centre)).max() > APART)
+    step = one.place(coordinates, other.point) - one.centre
+    return bool(np.abs(np.linalg.solve(one.shape, step)).max() > APART)
 
 
 def _starts(coordinates: Coordinates, free: np.ndarray, seed: int, starts: int) -> list[np.ndarray]:
@@ -184,10 +194,20 @@ def _shaped(
     centring = _centring(coordinates, variance)
     centre = coordinates.centred(point, centring)
     here = density(centring)
-    value, vector = np.linalg.eigh(_precision(here, centre, np.ones(centre.size, bool)))
+    shape, size = _shape(here, centre)
+    clock = best_clock(coordinates, centre, shape @ shape.T)
+    if clock is not None:
+        here, centre = clock.of(here), clock.wound(centre)
+        shape, size = _shape(here, centre)
+    mass = float(here(centre)[0] + size)
+    return _Mode(mass, point, centre, shape, centring, clock)
+
+
+def _shape(density: Density, centre: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return L, L L' the Laplace approximation's covariance, and the log determinant of L."""
+    value, vector = np.linalg.eigh(_precision(density, centre, np.ones(centre.size, bool)))
     value = np.maximum(value, FLOOR)
-    mass = float(here(centre)[0] - 0.5 * np.log(value).sum())
-    return _Mode(mass, point, centre, vector / np.sqrt(value), centring)
+    return vector / np.sqrt(value), float(-0.5 * np.log(value).sum())
 
 
 def _climb(

@@ -24,7 +24,8 @@ class Identifiability:
     ----------
     table : DataFrame
         One row a parameter: `status`, `contraction` (1 - posterior over prior variance, on the
-        scale on which effects add up), `prior_sd`, `posterior_sd`, `convention`.
+        scale on which effects add up), `prior_sd`, `posterior_sd`, `shift` (of the median, in prior
+        standard deviations), `convention`.
     notes : tuple of str
         Sentences that go with every fit.
     """
@@ -66,7 +67,9 @@ def identifiability(fit: Fit) -> Identifiability:
         for label, before, after in _scalars(prior[name], posterior[name]):
             # a derived quantity's prior may have no variance to speak of, its quantiles do
             with np.errstate(divide="ignore"):  # nor does a draw at the end of its range matter
-                wide, narrow = _spread(on_link(link, before)), _spread(on_link(link, after))
+                before, after = on_link(link, before), on_link(link, after)
+            wide, narrow = _spread(before), _spread(after)
+            moved = float(np.median(after) - np.median(before))
             contraction = 1.0 - (narrow / wide) ** 2 if wide > 0 else np.nan
             rows.append(
                 {
@@ -76,6 +79,7 @@ def identifiability(fit: Fit) -> Identifiability:
                     "contraction": contraction,
                     "prior_sd": wide,
                     "posterior_sd": narrow,
+                    "shift": moved / wide if wide > 0 else np.nan,
                     "convention": "",
                 }
             )
@@ -89,6 +93,7 @@ def identifiability(fit: Fit) -> Identifiability:
                     "contraction": np.nan,
                     "prior_sd": 0.0,
                     "posterior_sd": 0.0,
+                    "shift": np.nan,
                     "convention": f"{parameter.fixed:g}: {parameter.convention}",
                 }
             )
@@ -100,6 +105,7 @@ def identifiability(fit: Fit) -> Identifiability:
             "contraction": np.nan,
             "prior_sd": 0.0,
             "posterior_sd": 0.0,
+            "shift": np.nan,
             "convention": "0: the baseline level is not identified; the resting predictor is",
         }
     )

@@ -9,19 +9,17 @@ import pandas as pd
 from dopafit.compare.loo import Comparison
 from dopafit.report.escape import signs
 from dopafit.report.folder import RunFolder
-from dopafit.report.numbers import between, count, decimals, fixed, seconds, share
-from dopafit.report.prose import Span, name, say, series
+from dopafit.report.limits import limits
+from dopafit.report.numbers import between, count, decimals, fixed, seconds
+from dopafit.report.prose import Line, Span, name, say, series
 
 __all__ = ["Answer", "answer"]
 
-BASELINE = "The baseline level is not identified; the resting predictor is."
 _LANDMARKS = {
     "trough_ratio": "the trough is {} of the peak",
     "time_to_peak": "the peak comes {} after an event",
     "time_to_trough": "the trough comes {} after it",
 }
-
-Line = tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def answer(folder: RunFolder) -> Answer:
         lead=tuple(_lead(folder, compared)),
         readings=tuple(signs(text) for text in readings),
         estimates=tuple(_estimates(folder)),
-        cannot=tuple(_cannot(folder, compared)),
+        cannot=limits(folder, compared),
     )
 
 
@@ -176,62 +174,3 @@ def _estimates(folder: RunFolder) -> list[Line]:
             )
         )
     return lines
-
-
-def _cannot(folder: RunFolder, compared: Comparison | None) -> list[Line]:
-    lines = [
-        say(
-            BASELINE
-            + " Baseline, peak and trough in absolute units, such as a concentration of dopamine, "
-            "cannot be learned from behaviour: the level is counted in peaks."
-        )
-    ]
-    if compared is not None:
-        lines.append(
-            say(
-                "The comparison ranks the drives that were tried and no others; a stacking weight "
-                "is not the probability that a drive is true."
-            )
-        )
-        if compared.unit != "subject":
-            lines.append(
-                say(
-                    f"A {compared.unit} was left out, with the rest of that subject known: the "
-                    "ranking is about the subjects in this study and not about a new one."
-                )
-            )
-    uninformed = _uninformed(folder)
-    if uninformed:
-        lines.append(
-            say(
-                "Not informed by these data in the ",
-                name(folder.focus),
-                " fit, so their posteriors are their priors: ",
-                series(uninformed),
-                ".",
-            )
-        )
-    close = folder.data.get("close_pairs")
-    if isinstance(close, (int, float)) and not isinstance(close, bool):
-        lines.append(
-            say(
-                f"{share(close)} of successive events were closer than the time to the trough; the "
-                "fewer they are, the harder peak and trough are to tell apart."
-            )
-        )
-    lines.append(
-        say(
-            "The model takes the events as they happened. Whether they caused the behaviour "
-            "depends on who decided when they came."
-        )
-    )
-    return lines
-
-
-def _uninformed(folder: RunFolder) -> list[Span]:
-    found = folder.of(folder.identifiability, folder.focus)
-    if found.empty:
-        return []
-    return [
-        name(row["parameter"]) for _, row in found.iterrows() if row["status"].startswith("not inf")
-    ]

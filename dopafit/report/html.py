@@ -14,11 +14,12 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dopafit.report import datasheet, evidence_tables, tables
-from dopafit.report.answer import BASELINE, answer
+from dopafit.report.answer import answer
 from dopafit.report.checklist import Item, checklist, write_checklist
 from dopafit.report.escape import clean, signs
 from dopafit.report.files import write_text
 from dopafit.report.folder import Figure, RunFolder
+from dopafit.report.limits import BASELINE
 from dopafit.report.mathematics import draw_line
 from dopafit.report.methods import equations, methods, write_methods
 from dopafit.report.numbers import share

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dopafit.report.escape import clean, code, markdown
 
-__all__ = ["Block", "Span", "name", "say", "series", "to_markdown"]
+__all__ = ["Block", "Line", "Span", "name", "say", "series", "to_markdown"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class Span:
 
     text: str
     kind: str = "text"
+
+
+Line = tuple[Span, ...]
+"""One line of text."""
 
 
 @dataclass(frozen=True)

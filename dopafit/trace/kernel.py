@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,10 @@ class Kernel(Component, ABC, family=True):
     elsewhere = frozenset({"peak"})  # multiplies the events' magnitudes
     # True where the rates are lam, lam + kap, lam + 2 kap: two exponentials then give all three.
     progression = False
+    # landmarks whose time may stand for `clock_unit` as a coordinate; it depends on `clock_by`
+    clocks: ClassVar[tuple[str, ...]] = ()
+    clock_unit: ClassVar[str] = ""
+    clock_by: ClassVar[tuple[str, ...]] = ()
     latex = ""
 
     @abstractmethod
@@ -48,6 +52,19 @@ class Kernel(Component, ABC, family=True):
     @abstractmethod
     def landmarks(self) -> Mapping[str, np.ndarray]:
         """Return the derived times and sizes by name."""
+
+    @staticmethod
+    def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return ln(time of a landmark / `clock_unit`), and its slopes by `log_shape`.
+
+        Parameters
+        ----------
+        name : str
+            One of `clocks`.
+        log_shape : array, (len(clock_by),)
+            Logarithms of the parameters in `clock_by`.
+        """
+        raise TypeError(f"this kernel has no clock {name!r}")
 
 
 def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
+from dopafit.trace._clock import CLOCKS, log_clock
 from dopafit.trace.kernel import Kernel, positive
 from dopafit.trace.newton import roots, solve
 
@@ -58,6 +59,9 @@ class Opponent(Kernel):
         "119-145 (recalled): a fast process and its slow, opposed follower"
     )
     progression = True
+    clocks = CLOCKS
+    clock_unit = "recovery_half_life"
+    clock_by = ("trough_ratio", "onset_ratio")
     latex = (
         r"h(t) = C e^{-\lambda t}(1 - x)(x - x_c),\quad x = e^{-\kappa t},\quad "
         r"\lambda = \ln 2 / t_{1/2},\quad \kappa = \lambda / \nu"
@@ -119,6 +123,12 @@ class Opponent(Kernel):
         kap = lam / onset_ratio
         coefficients = [-shape.scale * shape.x_c, shape.scale * (1 + shape.x_c), -shape.scale]
         return coefficients, [lam, lam + kap, lam + 2 * kap]
+
+    @staticmethod
+    def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return ln(time of a landmark / half-life), and its slopes by `log_shape`."""
+        value, *slopes = log_clock(CLOCKS.index(name), *log_shape)
+        return value, np.array(slopes)
 
     def response(
         self,

@@ -32,6 +32,8 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     assert 1 <= len(pilot.optima) <= MODES and pilot.optima[0] == max(pilot.optima)
     assert len(pilot.masses) <= MODES and pilot.masses[0] == max(pilot.masses)
     here = density.sheared(pilot.centring)
+    assert pilot.clock is not None  # some time is known better than the half-life
+    here = pilot.clock.of(here)
     precision = hessian(here, pilot.centre)
     # directions that the data leave flatter than FLOOR keep the scale of the floor
     value, vector = np.linalg.eigh(0.5 * (precision + precision.T))

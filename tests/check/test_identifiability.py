@@ -35,6 +35,17 @@ def test_contraction_is_one_minus_the_ratio_of_variances(
     assert table.loc["time_to_peak", "status"] == "derived"
 
 
+def test_shift_counts_prior_standard_deviations(tiny_model, tiny_world, fit_at) -> None:
+    """The median of trough_ratio put at exp(2 * 0.7) times its prior's, on the log scale."""
+    model = tiny_model("trough")
+    median = float(np.exp(np.median(np.log(fit_at(model, tiny_world, {}).prior["trough_ratio"]))))
+    fit = fit_at(model, tiny_world, {"trough_ratio": median * np.exp(1.4)}, draws=500, wiggle=0.01)
+    table = identifiability(fit).table.set_index("parameter")
+    assert table.loc["trough_ratio", "shift"] == pytest.approx(2.0, abs=0.15)
+    assert table.loc["recovery_half_life", "shift"] == pytest.approx(0.0, abs=0.15)
+    assert np.isnan(table.loc["peak", "shift"])
+
+
 def test_the_card_of_a_fit(tiny_fits, tiny_model, tiny_world, fit_at) -> None:
     card = identifiability(tiny_fits["trough"])
     table = card.table.set_index("parameter")

@@ -168,21 +168,31 @@ def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) ->
 
 
 def identifiability() -> pd.DataFrame:
-    columns = (
-        "fit parameter unit status contraction prior_sd posterior_sd convention sensitivity".split()
-    )
+    columns = "fit parameter unit status contraction prior_sd posterior_sd shift convention".split()
+    columns.append("sensitivity")
     rows = []
     for fit in DRIVES:
         if fit != "null":
             rows += [
                 [
-                    *(fit, "peak", "trace", "fixed by convention", math.nan, 0.0, 0.0),
+                    *(fit, "peak", "trace", "fixed by convention", math.nan, 0.0, 0.0, math.nan),
                     *("1: population peak of the reference event is the unit", ""),
                 ],
-                [fit, "trough_ratio", "1", "informed", 0.982, 0.7, 0.0931, "", "0.012"],
-                [fit, "onset_ratio", "1", "not informed by your data", 0.08, 0.8, 0.77, "", "0.11"],
+                [fit, "trough_ratio", "1", "informed", 0.982, 0.7, 0.0931, -3.42, "", "0.012"],
+                [
+                    fit,
+                    "onset_ratio",
+                    "1",
+                    "not informed by your data",
+                    0.08,
+                    0.8,
+                    0.77,
+                    0.11,
+                    "",
+                    "0.11",
+                ],
             ]
-        rows.append([fit, "choice_rest", "log odds", "informed", 0.985, 1.5, 0.183, "", ""])
+        rows.append([fit, "choice_rest", "log odds", "informed", 0.985, 1.5, 0.183, 0.4, "", ""])
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -139,6 +139,9 @@ def test_the_answer_has_unit_uncertainty_and_limits(good):
     assert "not about a new one" in answer
     assert "their posteriors are their priors: onset_ratio" in answer
     assert "choice_gain_trough 1.22 (0.70 to 1.73)" in answer
+    assert "for 0 to 2 of 48 sessions, by drive, that computation cannot be trusted" in answer
+    assert re.search(r"The trough fit lies where .*: trough_ratio \(\W3\.4\)", answer)
+    assert "onset_ratio (" not in answer
 
 
 def test_numbers_are_rounded_on_the_page_only(good):

@@ -1,0 +1,46 @@
+"""Times of the opponent kernel's landmarks in half-lives, with their derivatives, compiled.
+
+With x = e^(-kap t) a landmark at x lies -nu ln(x) / ln 2 half-lives after its event. The maximum
+x_p and the minimum x_m are roots of (nu+2) x^2 - (nu+1)(1+x_c) x + nu x_c, whose derivative by x is
++S and -S there; y = logit(x_c) moves by 1/S with the log trough ratio and by ln(x_p/x_m)/S with nu.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from dopafit.trace import newton
+from dopafit.trace._solve import solve_scalar
+
+__all__ = ["CLOCKS", "log_clock"]
+
+CLOCKS = ("time_to_peak", "time_to_crossing", "time_to_trough")
+
+_JIT = {"nogil": True, "error_model": "numpy"}
+_roots = njit(**_JIT)(newton.roots)
+_LOG_LN2 = math.log(math.log(2.0))
+
+
+@njit(cache=True, **_JIT)
+def log_clock(which, log_ratio, log_onset):
+    """Return ln(time / half-life) of landmark number `which`, and its slopes by both logarithms."""
+    nu = np.exp(log_onset)
+    y = solve_scalar(log_ratio, nu)
+    x_c, gap = 1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y))
+    slope, x_p, one_p, over_p, x_m, one_m, under_m = _roots(x_c, gap, nu)
+    if which == 0:
+        x, late = x_p, -np.log1p(-one_p)
+        by_cross, by_nu = ((nu + 1) * x_p - nu) / slope, one_p * over_p / slope
+    elif which == 1:
+        x, late = x_c, np.log1p(np.exp(-y)) if y > -30 else -y
+        by_cross, by_nu = 1.0, 0.0
+    else:
+        x, late = x_m, -np.log1p(-one_m) if one_m < 0.5 else -np.log(x_m)
+        by_cross, by_nu = (nu - (nu + 1) * x_m) / slope, one_m * under_m / slope
+    by_y = by_cross * x_c * gap
+    by_ratio = -by_y / (slope * x * late)
+    own = (by_nu + by_y * np.log(x_p / x_m) / slope) / (x * late)
+    return log_onset + np.log(late) - _LOG_LN2, by_ratio, 1.0 - nu * own
