@@ -18,6 +18,7 @@ _HOME = {
     "Prior": "dopafit.core.prior",
     "Study": "dopafit.study.study",
     "WaldLatency": "dopafit.channel.latency_wald",
+    "explore": "dopafit.fit.explore",
     "fetch": "dopafit.study.datasets",
     "identifiability": "dopafit.check.identifiability",
     "load_dataset": "dopafit.study.datasets",

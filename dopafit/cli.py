@@ -78,6 +78,32 @@ def fit_command(
         raise typer.Exit(3)
 
 
+@app.command("explore")
+def explore_command(
+    analysis: AnalysisFile,
+    drive: Annotated[str, typer.Option("--drive", help="Which drive of the analysis.")],
+    method: Annotated[str, typer.Option("--method", help="laplace or pathfinder.")] = "laplace",
+) -> None:
+    """Look at one drive's posterior quickly and approximately; nothing is written.
+
+    Exit status 0: usable for exploring; 3: its importance weights say that it is not.
+    """
+    from dopafit.model.analysis import read_analysis
+
+    found = read_analysis(analysis)
+
+    from dopafit.fit.explore import explore
+    from dopafit.report.opening import open_study
+    from dopafit.report.run import chosen_drives
+
+    (name,) = chosen_drives(found, (drive,))
+    fit = explore(found.models[name], open_study(found)[0], seed=found.seed, method=method)
+    typer.echo(str(fit.verdict))
+    typer.echo(repr(fit))
+    if not fit.verdict.usable:
+        raise typer.Exit(3)
+
+
 @app.command("compare")
 def compare_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from dopafit.backend.fast_loops import affine, transposed
 from dopafit.backend.graph import density_graph, used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
 from dopafit.backend.shear import Sheared
 from dopafit.model.layout import Layout
 
-__all__ = ["Density", "compile_layout", "sampling_model"]
+__all__ = ["Density", "Sampled", "compile_layout", "sampling_model"]
 
 _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
@@ -129,8 +130,8 @@ def compile_layout(layout: Layout) -> Density:
     return found
 
 
-def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
-    """Return a model that nutpie samples, its variables ``x`` and ``h`` standard coordinates.
+class Sampled:
+    """The log density as a function of the coordinates that are moved, round where it can be.
 
     Parameters
     ----------
@@ -139,7 +140,46 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
     density : Density
         Its compiled log density.
     pilot : Pilot
-        Start and scale; it changes the sampler's coordinates, not the posterior.
+        Start and scale; it changes the coordinates, not the posterior.
+    """
+
+    def __init__(self, layout: Layout, density: Density, pilot: Pilot) -> None:
+        self._coordinates, self._pilot = layout.coordinates, pilot
+        self._sheared = density.sheared(pilot.centring)
+        self._inner = self._sheared if pilot.clock is None else pilot.clock.of(self._sheared)
+        self._shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
+        self.size = density.size
+
+    @property
+    def round(self) -> bool:
+        """Whether the coordinates are scaled by the shape of the posterior."""
+        return self._shape is not None
+
+    def _place(self, u: np.ndarray) -> np.ndarray:
+        centre = self._pilot.centre
+        return centre + u if self._shape is None else affine(centre, self._shape, u)
+
+    def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the log density (up to a constant) and its gradient."""
+        value, gradient = self._inner(self._place(u))
+        return value, gradient if self._shape is None else transposed(self._shape, gradient)
+
+    def expand(self, u: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the standard coordinates ``x`` and ``h`` of a point."""
+        q, clock = self._place(u), self._pilot.clock
+        q = self._sheared.plain(q if clock is None else clock.plain(q))
+        q = self._coordinates.centred(q, -self._pilot.centring)
+        normals = self._coordinates.normals
+        return {"x": q[:normals], "h": np.exp(q[normals:])}
+
+
+def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
+    """Return a model that nutpie samples, its variables ``x`` and ``h`` standard coordinates.
+
+    Parameters
+    ----------
+    layout, density, pilot
+        As in `Sampled`.
 
     Returns
     -------
@@ -147,29 +187,12 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
     """
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    from dopafit.backend.fast_loops import affine, transposed
-
-    coordinates, sheared, clock = layout.coordinates, density.sheared(pilot.centring), pilot.clock
-    inner = sheared if clock is None else clock.of(sheared)
-    normals, size = coordinates.normals, density.size
-    shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
-
-    def place(u: np.ndarray) -> np.ndarray:
-        return pilot.centre + u if shape is None else affine(pilot.centre, shape, u)
-
-    def logp(u: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = inner(place(u))
-        return value, gradient if shape is None else transposed(shape, gradient)
-
-    def expand(u: np.ndarray) -> dict[str, np.ndarray]:
-        q = place(u) if clock is None else clock.plain(place(u))
-        q = coordinates.centred(sheared.plain(q), -pilot.centring)
-        return {"x": q[:normals], "h": np.exp(q[normals:])}
-
+    logp = Sampled(layout, density, pilot)
+    size, coordinates = logp.size, layout.coordinates
     origin = logp(np.zeros(size))[0]
 
     def start(seed: int) -> np.ndarray:
-        reach = JITTER if shape is not None else 0.1 * JITTER
+        reach = JITTER if logp.round else 0.1 * JITTER
         u = np.random.default_rng(seed).uniform(-reach, reach, size)
         # where the posterior is not round a far point may lie off the map: come closer
         while not logp(u)[0] > origin - 2.0 * size - 20.0:
@@ -181,9 +204,9 @@ def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
     return from_pyfunc(
         size,
         lambda: logp,
-        lambda seed, other, chain: expand,
+        lambda seed, other, chain: logp.expand,
         [np.dtype("float64")] * 2,
-        [(normals,), (coordinates.halves,)],
+        [(coordinates.normals,), (coordinates.halves,)],
         ["x", "h"],
         make_initial_point_fn=start,
     )

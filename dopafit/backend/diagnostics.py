@@ -19,7 +19,7 @@ from dopafit.core.errors import FitError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["LOG_POSTERIOR", "diagnose", "sampler_health", "scalars", "summary"]
+__all__ = ["CONVERGENCE", "LOG_POSTERIOR", "diagnose", "sampler_health", "scalars", "summary"]
 
 CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
 LOG_POSTERIOR = "log_posterior"

@@ -16,7 +16,7 @@ import pandas as pd
 from dopafit.backend.stacking import bootstrap_weights, stacking_weights
 from dopafit.core.errors import FitError, SpecError
 
-__all__ = ["LooResult", "compare_elpd", "loo"]
+__all__ = ["LooResult", "compare_elpd", "importance_weights", "loo"]
 
 MIN_DRAWS = 100  # in all chains: fewer leave no tail to fit
 
@@ -199,6 +199,24 @@ def compare_elpd(
             }
         )
     return pd.DataFrame(rows).set_index("model")
+
+
+def importance_weights(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
+    """Smooth importance ratios of independent draws.
+
+    Parameters
+    ----------
+    log_ratio : ndarray, shape (draw,)
+        Log of target over proposal density, up to a constant.
+
+    Returns
+    -------
+    log_weights : ndarray, shape (draw,)
+        Normalised.
+    k : float
+        Shape of the tail; above 0.7 the weights cannot be trusted.
+    """
+    return _smoothed(-np.asarray(log_ratio, dtype=float), 1.0)
 
 
 def _smoothed(one: np.ndarray, share: float) -> tuple[np.ndarray, float]:

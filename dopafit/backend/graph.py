@@ -84,7 +84,10 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
     # partial centring: x has the prior sd h^w and enters theta times h^(1-w)
     shift = arrays["x_centring"] * lifted[arrays["x_spread"]]
     total = -0.5 * ((x * pt.exp(-shift)) ** 2).sum() - shift.sum()
-    total = total + (log_h - 0.5 * (pt.exp(log_h) / arrays["half_scale"]) ** 2).sum()
+    prior_h = log_h - 0.5 * (pt.exp(log_h) / arrays["half_scale"]) ** 2
+    # a model without spreads keeps one idle h: normal in log h, lest its long tail be in the way
+    free = arrays["half_free"]
+    total = total + (free * prior_h - (1.0 - free) * 0.5 * log_h**2).sum()
     xs = pt.concatenate([pt.ones((1,)), x])
     scale = arrays["scale"] * pt.exp(arrays["power"] * lifted[arrays["spread"]])
     theta = arrays["loc"] + scale * xs[arrays["unit"]]

@@ -23,7 +23,7 @@ import numpy as np
 from dopafit.backend.clock import Clock, best_clock
 from dopafit.model.coordinates import Coordinates
 
-__all__ = ["LARGEST", "Pilot", "find_pilot"]
+__all__ = ["LARGEST", "Pilot", "find_pilot", "starting_points"]
 
 LARGEST = 600
 """Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)."""
@@ -113,8 +113,7 @@ def find_pilot(
     """
     normals = coordinates.normals
     plain = density(np.zeros(normals))
-    sd = np.array([part == "sd" for _, part, _ in coordinates.half_names] or [False])
-    free = np.concatenate([np.ones(normals, bool), ~sd])
+    free = _free(coordinates)
     scouts = [
         _climb(plain, start, free, SCOUT) for start in _starts(coordinates, free, seed, starts)
     ]
@@ -147,6 +146,17 @@ class _Mode:
         """Return a point that is not centred in this mode's coordinates."""
         q = coordinates.centred(point, self.centring)
         return q if self.clock is None else self.clock.wound(q)
+
+
+def starting_points(coordinates: Coordinates, seed: int, starts: int = STARTS) -> list[np.ndarray]:
+    """Return the points a search starts from, not centred; see `find_pilot`."""
+    return _starts(coordinates, _free(coordinates), seed, starts)
+
+
+def _free(coordinates: Coordinates) -> np.ndarray:
+    """Return which coordinates are optimised: all but the group standard deviations."""
+    sd = np.array([part == "sd" for _, part, _ in coordinates.half_names] or [False])
+    return np.concatenate([np.ones(coordinates.normals, bool), ~sd])
 
 
 def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, float]]:

@@ -11,9 +11,10 @@ from matplotlib.patches import Rectangle
 from dopafit.figure import style
 from dopafit.figure.table import clean
 
-__all__ = ["BANNER", "SIMULATED", "put"]
+__all__ = ["BANNER", "EXPLORING", "SIMULATED", "put"]
 
 BANNER = "NOT CONVERGED — do not interpret"
+EXPLORING = "APPROXIMATE — for exploring only"
 SIMULATED = "SIMULATED DATA"
 _LINE = 2.7  # height of a line of the stamp [mm]
 _CHARACTER = 1.22  # generous width of a character of the stamp [mm]
@@ -93,7 +94,7 @@ def put(
         figure.text(
             0.5,
             1 - 2.75 / tall,
-            BANNER,
+            _banner(text),
             fontsize=8,
             fontweight="bold",
             color="white",
@@ -101,6 +102,10 @@ def put(
             va="center_baseline",
             gid="banner",
         )
+
+
+def _banner(text: str) -> str:
+    return EXPLORING if EXPLORING.split()[0] in text else BANNER
 
 
 def _wrap(text: str, room: int) -> list[str]:
@@ -138,7 +143,7 @@ def _on_axes(ax: Axes, text: str, converged: bool | None, simulated: bool) -> No
     if converged is False:
         box = {"facecolor": style.WARN, "edgecolor": "none", "pad": 2}
         ax.annotate(
-            BANNER,
+            _banner(text),
             xytext=(2, lift + 2),
             color="white",
             fontweight="bold",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dopafit.backend.diagnostics import summary
+from dopafit.backend.diagnostics import CONVERGENCE, summary
 from dopafit.backend.sampler import Interrupted, SamplerSettings
 from dopafit.backend.store import read_tree, write_tree
 from dopafit.core.errors import DopafitError, FitError
@@ -92,7 +92,10 @@ class Fit:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row a quantity: mean, sd, 90 % equal-tailed interval, R-hat, ESS; unrounded."""
-        return summary(self.posterior, prob=PROBABILITY, kind="eti")
+        table = summary(self.posterior, prob=PROBABILITY, kind="eti")
+        if self.verdict.approximation:  # of draws that are no chain these say nothing
+            table[list(CONVERGENCE)] = np.nan
+        return table
 
     @cached_property
     def prior(self) -> xr.Dataset:

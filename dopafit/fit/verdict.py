@@ -30,6 +30,9 @@ MIN_DRAWS = 100  # per chain: two halves of fifty, the least that R-hat can comp
 MAX_DEPTH_SHARE = 0.01
 STEP_LEAST, STEP_RATIO = 1e-6, 10.0
 
+APPROXIMATE = "APPROXIMATE"
+"""First word of the stamp of draws that were not sampled."""
+
 ADVICE = {
     "chains": "run at least 2 chains (4 are better): one chain cannot show that it missed a part",
     "draws": "ask for more draws per chain",
@@ -96,6 +99,8 @@ class Verdict:
         Every check made.
     converged : bool
         True only if there are checks and all of them pass.
+    approximation : str
+        Name of the approximation that the draws come from; empty where they were sampled.
 
     Raises
     ------
@@ -105,6 +110,7 @@ class Verdict:
 
     converged: bool
     items: tuple[Diagnostic, ...]
+    approximation: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", tuple(self.items))
@@ -139,13 +145,27 @@ class Verdict:
             if "divergences" in known:
                 parts.append(f"{known['divergences']:.0f} divergences")
             return f"converged ({', '.join(parts)})" if parts else "converged"
+        if self.approximation:
+            return self._approximate
         shown = [_short(item) for item in self.failures[:3]]
         more = len(self.failures) - len(shown)
         text = ", ".join(shown) or "nothing was checked"
         return f"NOT CONVERGED: {text}" + (f" and {more} more" if more else "")
 
+    @property
+    def usable(self) -> bool:
+        """Whether the draws are good for exploring: converged, or an approximation whose k is."""
+        return self.converged or any(i.name == "Pareto k" and i.ok for i in self.items)
+
+    @property
+    def _approximate(self) -> str:
+        k = [f", Pareto k {i.value:.2f}" for i in self.items if i.name == "Pareto k"]
+        size, usable = "".join(k), "for exploring only" if self.usable else "NOT USABLE"
+        return f"{APPROXIMATE} ({self.approximation}{size}): {usable}"
+
     def __str__(self) -> str:
         head = "converged" if self.converged else "NOT CONVERGED"
+        head = self._approximate if self.approximation else head
         return "\n".join([head, *(f"  {line}" for i in self.items for line in str(i).split("\n"))])
 
     def to_dict(self) -> dict[str, Any]:
@@ -161,7 +181,8 @@ class Verdict:
             }
             for i in self.items
         ]
-        return {"converged": self.converged, "diagnostics": items}
+        found = {"converged": self.converged, "diagnostics": items}
+        return found | ({"approximation": self.approximation} if self.approximation else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Verdict:
@@ -184,7 +205,7 @@ class Verdict:
                 )
                 for d in values["diagnostics"]
             )
-            return cls(_truth(values["converged"]), items)
+            return cls(_truth(values["converged"]), items, str(values.get("approximation", "")))
         except (KeyError, TypeError, ValueError) as error:
             raise FitError(
                 f"this is no stored verdict: {error!r}",

@@ -186,6 +186,7 @@ class Coordinates:
             "x_centring": w,
             "x_spread": self._owner(),
             "half_scale": np.array(self.half_scale or [1.0]),
+            "half_free": np.full(self.halves, float(bool(self.half_scale))),
         }
 
     def _owner(self) -> np.ndarray:

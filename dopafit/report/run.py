@@ -23,7 +23,7 @@ from dopafit.report.html import write_report
 from dopafit.report.opening import open_study
 from dopafit.study.study import Study
 
-__all__ = ["RunResult", "compare_folder", "run", "run_fits"]
+__all__ = ["RunResult", "chosen_drives", "compare_folder", "run", "run_fits"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +173,7 @@ def run_fits(
         Ctrl-C while sampling; finished fits are kept.
     """
     folder, started = Path(folder), datetime.now(UTC)
-    chosen = _chosen(analysis, drives)
+    chosen = chosen_drives(analysis, drives)
     show.phase("reading", analysis.study or "study")
     study, warnings = open_study(analysis)
     show.done(
@@ -252,7 +252,14 @@ def _file(folder: Path, drive: str) -> Path:
     return folder / "fits" / f"{drive}.nc"
 
 
-def _chosen(analysis: Analysis, drives: tuple[str, ...] | None) -> list[str]:
+def chosen_drives(analysis: Analysis, drives: tuple[str, ...] | None) -> list[str]:
+    """Return the drives asked for, all unless given.
+
+    Raises
+    ------
+    SpecError
+        A drive that the analysis does not have.
+    """
     if drives is None:
         return list(analysis.models)
     for drive in drives:

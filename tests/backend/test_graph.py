@@ -72,9 +72,11 @@ def expected(layout: Layout, q: np.ndarray, centring: np.ndarray | None = None) 
             standard[unit - 1] = x[unit - 1] / sd
             value += stats.norm(0, sd).logpdf(x[unit - 1]) - stats.norm(0, 1).logpdf(0)
             assert coordinates.entries[i].role != "constant"
-    scale = np.array(coordinates.half_scale or [1.0])
-    prior = stats.halfnorm(scale=scale)
-    value += (prior.logpdf(h) - prior.logpdf(0) + log_h).sum()
+    if coordinates.half_scale:
+        prior = stats.halfnorm(scale=np.array(coordinates.half_scale))
+        value += (prior.logpdf(h) - prior.logpdf(0) + log_h).sum()
+    else:  # one idle coordinate
+        value += (stats.norm.logpdf(log_h) - stats.norm.logpdf(0)).sum()
     theta = coordinates.theta(standard, h)
     return value + sum(rows.sum() for rows in evaluate(layout, theta).values())
 

@@ -20,7 +20,7 @@ from dopafit.report import doctor
 from dopafit.study import bundled, read_study
 
 ROOT = Path(__file__).parents[2]
-VERBS = ["run", "fit", "compare", "report", "simulate", "validate", "doctor", "data"]
+VERBS = ["run", "fit", "explore", "compare", "report", "simulate", "validate", "doctor", "data"]
 VERBS += ["data list", "data fetch"]
 ANALYSIS = {
     "drives": ["trough"],
@@ -221,6 +221,23 @@ def test_fit_names_its_drives(typed, analysis, tmp_path):
     assert status == 2 and "did you mean 'trough'?" in err
     status, _, err = typed("fit", analysis, "--drive", "trough", "--out", "o", "--progress", "loud")
     assert status == 2 and "loud" in err
+
+
+def test_explore_prints_its_name_and_writes_nothing(typed, analysis, tmp_path):
+    content = ANALYSIS | {"simulate": {"design": {"subjects": 6, "duration": 600}}}
+    analysis.write_text(yaml.safe_dump(content), encoding="utf-8")
+    typed("simulate", analysis, "--out", tmp_path / "s", "--seed", 1)
+    content |= {"study": str(tmp_path / "s"), "drives": ["null"]}
+    analysis.write_text(yaml.safe_dump(content), encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = typed("explore", analysis, "--drive", "null")
+    assert status == 0, err
+    assert "APPROXIMATE (Laplace, Pareto k" in out and "choice_rest" in out
+    assert "converged" not in out.replace("NOT CONVERGED", "") and "ok   Pareto k" in out
+    assert sorted(tmp_path.rglob("*")) == before
+    assert "did you mean 'null'?" in typed("explore", analysis, "--drive", "nul")[2]
+    status, _, err = typed("explore", analysis, "--drive", "null", "--method", "laplas")
+    assert status == 2 and "did you mean 'laplace'?" in err
 
 
 @pytest.mark.parametrize("verb", ["compare", "report"])

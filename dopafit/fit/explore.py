@@ -1,0 +1,152 @@
+"""A quick, approximate look at a posterior, and labelled as one wherever it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dopafit.core.errors import FitError, SpecError, suggest
+from dopafit.core.seed import generator, integer_seed
+from dopafit.fit.derived import name_draws
+from dopafit.fit.fit import Fit
+from dopafit.fit.verdict import Diagnostic, Verdict
+from dopafit.model.layout import build_layout
+from dopafit.model.spec import Model
+from dopafit.study.study import Study
+
+__all__ = ["METHODS", "explore"]
+
+METHODS = {"laplace": "Laplace", "pathfinder": "Pathfinder"}
+PROPOSED = 4
+"""Draws made for every draw kept."""
+
+PARETO_K = 0.7
+EFFECTIVE = 100
+
+
+def explore(
+    model: Model, study: Study, *, seed: int, method: str = "laplace", draws: int = 1000
+) -> Fit:
+    """Look at a posterior without sampling it: for exploring, never for reporting.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    study : Study
+        The data.
+    seed : int
+        One seed; everything follows from it.
+    method : {"laplace", "pathfinder"}
+        A normal distribution at the mode, or the best one met on the way there.
+    draws : int
+        Draws kept, of four times as many.
+
+    Returns
+    -------
+    Fit
+        One chain. Its verdict is never "converged": it says which approximation this is and,
+        by the Pareto k of its importance weights, whether even that is usable. R-hat, effective
+        sample size and Monte Carlo error do not apply and are NaN.
+
+    Raises
+    ------
+    SpecError
+        An unknown method, too few draws, or a model that does not fit the study.
+    FitError
+        No usable draws.
+    """
+    if method not in METHODS:
+        raise SpecError(
+            f"method: {method!r} is not known",
+            allowed=", ".join(METHODS),
+            todo=suggest(method, METHODS),
+        )
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
+        raise SpecError(f"draws = {draws!r}", allowed="a whole number, 100 or above")
+    from dopafit.backend.approximation import resample
+
+    layout = build_layout(model, study)
+    proposal, expand = _propose(layout, model, seed, method, PROPOSED * draws)
+    rng = generator(seed, f"explore/{method}/resample/{model.drive}")
+    points, k, effective = resample(proposal, rng, draws)
+    if not len(points):
+        raise FitError(
+            f"{METHODS[method]} found no usable draws",
+            todo="fit with the sampler instead: dopafit fit",
+        )
+    found = [expand(u) for u in points]
+    x, h = (np.array([[one[name] for one in found]]) for name in ("x", "h"))
+    coordinates = _dataset(x, h)
+    return Fit(
+        model,
+        study,
+        name_draws(layout, study, x, h),
+        coordinates,
+        coordinates[[]],
+        _verdict(METHODS[method], k, effective),
+        seed,
+        {"settings": {"method": method, "draws": draws}, "interrupted": False},
+    )
+
+
+def _propose(layout: Any, model: Model, seed: int, method: str, count: int) -> tuple[Any, Any]:
+    from dopafit.backend.approximation import pathfinder, standard
+    from dopafit.backend.compiled import Sampled, compile_layout
+    from dopafit.backend.pilot import LARGEST, Pilot, find_pilot, starting_points
+
+    density = compile_layout(layout)
+    rng = generator(seed, f"explore/{method}/{model.drive}")
+    pilot_seed = integer_seed(seed, f"pilot/{model.drive}")
+    normals = layout.coordinates.normals
+    if method == "pathfinder":
+        none = Pilot(np.zeros(density.size), None, np.zeros(normals), (), ())
+        target = Sampled(layout, density, none)
+        starts = starting_points(layout.coordinates, pilot_seed)
+        return pathfinder(target, starts, rng, count), target.expand
+    if density.size > LARGEST:
+        raise SpecError(
+            f"Laplace over {density.size} coordinates",
+            allowed=f"at most {LARGEST}",
+            todo="use method 'pathfinder'",
+        )
+    pilot = find_pilot(layout.coordinates, density.sheared, seed=pilot_seed)
+    target = Sampled(layout, density, pilot)
+    return standard(target, density.size, rng, count), target.expand
+
+
+def _dataset(x: np.ndarray, h: np.ndarray) -> Any:
+    import xarray as xr
+
+    return xr.Dataset(
+        {"x": (("chain", "draw", "x_dim"), x), "h": (("chain", "draw", "h_dim"), h)},
+        coords={"chain": [0], "draw": np.arange(x.shape[1])},
+    )
+
+
+def _verdict(name: str, k: float, effective: float) -> Verdict:
+    items = (
+        Diagnostic(
+            "Pareto k",
+            k,
+            f"< {PARETO_K}",
+            k < PARETO_K,
+            advice="" if k < PARETO_K else "the approximation misses part of the posterior",
+        ),
+        Diagnostic(
+            "effective draws",
+            effective,
+            f"> {EFFECTIVE}",
+            effective > EFFECTIVE,
+            advice="" if effective > EFFECTIVE else "a few draws carry all the weight",
+        ),
+        Diagnostic(
+            "sampled",
+            0.0,
+            "draws from the posterior itself",
+            False,
+            advice="for exploring only: fit with the sampler before you report anything",
+        ),
+    )
+    return Verdict(False, items, approximation=name)
