@@ -78,15 +78,17 @@ class Clock:
 
         return wound_density
 
-    def deviation(self, point: np.ndarray, covariance: np.ndarray) -> float:
+    def deviation(self, point: np.ndarray, at: np.ndarray, covariance: np.ndarray) -> float:
         """Return the standard deviation of the landmark's log time, to first order."""
         direction = np.zeros(point.size)
         direction[self._own] = self._scale
         np.add.at(direction, self._by, self._log_time(point)[1])
-        return float(np.sqrt(direction @ covariance @ direction))
+        return float(np.sqrt(direction[at] @ covariance @ direction[at]))
 
 
-def best_clock(coordinates: Coordinates, point: np.ndarray, covariance: np.ndarray) -> Clock | None:
+def best_clock(
+    coordinates: Coordinates, point: np.ndarray, at: np.ndarray, covariance: np.ndarray
+) -> Clock | None:
     """Return the clock whose time is known best; None where that is the half-life itself.
 
     Parameters
@@ -94,7 +96,9 @@ def best_clock(coordinates: Coordinates, point: np.ndarray, covariance: np.ndarr
     coordinates : Coordinates
     point : array, (coordinate,)
         Where the posterior is, with its half-life.
-    covariance : array, (coordinate, coordinate)
+    at : array, (part,)
+        Coordinates whose covariance is known; the kernel's population values among them.
+    covariance : array, (part, part)
         Of the posterior there.
     """
     kernel = Kernel.named(coordinates.model.kernel)
@@ -105,7 +109,7 @@ def best_clock(coordinates: Coordinates, point: np.ndarray, covariance: np.ndarr
     if own < 0:  # the half-life is fixed
         return None
     clocks = [Clock(coordinates, name) for name in kernel.clocks]
-    spread = [clock.deviation(point, covariance) for clock in clocks]
+    spread = [clock.deviation(point, at, covariance) for clock in clocks]
     best = int(np.argmin(spread))
-    half_life = coordinates.scale[place] * np.sqrt(covariance[own, own])
+    half_life = coordinates.scale[place] * np.sqrt(covariance[at == own, at == own].item())
     return clocks[best] if spread[best] < half_life else None

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from dopafit.backend.fast_loops import affine, transposed
 from dopafit.backend.graph import density_graph, used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
@@ -147,7 +146,7 @@ class Sampled:
         self._coordinates, self._pilot = layout.coordinates, pilot
         self._sheared = density.sheared(pilot.centring)
         self._inner = self._sheared if pilot.clock is None else pilot.clock.of(self._sheared)
-        self._shape = None if pilot.shape is None else np.ascontiguousarray(pilot.shape)
+        self._shape = pilot.shape
         self.size = density.size
 
     @property
@@ -157,12 +156,12 @@ class Sampled:
 
     def _place(self, u: np.ndarray) -> np.ndarray:
         centre = self._pilot.centre
-        return centre + u if self._shape is None else affine(centre, self._shape, u)
+        return centre + u if self._shape is None else self._shape.place(centre, u)
 
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient."""
         value, gradient = self._inner(self._place(u))
-        return value, gradient if self._shape is None else transposed(self._shape, gradient)
+        return value, gradient if self._shape is None else self._shape.back(gradient)
 
     def expand(self, u: np.ndarray) -> dict[str, np.ndarray]:
         """Return the standard coordinates ``x`` and ``h`` of a point."""

@@ -15,18 +15,22 @@ Moore & Hoffman (2020), recalled, not re-read.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from dopafit.backend.blocks import Blocks
 from dopafit.backend.clock import Clock, best_clock
+from dopafit.backend.shapes import Arrow, Dense, Shape
 from dopafit.model.coordinates import Coordinates
 
 __all__ = ["LARGEST", "Pilot", "find_pilot", "starting_points"]
 
 LARGEST = 600
-"""Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)."""
+"""Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)
+but one of blocks, as long as no more than this many are shared."""
 
 STARTS = 8
 REACH = 6.0
@@ -48,10 +52,6 @@ FAR = 40.0
 """Distance [nats] behind the best optimum beyond which another one's mass is not measured."""
 
 ROUNDS = 6
-FLOOR = 0.3
-"""Least precision of any direction; the prior alone gives about 1."""
-
-STEP = 1e-4
 
 SURE = 0.26
 """Largest standard error of a log standard deviation at which a group is centred."""
@@ -70,7 +70,7 @@ class Pilot:
     ----------
     centre : array, (coordinate,)
         Reference point, in coordinates centred by `centring`.
-    shape : array, (coordinate, coordinate) or None
+    shape : Shape or None
         L; None where there are too many coordinates, and each keeps its own scale.
     centring : array, (normals,)
         Share of centring of each normal coordinate.
@@ -84,7 +84,7 @@ class Pilot:
     """
 
     centre: np.ndarray
-    shape: np.ndarray | None
+    shape: Shape | None
     centring: np.ndarray
     optima: tuple[float, ...]
     masses: tuple[float, ...]
@@ -97,6 +97,7 @@ def find_pilot(
     *,
     seed: int,
     starts: int = STARTS,
+    blocks: Blocks | None = None,
 ) -> Pilot:
     """Optimise from several starts, find the spreads, and measure the shape.
 
@@ -110,6 +111,8 @@ def find_pilot(
         Source of the starting points.
     starts : int
         How many.
+    blocks : Blocks, optional
+        Which coordinates belong to one subject; used where there are many.
     """
     normals = coordinates.normals
     plain = density(np.zeros(normals))
@@ -121,10 +124,14 @@ def find_pilot(
     tries = _distinct([_climb(plain, point, free) for point, _ in scouts])
     optima = tuple(value for _, value in tries)
     distinct = [one for one in tries if tries[0][1] - one[1] < FAR]
-    if free.size > LARGEST:
+    if free.size <= LARGEST:
+        measure = Dense.measure
+    elif blocks is not None and blocks.shared.size <= LARGEST:
+        measure = functools.partial(Arrow.measure, blocks=blocks)
+    else:
         masses = tuple(value for _, value in distinct)
         return Pilot(tries[0][0], None, np.zeros(normals), optima, masses)
-    found = [_shaped(coordinates, density, plain, point, free) for point, _ in distinct]
+    found = [_shaped(coordinates, density, plain, point, free, measure) for point, _ in distinct]
     found.sort(key=lambda one: -one.mass)
     best = found[0]
     masses = (best.mass, *(one.mass for one in found[1:] if _apart(coordinates, best, one)))
@@ -138,7 +145,7 @@ class _Mode:
     mass: float
     point: np.ndarray
     centre: np.ndarray
-    shape: np.ndarray
+    shape: Shape
     centring: np.ndarray
     clock: Clock | None
 
@@ -171,7 +178,7 @@ def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, f
 def _apart(coordinates: Coordinates, one: _Mode, other: _Mode) -> bool:
     """Whether two modes lie further apart than the posterior around the first one reaches."""
     step = one.place(coordinates, other.point) - one.centre
-    return bool(np.abs(np.linalg.solve(one.shape, step)).max() > APART)
+    return bool(np.abs(one.shape.solve(step)).max() > APART)
 
 
 def _starts(coordinates: Coordinates, free: np.ndarray, seed: int, starts: int) -> list[np.ndarray]:
@@ -198,26 +205,20 @@ def _shaped(
     plain: Density,
     start: np.ndarray,
     free: np.ndarray,
+    measure: Callable[[Density, np.ndarray, np.ndarray], Shape],
 ) -> _Mode:
     """Find the spreads from an optimum on, and measure the posterior around it."""
-    point, variance = _spreads(coordinates, plain, start, free)
+    point, variance = _spreads(coordinates, plain, start, free, measure)
     centring = _centring(coordinates, variance)
     centre = coordinates.centred(point, centring)
-    here = density(centring)
-    shape, size = _shape(here, centre)
-    clock = best_clock(coordinates, centre, shape @ shape.T)
+    here, every = density(centring), np.ones(free.size, bool)
+    shape = measure(here, centre, every)
+    clock = best_clock(coordinates, centre, *shape.covariance())
     if clock is not None:
         here, centre = clock.of(here), clock.wound(centre)
-        shape, size = _shape(here, centre)
-    mass = float(here(centre)[0] + size)
+        shape = measure(here, centre, every)
+    mass = float(here(centre)[0]) + shape.log_det
     return _Mode(mass, point, centre, shape, centring, clock)
-
-
-def _shape(density: Density, centre: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return L, L L' the Laplace approximation's covariance, and the log determinant of L."""
-    value, vector = np.linalg.eigh(_precision(density, centre, np.ones(centre.size, bool)))
-    value = np.maximum(value, FLOOR)
-    return vector / np.sqrt(value), float(-0.5 * np.log(value).sum())
 
 
 def _climb(
@@ -242,20 +243,12 @@ def _climb(
     return point.copy(), float(-found.fun)
 
 
-def _precision(density: Density, point: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Minus the Hessian over the free coordinates, by differences of the gradient."""
-    at = np.flatnonzero(free)
-    result = np.empty((at.size, at.size))
-    here = density(point)[1]
-    for row, i in enumerate(at):
-        step = np.zeros(point.size)
-        step[i] = STEP
-        result[row] = (here - density(point + step)[1])[at] / STEP
-    return 0.5 * (result + result.T)
-
-
 def _spreads(
-    coordinates: Coordinates, density: Density, point: np.ndarray, free: np.ndarray
+    coordinates: Coordinates,
+    density: Density,
+    point: np.ndarray,
+    free: np.ndarray,
+    measure: Callable[[Density, np.ndarray, np.ndarray], Shape],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the group standard deviations; return the point and the normals' posterior variances."""
     normals = coordinates.normals
@@ -263,9 +256,7 @@ def _spreads(
     groups = [k for k, (_, part, _) in enumerate(coordinates.half_names) if part == "sd"]
     variance = np.ones(normals)
     for _ in range(ROUNDS):
-        value, vector = np.linalg.eigh(_precision(density, point, free))
-        covariance = (vector**2 / np.maximum(value, FLOOR)).sum(axis=1)
-        variance = covariance[:normals]
+        variance = measure(density, point, free).variance[:normals]
         before = point.copy()
         for k in groups:
             mine = np.flatnonzero(owner == k + 1)

@@ -93,8 +93,9 @@ def explore(
 
 def _propose(layout: Any, model: Model, seed: int, method: str, count: int) -> tuple[Any, Any]:
     from dopafit.backend.approximation import pathfinder, standard
+    from dopafit.backend.blocks import find_blocks
     from dopafit.backend.compiled import Sampled, compile_layout
-    from dopafit.backend.pilot import LARGEST, Pilot, find_pilot, starting_points
+    from dopafit.backend.pilot import Pilot, find_pilot, starting_points
 
     density = compile_layout(layout)
     rng = generator(seed, f"explore/{method}/{model.drive}")
@@ -105,13 +106,13 @@ def _propose(layout: Any, model: Model, seed: int, method: str, count: int) -> t
         target = Sampled(layout, density, none)
         starts = starting_points(layout.coordinates, pilot_seed)
         return pathfinder(target, starts, rng, count), target.expand
-    if density.size > LARGEST:
+    blocks = find_blocks(layout)
+    pilot = find_pilot(layout.coordinates, density.sheared, seed=pilot_seed, blocks=blocks)
+    if pilot.shape is None:
         raise SpecError(
-            f"Laplace over {density.size} coordinates",
-            allowed=f"at most {LARGEST}",
+            f"Laplace over {density.size} coordinates that subjects share",
             todo="use method 'pathfinder'",
         )
-    pilot = find_pilot(layout.coordinates, density.sheared, seed=pilot_seed)
     target = Sampled(layout, density, pilot)
     return standard(target, density.size, rng, count), target.expand
 

@@ -302,6 +302,7 @@ def _draw(
 
 def _compile(layout: Layout, seed: int, show: Progress, notes: dict[str, Any]) -> Any:
     """Compile, look for the posterior, and return what the sampler takes."""
+    from dopafit.backend.blocks import find_blocks
     from dopafit.backend.compiled import compile_layout, sampling_model
     from dopafit.backend.pilot import find_pilot
 
@@ -309,11 +310,15 @@ def _compile(layout: Layout, seed: int, show: Progress, notes: dict[str, Any]) -
     drive = layout.program.model.drive
     show.phase("locating", drive)
     pilot = find_pilot(
-        layout.coordinates, density.sheared, seed=integer_seed(seed, f"pilot/{drive}")
+        layout.coordinates,
+        density.sheared,
+        seed=integer_seed(seed, f"pilot/{drive}"),
+        blocks=find_blocks(layout),
     )
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)
-    notes["dense_scaling"] = pilot.shape is not None
+    notes["scaling"] = "none" if pilot.shape is None else type(pilot.shape).__name__.lower()
+    notes["clock"] = "" if pilot.clock is None else pilot.clock.name
     return sampling_model(layout, density, pilot)
 
 

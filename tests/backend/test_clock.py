@@ -64,6 +64,7 @@ def test_the_clock_known_best_is_taken(tiny_model, tiny_world) -> None:
     """A covariance is made in which one time is known to 1 %, and the half-life to 50 %."""
     c = build_layout(tiny_model("trough"), tiny_world).coordinates
     point = flat(np.zeros(c.normals), np.ones(c.halves))
+    every = np.arange(point.size)
     own = c.unit[c.place("recovery_half_life")] - 1
     for name in Opponent.clocks:
         clock = Clock(c, name)
@@ -77,12 +78,12 @@ def test_the_clock_known_best_is_taken(tiny_model, tiny_world) -> None:
             turn.append((clock.plain(q + step) - clock.plain(q - step)) / 2e-5)
         turn = np.array(turn).T
         covariance = turn @ np.diag(wide) @ turn.T
-        assert clock.deviation(point, covariance) == pytest.approx(0.01, rel=1e-6)
-        found = best_clock(c, point, covariance)
+        assert clock.deviation(point, every, covariance) == pytest.approx(0.01, rel=1e-6)
+        found = best_clock(c, point, every, covariance)
         assert found is not None and found.name == name
     sharp = np.diag(np.where(np.arange(point.size) == own, 1e-6, 0.25))
-    assert best_clock(c, point, sharp) is None
+    assert best_clock(c, point, every, sharp) is None
     null = build_layout(tiny_model("null"), tiny_world).coordinates
-    assert best_clock(null, np.zeros(null.normals + null.halves), np.eye(null.normals)) is None
+    assert best_clock(null, np.zeros(99), np.arange(99), np.eye(99)) is None
     held = build_layout(tiny_model("trough", fixed={"recovery_half_life": 20.0}), tiny_world)
-    assert best_clock(held.coordinates, np.zeros(99), np.eye(99)) is None
+    assert best_clock(held.coordinates, np.zeros(99), np.arange(99), np.eye(99)) is None

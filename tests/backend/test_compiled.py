@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dopafit.backend.clock import Clock
 from dopafit.backend.compiled import Density, compile_layout, sampling_model
 from dopafit.backend.graph import flat, pymc_model
 from dopafit.backend.pilot import Pilot
+from dopafit.backend.shapes import Dense
 from dopafit.model.layout import Layout, build_layout
 from dopafit.model.machinery import evaluate
 from dopafit.model.replicate import simulate
@@ -77,7 +79,8 @@ def test_other_data_share_the_code_and_have_their_own_density(
 
 
 @pytest.mark.parametrize("dense", [True, False])
-def test_what_the_sampler_sees_is_the_density(layout, dense, monkeypatch) -> None:
+@pytest.mark.parametrize("clock", ["", "time_to_peak"])
+def test_what_the_sampler_sees_is_the_density(layout, dense, clock, monkeypatch) -> None:
     """Stretched by L and centred, the sampler's density is the plain one up to a constant."""
     import nutpie.compiled_pyfunc
 
@@ -91,10 +94,11 @@ def test_what_the_sampler_sees_is_the_density(layout, dense, monkeypatch) -> Non
     plain, c = compile_layout(layout), layout.coordinates
     size = plain.size
     rng = np.random.default_rng(4)
-    shape = 0.05 * rng.standard_normal((size, size)) + 0.3 * np.eye(size) if dense else None
+    shape = Dense(0.05 * rng.standard_normal((size, size)) + 0.3 * np.eye(size)) if dense else None
     w = np.where(c.arrays()["x_spread"] > 0, 0.6, 0.0)
     centre = np.concatenate([np.zeros(c.normals), np.log(0.3 * c.arrays()["half_scale"])])
-    sampling_model(layout, plain, Pilot(centre, shape, w, (0.0,), (0.0,)))
+    told = Clock(c, clock) if clock else None
+    sampling_model(layout, plain, Pilot(centre, shape, w, (0.0,), (0.0,), told))
     assert taken["shapes"] == [(c.normals,), (c.halves,)] and taken["names"] == ["x", "h"]
     ours, theirs = [], []
     for _ in range(3):

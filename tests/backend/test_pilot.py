@@ -9,7 +9,8 @@ from scipy.optimize import minimize_scalar
 
 from dopafit.backend import pilot as pilots
 from dopafit.backend.compiled import compile_layout
-from dopafit.backend.pilot import FLOOR, MODES, REACH, STARTS, _starts, find_pilot
+from dopafit.backend.pilot import MODES, REACH, STARTS, _starts, find_pilot
+from dopafit.backend.shapes import FLOOR
 from dopafit.channel.choice import Choice
 from dopafit.model.coordinates import Coordinates
 from dopafit.model.formula import design
@@ -38,13 +39,14 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     # directions that the data leave flatter than FLOOR keep the scale of the floor
     value, vector = np.linalg.eigh(0.5 * (precision + precision.T))
     assert value.max() / value.min() > 100  # it was far from round before
-    round_ = pilot.shape.T @ precision @ pilot.shape
+    root = pilot.shape.root
+    round_ = root.T @ precision @ root
     np.testing.assert_allclose(
         np.sort(np.linalg.eigvalsh(0.5 * (round_ + round_.T))),
         np.sort(value / np.maximum(value, FLOOR)),
         atol=0.02,
     )
-    assert vector.shape == pilot.shape.shape
+    assert vector.shape == root.shape
     # every group term has one share of centring; what has no spread of its own has none
     owner = layout.coordinates.arrays()["x_spread"]
     assert (pilot.centring[owner == 0] == 0).all()
@@ -185,10 +187,12 @@ def test_the_scaling_changes_no_posterior(tiny_model, tiny_world, monkeypatch) -
 
     options = {"seed": 5, "draws": 1500, "tune": 800, "chains": 2, "progress": "silent"}
     dense = fit(tiny_model("null"), tiny_world, **options)
-    monkeypatch.setattr(pilots, "LARGEST", 0)
-    plain = fit(tiny_model("null"), tiny_world, **options)
-    assert dense.record["pilot"]["dense_scaling"] and not plain.record["pilot"]["dense_scaling"]
-    one, two = (f.summary.set_index("parameter") for f in (dense, plain))
-    error = np.hypot(one["mcse_mean"], two["mcse_mean"])
-    assert (np.abs(one["mean"] - two["mean"]) < 4 * error).all()
-    assert (np.abs(np.log(one["sd"] / two["sd"])) < 0.3).all()
+    assert dense.record["pilot"]["scaling"] == "dense"
+    for largest, scaling in ((12, "arrow"), (0, "none")):
+        monkeypatch.setattr(pilots, "LARGEST", largest)
+        other = fit(tiny_model("null"), tiny_world, **options)
+        assert other.record["pilot"]["scaling"] == scaling
+        one, two = (f.summary.set_index("parameter") for f in (dense, other))
+        error = np.hypot(one["mcse_mean"], two["mcse_mean"])
+        assert (np.abs(one["mean"] - two["mean"]) < 4 * error).all()
+        assert (np.abs(np.log(one["sd"] / two["sd"])) < 0.3).all()
