@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,15 @@ AGREE = 4.5
 """Largest difference of two means, in Monte Carlo standard errors, of some fifteen compared."""
 
 
+def base(version: str) -> str:
+    """Return a Python of a version that is on this machine; else its number, for uv to find."""
+    found = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
+    for path in (shutil.which(f"python{version}"), *map(str, found)):
+        if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
+            return path
+    return version
+
+
 def interpreter(rival: str) -> Path:
     """Return the Python that runs a rival; its environment is made where it is missing."""
     if rival not in PYTHON:
@@ -51,7 +61,7 @@ def interpreter(rival: str) -> Path:
     if not stamp.exists() or stamp.read_text() != lock.read_text():
         print(f"making the environment of {rival} ...", flush=True)
         uv = ROOT / ".venv" / "bin" / "uv"
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", PYTHON[rival], folder], check=True)
+        subprocess.run([uv, "venv", "-q", "--clear", "-p", base(PYTHON[rival]), folder], check=True)
         subprocess.run([uv, "pip", "sync", "-q", "--python", python, lock], check=True)
         stamp.write_text(lock.read_text())
     return python
