@@ -94,6 +94,18 @@ def log_ndtr_slope(x):
 
 
 @njit(cache=True, nogil=True)
+def normal_or_beyond(z, beyond, value, slope):
+    """Write a standard normal's log density, or its log mass above z, and the derivative."""
+    for i in range(z.size):
+        if beyond[i] > 0.0:
+            value[i] = log_ndtr(-z[i])
+            slope[i] = -log_ndtr_slope(-z[i])
+        else:
+            value[i] = -0.5 * z[i] * z[i] - _HALF_LOG_2PI
+            slope[i] = -z[i]
+
+
+@njit(cache=True, nogil=True)
 def affine(centre, shape, u):
     """Return centre + shape @ u; a loop, because BLAS would start threads beside the chains'."""
     out = centre.copy()

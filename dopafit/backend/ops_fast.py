@@ -32,10 +32,12 @@ __all__ = [
     "FastSoftplus",
     "LogNdtr",
     "LogNdtrSlope",
+    "NormalOrBeyond",
     "SoftplusVector",
     "exp",
     "log_ndtr",
     "namespace",
+    "normal_or_beyond",
     "sigmoid",
     "softplus",
 ]
@@ -133,6 +135,40 @@ class SoftplusVector(Op):
         return [cotangents[0] * outputs[1]]
 
 
+class NormalOrBeyond(Op):
+    """A standard normal's log density or, where a flag is 1, its log mass above; with its slope.
+
+    Only the branch that a row needs is computed: the mass costs ten times the density.
+    """
+
+    __props__ = ()
+
+    def make_node(self, z, beyond):
+        """Return the application to two vectors."""
+        z, beyond = floats(z, 1), floats(beyond, 1)
+        return Apply(self, [z, beyond], [z.type(), z.type()])
+
+    def perform(self, node, inputs, output_storage):
+        """Run the loop."""
+        value, slope = np.empty_like(inputs[0]), np.empty_like(inputs[0])
+        fast_loops.normal_or_beyond(*inputs, value, slope)
+        output_storage[0][0], output_storage[1][0] = value, slope
+
+    def infer_shape(self, node, shapes):
+        """Return the first input's shape twice."""
+        return [shapes[0], shapes[0]]
+
+    def connection_pattern(self, node):
+        """Only the value is differentiated, and only by z."""
+        return [[True, False], [False, False]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Return the gradient, from the slope."""
+        if isinstance(cotangents[0].type, DisconnectedType):
+            return [DisconnectedType()(), DisconnectedType()()]
+        return [cotangents[0] * outputs[1], DisconnectedType()()]
+
+
 _exp = FastExp(upgrade_to_float, name="fast_exp")
 _sigmoid = FastSigmoid(upgrade_to_float, name="fast_sigmoid")
 _softplus = FastSoftplus(upgrade_to_float, name="fast_softplus")
@@ -182,12 +218,30 @@ def _numba_softplus_vector(op, node=None, **kwargs):
     return softplus_vector, _VERSION
 
 
+@register_funcify_default_op_cache_key(NormalOrBeyond)
+def _numba_normal_or_beyond(op, node=None, **kwargs):
+    loop = fast_loops.normal_or_beyond
+
+    @numba_njit(fastmath=False)
+    def normal_or_beyond(z, beyond):
+        value, slope = np.empty(z.size), np.empty(z.size)
+        loop(z, beyond, value, slope)
+        return value, slope
+
+    return normal_or_beyond, _VERSION
+
+
+def normal_or_beyond(z: Any, beyond: Any) -> Any:
+    """Return a standard normal's log density at z, or its log mass above z where flagged."""
+    return NormalOrBeyond()(z, beyond)[0]
+
+
 class _Namespace:
     """pytensor.tensor with the functions replaced that cost most."""
 
     def __init__(self) -> None:
         self.exp, self.sigmoid, self.softplus = exp, sigmoid, softplus
-        self.log_ndtr = log_ndtr
+        self.log_ndtr, self.normal_or_beyond = log_ndtr, normal_or_beyond
 
     def __getattr__(self, name: str) -> Any:
         import pytensor.tensor as pt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from dopafit.channel.channel import (
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
-from dopafit.core.xp import log_ndtr
+from dopafit.core.xp import normal_or_beyond
 from dopafit.study.study import Study
 
 __all__ = [
@@ -36,8 +36,6 @@ __all__ = [
 
 DEADLINE = "deadline"
 """Column of `observations`: how long a response was waited for [s]; used by simulation only."""
-
-_HALF_LOG_2PI = 0.9189385332046727
 
 
 def where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
@@ -119,7 +117,7 @@ class Latency(Channel):
     reference = "lognormal response times; vigour, Niv et al. (2007)"
     outcome = "latency [s]"
     latex = r"\ln y \sim N(-\eta, \sigma)"
-    arguments = frozenset({"eta", "latency", "is_censored", "fastest"})
+    arguments = frozenset({"eta", "latency", "log_latency", "is_censored", "fastest"})
 
     rest = Parameter(
         "minus the log of the median latency at baseline",
@@ -139,15 +137,23 @@ class Latency(Channel):
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return one row per observation with a latency."""
-        return latency_rows(at(study.observations), self.column, self.censored, self.name)
+        found = latency_rows(at(study.observations), self.column, self.censored, self.name)
+        data = {**found.data, "log_latency": np.log(found.data["latency"])}  # once, not each time
+        return replace(found, data=data)
 
     def logp(
-        self, xp: Any, eta: Any, latency: Any, is_censored: Any, fastest: Any, sigma: Any
+        self,
+        xp: Any,
+        eta: Any,
+        latency: Any,
+        log_latency: Any,
+        is_censored: Any,
+        fastest: Any,
+        sigma: Any,
     ) -> Any:
         """Return the log density [1/s] of each latency, or the log survival where censored."""
-        z = (xp.log(latency) + eta) / sigma
-        density = -0.5 * z**2 - _HALF_LOG_2PI - xp.log(sigma) - xp.log(latency)
-        return where(xp, is_censored, log_ndtr(xp, -z), density)
+        standard = normal_or_beyond(xp, (log_latency + eta) / sigma, is_censored)
+        return standard - (1.0 - is_censored) * (xp.log(sigma) + log_latency)
 
     def blank(self, study: Study) -> Study:
         """Return the study with every latency set to 1 s, none censored."""

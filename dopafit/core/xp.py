@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["erfcx", "log_ndtr", "sigmoid", "softplus"]
+__all__ = ["erfcx", "log_ndtr", "normal_or_beyond", "sigmoid", "softplus"]
+
+_HALF_LOG_2PI = 0.9189385332046727
 
 
 def softplus(xp: Any, x: Any) -> Any:
@@ -43,3 +45,11 @@ def log_ndtr(xp: Any, x: Any) -> Any:
     # on the upper side 1 - Phi(x) from the same scaled function, so nothing overflows
     head = xp.log1p(-0.5 * erfcx(xp, above * root) * xp.exp(-0.5 * above**2))
     return xp.where(x < 0, tail, head) if xp is np else xp.switch(xp.lt(x, 0), tail, head)
+
+
+def normal_or_beyond(xp: Any, z: Any, beyond: Any) -> Any:
+    """Return a standard normal's log density at z, or its log mass above z where `beyond` is 1."""
+    if hasattr(xp, "normal_or_beyond"):
+        return xp.normal_or_beyond(z, beyond)
+    density, mass = -0.5 * z**2 - _HALF_LOG_2PI, log_ndtr(xp, -z)
+    return np.where(beyond > 0, mass, density) if xp is np else xp.switch(beyond > 0, mass, density)

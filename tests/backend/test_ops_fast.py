@@ -105,3 +105,20 @@ def test_the_vector_softplus_is_the_scalar_one() -> None:
     assert np.allclose(found, np.logaddexp(0, points), rtol=1e-14, atol=1e-300)
     assert np.allclose(gradient, weights * expit(points), rtol=1e-13, atol=1e-300)
     assert np.allclose(other.ravel(), found, rtol=1e-14, atol=1e-300)
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+def test_normal_or_beyond(mode) -> None:
+    """Density where seen, mass above where censored, and their slopes, against SciPy."""
+    from scipy.stats import norm
+
+    z, flag = pt.vector("z", dtype="float64"), pt.vector("flag", dtype="float64")
+    value = ops_fast.normal_or_beyond(z, flag)
+    function = pytensor.function([z, flag], [value, pytensor.grad(value.sum(), z)], mode=mode)
+    at = np.linspace(-30, 30, 601)
+    for beyond in (np.zeros(at.size), np.ones(at.size), np.arange(at.size) % 2.0):
+        found, slope = function(at, beyond)
+        true = np.where(beyond > 0, norm.logsf(at), norm.logpdf(at))
+        np.testing.assert_allclose(found, true, rtol=1e-12)
+        hazard = np.exp(norm.logpdf(at) - norm.logsf(at))
+        np.testing.assert_allclose(slope, np.where(beyond > 0, -hazard, -at), rtol=1e-9, atol=1e-14)

@@ -16,7 +16,7 @@ from dopafit.core.errors import SpecError
 def logp(eta, latency, is_censored, sigma):
     y = np.atleast_1d(np.asarray(latency, float))
     flag = np.broadcast_to(np.asarray(is_censored, float), y.shape)
-    return Latency().logp(np, eta, y, flag, y, sigma)
+    return Latency().logp(np, eta, y, np.log(y), flag, y, sigma)
 
 
 @pytest.mark.parametrize("eta", [-3.0, 0.0, 1.2])

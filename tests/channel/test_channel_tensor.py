@@ -29,7 +29,7 @@ def choice(xp, eta, p):
 
 
 def latency(xp, eta, p):
-    return Latency().logp(xp, eta, LATENCY, FLAG, FASTEST, p[0])
+    return Latency().logp(xp, eta, LATENCY, np.log(LATENCY), FLAG, FASTEST, p[0])
 
 
 def wald(xp, eta, p):
