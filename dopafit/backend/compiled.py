@@ -8,18 +8,19 @@ with the data; it releases the interpreter's lock, so chains run side by side.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from dopafit.backend.graph import density_graph, used_arrays
+from dopafit.backend.graph import density_graph, row_graph, used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
 from dopafit.backend.shear import Sheared
 from dopafit.model.layout import Layout
 
-__all__ = ["Density", "Sampled", "compile_layout", "sampling_model"]
+__all__ = ["Density", "RowDensity", "Sampled", "compile_layout", "sampling_model"]
 
 _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
@@ -66,6 +67,47 @@ def structure(layout: Layout) -> tuple[Any, ...]:
     )
 
 
+def _code(
+    kind: str, layout: Layout, build: Callable[[Layout], tuple[list[Any], list[Any]]]
+) -> tuple[Any, bool]:
+    """Return compiled code for a layout's structure, and whether it had to be built."""
+    import pytensor
+
+    keep_pages()
+    key = (kind, *structure(layout))
+    fresh = key not in _COMPILED
+    if fresh:
+        inputs, outputs = build(layout)
+        function = pytensor.function(
+            inputs, outputs, mode=_mode(), on_unused_input="ignore", trust_input=True
+        )
+        _COMPILED[key] = function.vm.jit_fn
+        while len(_COMPILED) > _KEEP:
+            _COMPILED.popitem(last=False)
+    _COMPILED.move_to_end(key)
+    return _COMPILED[key], fresh
+
+
+class RowDensity:
+    """Log density of every row of one layout; may be called from several threads at once.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._call, _ = _code("rows", layout, row_graph)
+        self._arrays = tuple(used_arrays(layout).values())
+        self._names = tuple(channel.prefix for channel in layout.program.model.channels)
+
+    def __call__(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the rows' log densities by channel for one parameter vector (entry,)."""
+        found = self._call(np.ascontiguousarray(theta), *self._arrays)
+        return dict(zip(self._names, found, strict=True))
+
+
 class Density:
     """Log density and gradient of one layout.
 
@@ -85,21 +127,7 @@ class Density:
     """
 
     def __init__(self, layout: Layout, centring: np.ndarray | None = None) -> None:
-        import pytensor
-
-        keep_pages()
-        key = structure(layout)
-        self.fresh = key not in _COMPILED
-        if self.fresh:
-            inputs, outputs = density_graph(layout)
-            function = pytensor.function(
-                inputs, outputs, mode=_mode(), on_unused_input="ignore", trust_input=True
-            )
-            _COMPILED[key] = function.vm.jit_fn
-            while len(_COMPILED) > _KEEP:
-                _COMPILED.popitem(last=False)
-        _COMPILED.move_to_end(key)
-        self._call = _COMPILED[key]
+        self._call, self.fresh = _code("density", layout, density_graph)
         self._layout = layout
         self._normals = np.array(layout.coordinates.normals, dtype=np.int64)
         arrays = used_arrays(layout)

@@ -15,7 +15,14 @@ from dopafit.drive import Drive
 from dopafit.model.assemble import Machinery
 from dopafit.model.layout import Layout
 
-__all__ = ["density_graph", "flat", "pymc_model", "tensor_machinery", "used_arrays"]
+__all__ = [
+    "density_graph",
+    "flat",
+    "pymc_model",
+    "row_graph",
+    "tensor_machinery",
+    "used_arrays",
+]
 
 TRACE = frozenset(
     {
@@ -75,10 +82,7 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
     import pytensor.tensor as pt
 
     q, normals = pt.vector("q", dtype="float64"), pt.lscalar("normals")
-    arrays = {
-        name: pt.TensorType(str(value.dtype), shape=(None,) * value.ndim)(name)
-        for name, value in used_arrays(layout).items()
-    }
+    arrays = _inputs(layout)
     x, log_h = q[:normals], q[normals:]
     lifted = pt.concatenate([pt.zeros((1,)), log_h])
     # partial centring: x has the prior sd h^w and enters theta times h^(1-w)
@@ -94,6 +98,31 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
     for rows in layout.program.logp(arrays, theta, tensor_machinery()).values():
         total = total + rows.sum()
     return [q, normals, *arrays.values()], [total, pytensor.grad(total, q)]
+
+
+def row_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
+    """Return the inputs (theta, arrays) and outputs (log density of every row, by channel).
+
+    Parameters
+    ----------
+    layout : Layout
+        Supplies the program and the arrays' names and kinds, not their values.
+    """
+    import pytensor.tensor as pt
+
+    theta, arrays = pt.vector("theta", dtype="float64"), _inputs(layout)
+    rows = layout.program.logp(arrays, theta, tensor_machinery())
+    return [theta, *arrays.values()], list(rows.values())
+
+
+def _inputs(layout: Layout) -> dict[str, Any]:
+    """Return one input per array of the layout, of open length."""
+    import pytensor.tensor as pt
+
+    return {
+        name: pt.TensorType(str(value.dtype), shape=(None,) * value.ndim)(name)
+        for name, value in used_arrays(layout).items()
+    }
 
 
 def pymc_model(layout: Layout) -> Any:

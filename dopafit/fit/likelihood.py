@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dopafit.backend.compiled import RowDensity
 from dopafit.core.errors import SpecError, suggest
-from dopafit.model.machinery import evaluate
 
 if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
@@ -45,11 +47,18 @@ def unit_log_likelihood(
     else:
         labels = labels + "/" + table["trial"].astype(str)
     index = {name: group[found] for name, found in layout.unit_of.items()}
-    result = np.empty((*theta.shape[:2], len(labels)))
-    for chain in range(theta.shape[0]):
-        for draw in range(theta.shape[1]):
-            total = np.zeros(len(labels))
-            for name, rows in evaluate(layout, theta[chain, draw]).items():
-                total += np.bincount(index[name], weights=rows, minlength=len(labels))
-            result[chain, draw] = total
-    return result, [str(label) for label in labels]
+    rows_at = RowDensity(layout)
+
+    def units_at(one: np.ndarray) -> np.ndarray:
+        total = np.zeros(len(labels))
+        for name, rows in rows_at(one).items():
+            total += np.bincount(index[name], weights=rows, minlength=len(labels))
+        return total
+
+    flat = theta.reshape(-1, theta.shape[-1])
+    result = np.empty((len(flat), len(labels)))
+    # the compiled code holds no lock, so the draws are shared between threads
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for i, found in enumerate(pool.map(units_at, flat)):
+            result[i] = found
+    return result.reshape(*theta.shape[:2], -1), [str(label) for label in labels]
