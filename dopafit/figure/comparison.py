@@ -16,6 +16,8 @@ from dopafit.figure.table import clean, has, need, numbers
 
 __all__ = ["EQUIVALENT", "draw"]
 
+LINEAR = 10.0  # an axis bent for a rival far behind is linear up to here
+MANY = 20.0  # how many times further than the next it must lie for that
 EQUIVALENT = 4.0  # |elpd difference| below which models predict equally well (Sivula 2020)
 
 
@@ -91,7 +93,7 @@ def draw(
 
 def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:
     """Point and interval per model; the best model lies at zero."""
-    x, se = numbers(table, "elpd_diff"), numbers(table, "dse")
+    x, se = _gaps(table)
     doubt = _doubt(table)
     ax.axvspan(-EQUIVALENT, EQUIVALENT, color=style.FAINT, alpha=0.2, lw=0, gid="equivalent")
     ax.axvline(0, color=style.FAINT, lw=0.6, zorder=1)
@@ -116,6 +118,16 @@ def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]
         )
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.04)
+    if _far_apart(x, se):
+        ax.set_xscale("symlog", linthresh=LINEAR, linscale=0.7)
+        style.plain_ticks(ax.xaxis)
+
+
+def _far_apart(x: np.ndarray, se: np.ndarray) -> bool:
+    """Whether one rival lies so far behind that a linear axis would hide the others."""
+    reach = np.abs(x) + 2 * np.nan_to_num(se)
+    reach = reach[np.isfinite(reach) & (x != 0)]
+    return bool(reach.size > 1 and reach.max() > MANY * max(reach.min(), LINEAR))
 
 
 def _axis_label(table: pd.DataFrame, unit: str, n_units: int | None) -> str:
@@ -129,7 +141,12 @@ def _axis_label(table: pd.DataFrame, unit: str, n_units: int | None) -> str:
     elif x.size and (x > 0).any() and not (x < 0).any():
         side = "← better"
     head = "elpd difference from the best" + (f" ({side})" if side else "")
-    return f"{head}\nleave one {clean(unit, 24)} out{many}"
+    scale = f"; log scale beyond ±{LINEAR:g}" if _far_apart(*_gaps(table)) else ""
+    return f"{head}\nleave one {clean(unit, 24)} out{many}{scale}"
+
+
+def _gaps(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return numbers(table, "elpd_diff"), numbers(table, "dse")
 
 
 def _weights(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:

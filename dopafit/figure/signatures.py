@@ -204,6 +204,7 @@ def _absurd(ax: Axes, prior: pd.DataFrame, seen: np.ndarray) -> bool:
     if not 0.0 < _LOG * top < reach:
         return False
     ax.set_yscale("symlog", linthresh=10.0 ** np.ceil(np.log10(top)))
+    style.plain_ticks(ax.yaxis)
     return True
 
 

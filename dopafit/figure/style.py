@@ -10,9 +10,11 @@ import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
+from matplotlib.ticker import FuncFormatter
 
 __all__ = [
     "DRIVES",
@@ -36,6 +38,7 @@ __all__ = [
     "legend_row",
     "letter",
     "nothing",
+    "plain_ticks",
     "strip",
 ]
 
@@ -262,3 +265,10 @@ def strip(ax: Axes) -> None:
     """Remove the y axis of a panel in which heights have no unit."""
     ax.spines["left"].set_visible(False)
     ax.set_yticks([])
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Label a symmetric log axis with plain numbers; its own labels are mathematics."""
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "\N{MINUS SIGN}"))
+    )

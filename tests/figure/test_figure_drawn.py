@@ -288,3 +288,18 @@ def test_diagnostics(tables, words):
         assert_allclose(np.sort(failed), np.sort(bad))
     text = " ".join(words(figure))
     assert "1 not finite" in text and "fail" in text
+
+
+def test_a_rival_far_behind_does_not_hide_the_others(tables) -> None:
+    """Differences of 0, 33 and 1969: the axis bends, says so, and its numbers are plain."""
+    table = tables["comparison"].copy()
+    table = table.iloc[:3].assign(elpd_diff=[0.0, -33.4, -1969.4], dse=[0.0, 24.1, 458.5])
+    figure = comparison.draw(table, unit="session", n_units=12)
+    (ax,) = (a for a in figure.axes if "elpd" in a.get_xlabel())
+    figure.canvas.draw()
+    assert ax.get_xscale() == "symlog" and "log scale beyond ±10" in ax.get_xlabel()
+    shown = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert "\N{MINUS SIGN}1,000" in shown and not any("$" in text for text in shown)
+    near = table.assign(elpd_diff=[0.0, -33.4, -60.0])
+    scales = {a.get_xscale() for a in comparison.draw(near, unit="session").axes}
+    assert scales == {"linear"}
