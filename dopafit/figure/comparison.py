@@ -125,7 +125,7 @@ def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]
 
 def _far_apart(x: np.ndarray, se: np.ndarray) -> bool:
     """Whether one rival lies so far behind that a linear axis would hide the others."""
-    reach = np.abs(x) + 2 * np.nan_to_num(se)
+    reach = np.abs(x) + 2 * np.where(np.isfinite(se), se, 0.0)
     reach = reach[np.isfinite(reach) & (x != 0)]
     return bool(reach.size > 1 and reach.max() > MANY * max(reach.min(), LINEAR))
 
