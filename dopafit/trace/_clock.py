@@ -15,9 +15,7 @@ from numba import njit
 from dopafit.trace import newton
 from dopafit.trace._solve import solve_scalar
 
-__all__ = ["CLOCKS", "log_clock"]
-
-CLOCKS = ("time_to_peak", "time_to_crossing", "time_to_trough")
+__all__ = ["log_clock"]
 
 _JIT = {"nogil": True, "error_model": "numpy"}
 _roots = njit(**_JIT)(newton.roots)
@@ -26,7 +24,7 @@ _LOG_LN2 = math.log(math.log(2.0))
 
 @njit(cache=True, **_JIT)
 def log_clock(which, log_ratio, log_onset):
-    """Return ln(time / half-life) of landmark number `which`, and its slopes by both logarithms."""
+    """Return ln(time / half-life) of one of `Opponent.clocks`, and its slopes by both logarithms."""
     nu = np.exp(log_onset)
     y = solve_scalar(log_ratio, nu)
     x_c, gap = 1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y))

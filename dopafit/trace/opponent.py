@@ -17,7 +17,6 @@ import numpy as np
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
-from dopafit.trace._clock import CLOCKS, log_clock
 from dopafit.trace.kernel import Kernel, positive
 from dopafit.trace.newton import roots, solve
 
@@ -59,7 +58,7 @@ class Opponent(Kernel):
         "119-145 (recalled): a fast process and its slow, opposed follower"
     )
     progression = True
-    clocks = CLOCKS
+    clocks = ("time_to_peak", "time_to_crossing", "time_to_trough")
     clock_unit = "recovery_half_life"
     clock_by = ("trough_ratio", "onset_ratio")
     latex = (
@@ -127,7 +126,9 @@ class Opponent(Kernel):
     @staticmethod
     def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
         """Return ln(time of a landmark / half-life), and its slopes by `log_shape`."""
-        value, *slopes = log_clock(CLOCKS.index(name), *log_shape)
+        from dopafit.trace._clock import log_clock  # compiled: not for whoever only reads a study
+
+        value, *slopes = log_clock(Opponent.clocks.index(name), *log_shape)
         return value, np.array(slopes)
 
     def response(
