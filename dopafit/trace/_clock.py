@@ -24,7 +24,7 @@ _LOG_LN2 = math.log(math.log(2.0))
 
 @njit(cache=True, **_JIT)
 def log_clock(which, log_ratio, log_onset):
-    """Return ln(time / half-life) of one of `Opponent.clocks`, and its slopes by both logarithms."""
+    """Return ln(time / half-life) of one of `Opponent.clocks`, and its slopes by both logs."""
     nu = np.exp(log_onset)
     y = solve_scalar(log_ratio, nu)
     x_c, gap = 1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y))
