@@ -225,12 +225,11 @@ def main() -> None:
         made = subprocess.run(command, check=True, capture_output=True, text=True)
         found.append(json.loads(made.stdout.splitlines()[-1]))
         print(f"ratio E{rows} fused gradient_seconds {found[-1]['ratio']:.3f}", flush=True)
-    last = found[-2:]
-    slope = None
-    if len(last) == 2:
-        steps = [np.log(one["dopafit_seconds"]) for one in last]
-        slope = (steps[1] - steps[0]) / np.log(last[1]["rows"] / last[0]["rows"])
-        print(f"log-log slope {last[0]['rows']} to {last[1]['rows']} rows: {slope:.3f}")
+    slope, ends = None, (found[0], found[-1])
+    if len(found) > 1:
+        steps = [np.log(one["dopafit_seconds"]) for one in ends]
+        slope = (steps[1] - steps[0]) / np.log(ends[1]["rows"] / ends[0]["rows"])
+        print(f"log-log slope {ends[0]['rows']} to {ends[1]['rows']} rows: {slope:.3f}")
     for one in found:
         print(
             f"{one['rows']} rows: {1e3 * one['dopafit_seconds']:.2f} ms, fused loop "

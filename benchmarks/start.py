@@ -46,7 +46,7 @@ def measure(began: float) -> dict[str, Any]:
     marks["located"] = time.time() - began
     run(
         sampling_model(layout, density, pilot),
-        SamplerSettings(draws=1, tune=0, chains=1, cores=1, seed=1),
+        SamplerSettings(draws=1, tune=1, chains=1, cores=1, seed=1),
     )
     marks["first draw"] = time.time() - began
     # other data of the same shape of claim: half the subjects

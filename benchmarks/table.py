@@ -80,7 +80,7 @@ def _gradient(stored: Mapping[str, Any]) -> list[str]:
                 ]
             )
         )
-    lines += ["", f"Log-log slope over the last decade: {stored['slope']:.3f}."]
+    lines += ["", f"Log-log slope from the smallest to the largest: {stored['slope']:.3f}."]
     return [*lines, "", f"`{stored['command']}`; {stored['machine']}.", ""]
 
 

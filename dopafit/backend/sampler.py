@@ -64,7 +64,7 @@ class SamplerSettings:
     adaptation: str = "diag"
 
     def __post_init__(self) -> None:
-        lowest = {"draws": 1, "tune": 0, "chains": 1, "seed": 0, "maxdepth": 1}
+        lowest = {"draws": 1, "tune": 1, "chains": 1, "seed": 0, "maxdepth": 1}
         if self.cores is not None:
             lowest["cores"] = 1
         for name, least in lowest.items():

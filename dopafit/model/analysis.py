@@ -28,7 +28,7 @@ class Sampling(BaseModel):
     model_config = _FROZEN
 
     draws: int = Field(500, ge=1)
-    tune: int = Field(300, ge=0)
+    tune: int = Field(300, ge=1)
     chains: int = Field(4, ge=1)
     target_accept: float = Field(0.9, gt=0, lt=1)
 

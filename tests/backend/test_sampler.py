@@ -236,7 +236,7 @@ def test_a_breakdown_on_the_way_is_named():
         {"draws": 0},
         {"draws": 10.5},
         {"chains": True},
-        {"tune": -1},
+        {"tune": 0},  # the sampler cannot start without a tuning step
         {"cores": 0},
         {"seed": -1},
         {"seed": 2**64},
