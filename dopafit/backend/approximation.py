@@ -13,12 +13,13 @@ JMLR 25; both recalled, not re-read.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from dopafit.backend.evidence import importance_weights
+from dopafit.backend.pilot import downhill
+from dopafit.backend.shapes import Density
 
 __all__ = ["Normal", "Proposal", "pathfinder", "resample", "standard"]
 
@@ -29,8 +30,6 @@ TRIES = 10
 """Draws by which the points of a path are compared."""
 
 STEPS = 300
-
-Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -200,15 +199,11 @@ def _path(density: Density, start: np.ndarray) -> list[tuple[np.ndarray, np.ndar
 
     path = [(start.copy(), density(start)[1])]
 
-    def cost(q: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = density(q)
-        return (-value, -slope) if np.isfinite(value) else (1e100, np.zeros(q.size))
-
     def keep(q: np.ndarray) -> None:
         path.append((q.copy(), density(q)[1]))
 
     options = {"maxiter": STEPS, "maxcor": HISTORY}
-    minimize(cost, start, jac=True, method="L-BFGS-B", callback=keep, options=options)
+    minimize(downhill(density), start, jac=True, method="L-BFGS-B", callback=keep, options=options)
     return path
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from dopafit.model.layout import Layout
 
@@ -51,10 +52,10 @@ def find_blocks(layout: Layout) -> Blocks:
     """
     coordinates = layout.coordinates
     owner = np.full(coordinates.normals + coordinates.halves, -1)
-    subject, _ = _codes(layout.sessions["subject"].to_numpy(object))
+    subject, names = pd.factorize(layout.sessions["subject"])
     unit = np.array(coordinates.unit)
     for name, found in layout.designs.items():
-        rows = _subjects(layout, name, subject)
+        rows = _subjects(layout, name, subject, names)
         start = coordinates.start(name) + len(found.columns)
         for term in found.groups:
             used = (term.values != 0) & (term.codes >= 0)
@@ -71,17 +72,11 @@ def find_blocks(layout: Layout) -> Blocks:
     return Blocks(np.flatnonzero(owner < 0), own)
 
 
-def _codes(labels: np.ndarray) -> tuple[np.ndarray, dict[object, int]]:
-    known: dict[object, int] = {}
-    return np.array([known.setdefault(label, len(known)) for label in labels]), known
-
-
-def _subjects(layout: Layout, name: str, subject: np.ndarray) -> np.ndarray:
+def _subjects(layout: Layout, name: str, subject: np.ndarray, names: pd.Index) -> np.ndarray:
     """Return the subject of each row of a parameter's table, as a number."""
     for channel in layout.program.model.channels:
         if name.startswith(f"{channel.prefix}_"):
-            known = dict(zip(layout.sessions["subject"], subject, strict=True))
-            return layout.rows[channel.prefix].frame["subject"].map(known).to_numpy()
+            return names.get_indexer(layout.rows[channel.prefix].frame["subject"])
     if layout.program.model.parameters[name].varies == "event":
         return np.repeat(subject, np.diff(layout.arrays["event_offset"]))
     return subject

@@ -9,16 +9,13 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from dopafit.backend.shapes import Density
 from dopafit.model.coordinates import Coordinates
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Clock", "best_clock"]
-
-Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 class Clock:

@@ -21,12 +21,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dopafit.backend.blocks import Blocks
+from dopafit.backend.blocks import Blocks, find_blocks
 from dopafit.backend.clock import Clock, best_clock
-from dopafit.backend.shapes import Arrow, Dense, Shape
+from dopafit.backend.shapes import Arrow, Dense, Density, Shape
+from dopafit.core.seed import integer_seed
 from dopafit.model.coordinates import Coordinates
+from dopafit.model.layout import Layout
 
-__all__ = ["LARGEST", "Pilot", "find_pilot", "starting_points"]
+__all__ = ["LARGEST", "Pilot", "downhill", "find_pilot", "locate", "pilot_seed", "starting_points"]
 
 LARGEST = 600
 """Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)
@@ -58,8 +60,6 @@ SURE = 0.26
 
 RELIABLE = 0.7
 """Least share of the members' prior variance that the data must take away for that."""
-
-Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def find_pilot(
     *,
     seed: int,
     starts: int = STARTS,
-    blocks: Blocks | None = None,
+    blocks: Callable[[], Blocks] | None = None,
 ) -> Pilot:
     """Optimise from several starts, find the spreads, and measure the shape.
 
@@ -111,23 +111,23 @@ def find_pilot(
         Source of the starting points.
     starts : int
         How many.
-    blocks : Blocks, optional
-        Which coordinates belong to one subject; used where there are many.
+    blocks : callable () -> Blocks, optional
+        Finds which coordinates belong to one subject; called only where there are many.
     """
     normals = coordinates.normals
     plain = density(np.zeros(normals))
     free = _free(coordinates)
-    scouts = [
-        _climb(plain, start, free, SCOUT) for start in _starts(coordinates, free, seed, starts)
-    ]
+    points = starting_points(coordinates, seed, starts)
+    scouts = [_climb(plain, start, free, SCOUT) for start in points]
     scouts = _distinct(scouts)[:MODES]
     tries = _distinct([_climb(plain, point, free) for point, _ in scouts])
     optima = tuple(value for _, value in tries)
     distinct = [one for one in tries if tries[0][1] - one[1] < FAR]
+    found_blocks = blocks() if blocks is not None and free.size > LARGEST else None
     if free.size <= LARGEST:
         measure = Dense.measure
-    elif blocks is not None and blocks.shared.size <= LARGEST:
-        measure = functools.partial(Arrow.measure, blocks=blocks)
+    elif found_blocks is not None and found_blocks.shared.size <= LARGEST:
+        measure = functools.partial(Arrow.measure, blocks=found_blocks)
     else:
         masses = tuple(value for _, value in distinct)
         return Pilot(tries[0][0], None, np.zeros(normals), optima, masses)
@@ -136,6 +136,31 @@ def find_pilot(
     best = found[0]
     masses = (best.mass, *(one.mass for one in found[1:] if _apart(coordinates, best, one)))
     return Pilot(best.centre, best.shape, best.centring, optima, masses, best.clock)
+
+
+def locate(layout: Layout, density: Callable[[np.ndarray], Density], *, seed: int) -> Pilot:
+    """Return the pilot of a fit.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    density : callable (centring) -> callable (q) -> (log density, gradient)
+        As in `find_pilot`.
+    seed : int
+        The seed of the fit; the search gets a stream of its own.
+    """
+    return find_pilot(
+        layout.coordinates,
+        density,
+        seed=pilot_seed(layout, seed),
+        blocks=functools.partial(find_blocks, layout),
+    )
+
+
+def pilot_seed(layout: Layout, seed: int) -> int:
+    """Return the seed of the search for the posterior, from the seed of a fit."""
+    return integer_seed(seed, f"pilot/{layout.program.model.drive}")
 
 
 @dataclass(frozen=True)
@@ -221,20 +246,28 @@ def _shaped(
     return _Mode(mass, point, centre, shape, centring, clock)
 
 
+def downhill(density: Density) -> Density:
+    """Return minus the log density and its gradient, a high plateau where there is none."""
+
+    def cost(q: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = density(q)
+        return (-value, -slope) if np.isfinite(value) else (1e100, np.zeros(q.size))
+
+    return cost
+
+
 def _climb(
     density: Density, start: np.ndarray, free: np.ndarray, steps: int = 300
 ) -> tuple[np.ndarray, float]:
     """Maximise over the free coordinates."""
     from scipy.optimize import minimize
 
-    point = start.copy()
+    point, descend = start.copy(), downhill(density)
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         point[free] = values
-        value, gradient = density(point)
-        if not np.isfinite(value):
-            return 1e100, np.zeros(values.size)
-        return -value, -gradient[free]
+        value, slope = descend(point)
+        return value, slope[free]
 
     found = minimize(
         cost, start[free], jac=True, method="L-BFGS-B", options={"maxiter": steps, "maxcor": 30}

@@ -13,7 +13,7 @@ import numpy as np
 from dopafit.backend.blocks import Blocks
 from dopafit.backend.fast_loops import affine, transposed
 
-__all__ = ["FLOOR", "Arrow", "Dense", "Shape"]
+__all__ = ["FLOOR", "Arrow", "Dense", "Density", "Shape"]
 
 FLOOR = 0.3
 """Least precision of any direction; the prior alone gives about 1."""
@@ -21,6 +21,7 @@ FLOOR = 0.3
 STEP = 1e-4
 
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
+"""A log density and its gradient (coordinate,) at a point."""
 
 
 class Dense:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.core.errors import FitError, SpecError, suggest
-from dopafit.core.seed import generator, integer_seed
+from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
 from dopafit.fit.fit import Fit
 from dopafit.fit.verdict import Diagnostic, Verdict
@@ -93,21 +93,18 @@ def explore(
 
 def _propose(layout: Any, model: Model, seed: int, method: str, count: int) -> tuple[Any, Any]:
     from dopafit.backend.approximation import pathfinder, standard
-    from dopafit.backend.blocks import find_blocks
     from dopafit.backend.compiled import Sampled, compile_layout
-    from dopafit.backend.pilot import Pilot, find_pilot, starting_points
+    from dopafit.backend.pilot import Pilot, locate, pilot_seed, starting_points
 
     density = compile_layout(layout)
     rng = generator(seed, f"explore/{method}/{model.drive}")
-    pilot_seed = integer_seed(seed, f"pilot/{model.drive}")
     normals = layout.coordinates.normals
     if method == "pathfinder":
         none = Pilot(np.zeros(density.size), None, np.zeros(normals), (), ())
         target = Sampled(layout, density, none)
-        starts = starting_points(layout.coordinates, pilot_seed)
+        starts = starting_points(layout.coordinates, pilot_seed(layout, seed))
         return pathfinder(target, starts, rng, count), target.expand
-    blocks = find_blocks(layout)
-    pilot = find_pilot(layout.coordinates, density.sheared, seed=pilot_seed, blocks=blocks)
+    pilot = locate(layout, density.sheared, seed=seed)
     if pilot.shape is None:
         raise SpecError(
             f"Laplace over {density.size} coordinates that subjects share",

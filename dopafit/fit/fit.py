@@ -302,19 +302,12 @@ def _draw(
 
 def _compile(layout: Layout, seed: int, show: Progress, notes: dict[str, Any]) -> Any:
     """Compile, look for the posterior, and return what the sampler takes."""
-    from dopafit.backend.blocks import find_blocks
     from dopafit.backend.compiled import compile_layout, sampling_model
-    from dopafit.backend.pilot import find_pilot
+    from dopafit.backend.pilot import locate
 
     density = compile_layout(layout)
-    drive = layout.program.model.drive
-    show.phase("locating", drive)
-    pilot = find_pilot(
-        layout.coordinates,
-        density.sheared,
-        seed=integer_seed(seed, f"pilot/{drive}"),
-        blocks=find_blocks(layout),
-    )
+    show.phase("locating", layout.program.model.drive)
+    pilot = locate(layout, density.sheared, seed=seed)
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)
     notes["scaling"] = "none" if pilot.shape is None else type(pilot.shape).__name__.lower()
