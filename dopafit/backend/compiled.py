@@ -67,25 +67,44 @@ def structure(layout: Layout) -> tuple[Any, ...]:
     )
 
 
-def _code(
-    kind: str, layout: Layout, build: Callable[[Layout], tuple[list[Any], list[Any]]]
-) -> tuple[Any, bool]:
-    """Return compiled code for a layout's structure, and whether it had to be built."""
-    import pytensor
+def kept_code(kind: str, layout: Layout, build: Callable[[], Any]) -> tuple[Any, bool]:
+    """Return code for a layout's structure, and whether it had to be built.
 
-    keep_pages()
+    Parameters
+    ----------
+    kind : str
+        What the code computes.
+    layout : Layout
+        Whose structure it is for.
+    build : callable () -> code
+        Builds it.
+    """
     key = (kind, *structure(layout))
     fresh = key not in _COMPILED
     if fresh:
-        inputs, outputs = build(layout)
-        function = pytensor.function(
-            inputs, outputs, mode=_mode(), on_unused_input="ignore", trust_input=True
-        )
-        _COMPILED[key] = function.vm.jit_fn
+        _COMPILED[key] = build()
         while len(_COMPILED) > _KEEP:
             _COMPILED.popitem(last=False)
     _COMPILED.move_to_end(key)
     return _COMPILED[key], fresh
+
+
+def _code(
+    kind: str, layout: Layout, build: Callable[[Layout], tuple[list[Any], list[Any]]]
+) -> tuple[Any, bool]:
+    """Return compiled code for a layout's structure, and whether it had to be built."""
+
+    def compiled() -> Any:
+        import pytensor
+
+        inputs, outputs = build(layout)
+        function = pytensor.function(
+            inputs, outputs, mode=_mode(), on_unused_input="ignore", trust_input=True
+        )
+        return function.vm.jit_fn
+
+    keep_pages()
+    return kept_code(kind, layout, compiled)
 
 
 class RowDensity:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dopafit.backend.density import log_density
 from dopafit.drive import Drive
 from dopafit.model.assemble import Machinery
 from dopafit.model.layout import Layout
@@ -70,9 +71,6 @@ def flat(x: np.ndarray, h: np.ndarray) -> np.ndarray:
 def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
     """Return the inputs (q, number of normals, arrays) and outputs (log density, gradient).
 
-    q holds x, then log h; h is half-normal with the scales ``half_scale``. A coordinate of a group
-    effect with centring w has prior sd h^w (``x_centring``): 0 is non-centred, 1 centred.
-
     Parameters
     ----------
     layout : Layout
@@ -83,20 +81,10 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
 
     q, normals = pt.vector("q", dtype="float64"), pt.lscalar("normals")
     arrays = _inputs(layout)
-    x, log_h = q[:normals], q[normals:]
-    lifted = pt.concatenate([pt.zeros((1,)), log_h])
-    # partial centring: x has the prior sd h^w and enters theta times h^(1-w)
-    shift = arrays["x_centring"] * lifted[arrays["x_spread"]]
-    total = -0.5 * ((x * pt.exp(-shift)) ** 2).sum() - shift.sum()
-    prior_h = log_h - 0.5 * (pt.exp(log_h) / arrays["half_scale"]) ** 2
-    # a model without spreads keeps one idle h: normal in log h, lest its long tail be in the way
-    free = arrays["half_free"]
-    total = total + (free * prior_h - (1.0 - free) * 0.5 * log_h**2).sum()
-    xs = pt.concatenate([pt.ones((1,)), x])
-    scale = arrays["scale"] * pt.exp(arrays["power"] * lifted[arrays["spread"]])
-    theta = arrays["loc"] + scale * xs[arrays["unit"]]
-    for rows in layout.program.logp(arrays, theta, tensor_machinery()).values():
-        total = total + rows.sum()
+    machinery = tensor_machinery()
+    total = log_density(
+        pt, q, normals, arrays, lambda theta: layout.program.logp(arrays, theta, machinery)
+    )
     return [q, normals, *arrays.values()], [total, pytensor.grad(total, q)]
 
 

@@ -31,9 +31,8 @@ class SolveY(BinaryScalarOp):
     def pullback(self, inputs, outputs, cotangents):
         """Return the gradients of both inputs."""
         (y,), (cotangent,) = outputs, cotangents
-        nu = inputs[1]
-        slope, x_p, _, _, x_m, _, _ = newton.roots(sigmoid(y), sigmoid(-y), nu)
-        return [cotangent / slope, cotangent * log(x_p / x_m) / slope]
+        slope, by_onset = newton.slopes(log, newton.roots(sigmoid(y), sigmoid(-y), inputs[1]))
+        return [cotangent / slope, cotangent * by_onset / slope]
 
 
 solve_y = Elemwise(SolveY(upgrade_to_float, name="solve_y"), name="solve_y")

@@ -13,7 +13,8 @@ _JIT = {"nogil": True, "error_model": "numpy"}
 _roots = njit(**_JIT)(newton.roots)
 _depth = njit(**_JIT)(newton.log_depth)
 _start = njit(**_JIT)(newton.newton_start)
-_MAX_STEPS, _LARGEST_STEP, _LARGEST_Y = newton.MAX_STEPS, newton.LARGEST_STEP, newton.LARGEST_Y
+_MAX_STEPS, _SMALL_STEP = newton.MAX_STEPS, newton.SMALL_STEP
+_LARGEST_STEP, _LARGEST_Y = newton.LARGEST_STEP, newton.LARGEST_Y
 
 
 @njit(**_JIT)
@@ -25,6 +26,6 @@ def solve_scalar(log_ratio, onset_ratio):
         step = (_depth(places, onset_ratio) - log_ratio) / places[0]
         step = min(max(step, -_LARGEST_STEP), _LARGEST_STEP)
         y = min(max(y - step, -_LARGEST_Y), _LARGEST_Y)
-        if not abs(step) > 1e-8:
+        if not abs(step) > _SMALL_STEP:
             break
     return y

@@ -10,10 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["log_depth", "log_trough_ratio", "newton_start", "roots", "solve"]
+__all__ = [
+    "log_depth",
+    "log_trough_ratio",
+    "newton_start",
+    "newton_step",
+    "over",
+    "roots",
+    "slopes",
+    "solve",
+]
 
 MAX_STEPS = 60
 LARGEST_STEP = 4.0
+SMALL_STEP = 1e-8  # after which y is exact: the error is of the order of the step squared
 LARGEST_Y = 700.0  # beyond, x_c or 1 - x_c is no double
 
 
@@ -54,18 +64,54 @@ def roots(x_c, gap, onset_ratio):
     )
 
 
-def log_depth(places, onset_ratio):
-    """Return R, the logarithm of trough depth over peak height, from what `roots` returns."""
-    _, x_p, one_p, over_p, x_m, one_m, under_m = places
-    return onset_ratio * np.log(x_m / x_p) + np.log((one_m / one_p) * (under_m / over_p))
+def over(xp):
+    """Return `log_depth`, `newton_start` and `newton_step` over an array namespace.
+
+    Functions made with their namespace at hand, and not as an argument: numba compiles them too.
+
+    Parameters
+    ----------
+    xp : module
+        `numpy`, or one that has its functions.
+    """
+
+    def log_depth(places, onset_ratio):
+        """Return R, the log of trough depth over peak height, from what `roots` returns."""
+        _, x_p, one_p, over_p, x_m, one_m, under_m = places
+        return onset_ratio * xp.log(x_m / x_p) + xp.log((one_m / one_p) * (under_m / over_p))
+
+    def newton_start(log_ratio, onset_ratio):
+        """Return a first y: the limit x_c -> 0, in which R = ln K + (1 + nu) ln x_c."""
+        nu = onset_ratio
+        log_k = nu * xp.log(nu / (nu + 1)) - xp.log(nu + 1) - (nu + 1) * xp.log((nu + 1) / (nu + 2))
+        log_x = xp.minimum((log_ratio - log_k - xp.log(nu + 2)) / (1 + nu), -0.3)
+        return xp.maximum(log_x - xp.log(-xp.expm1(log_x)), -LARGEST_Y)
+
+    def newton_step(y, log_ratio, onset_ratio):
+        """Return the next y, and the step that was taken off."""
+        places = roots(1 / (1 + xp.exp(-y)), 1 / (1 + xp.exp(y)), onset_ratio)
+        step = (log_depth(places, onset_ratio) - log_ratio) / places[0]
+        step = xp.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        return xp.clip(y - step, -LARGEST_Y, LARGEST_Y), step
+
+    return log_depth, newton_start, newton_step
 
 
-def newton_start(log_ratio, onset_ratio):
-    """Return a first y: the limit x_c -> 0, in which R = ln K + (1 + nu) ln x_c."""
-    nu = onset_ratio
-    log_k = nu * np.log(nu / (nu + 1)) - np.log(nu + 1) - (nu + 1) * np.log((nu + 1) / (nu + 2))
-    log_x = np.minimum((log_ratio - log_k - np.log(nu + 2)) / (1 + nu), -0.3)
-    return np.maximum(log_x - np.log(-np.expm1(log_x)), -LARGEST_Y)
+log_depth, newton_start, newton_step = over(np)
+
+
+def slopes(log, places):
+    """Return S and ln(x_p / x_m): y = logit(x_c) moves with R by 1/S, with nu by their ratio.
+
+    Parameters
+    ----------
+    log : callable
+        The natural logarithm over what the places are.
+    places : tuple
+        From `roots`.
+    """
+    slope, x_p, _, _, x_m, _, _ = places
+    return slope, log(x_p / x_m)
 
 
 def log_trough_ratio(y, onset_ratio):
@@ -101,10 +147,7 @@ def solve(log_ratio, onset_ratio):
     nu = np.asarray(onset_ratio, dtype=float)
     y = newton_start(target, nu)
     for _ in range(MAX_STEPS):
-        places = roots(1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y)), nu)
-        step = (log_depth(places, nu) - target) / places[0]
-        step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
-        y = np.clip(y - step, -LARGEST_Y, LARGEST_Y)
-        if not np.any(np.abs(step) > 1e-8):  # the error is of the order of the step squared
+        y, step = newton_step(y, target, nu)
+        if not np.any(np.abs(step) > SMALL_STEP):
             break
     return y
