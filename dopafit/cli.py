@@ -97,7 +97,13 @@ def explore_command(
     from dopafit.report.run import chosen_drives
 
     (name,) = chosen_drives(found, (drive,))
-    fit = explore(found.models[name], open_study(found)[0], seed=found.seed, method=method)
+    fit = explore(
+        found.models[name],
+        open_study(found)[0],
+        seed=found.seed,
+        method=method,
+        backend=found.sampling.backend,
+    )
     typer.echo(str(fit.verdict))
     typer.echo(repr(fit))
     if not fit.verdict.usable:

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dopafit.backend.backends import require_backend
 from dopafit.backend.graph import density_graph, row_graph, used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
 from dopafit.backend.shear import Sheared
 from dopafit.model.layout import Layout
 
-__all__ = ["Density", "RowDensity", "Sampled", "compile_layout", "sampling_model"]
+if TYPE_CHECKING:
+    from dopafit.backend.jax_density import JaxDensity
+
+__all__ = ["Density", "RowDensity", "Sampled", "compile_layout", "kept_code", "sampling_model"]
 
 _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
@@ -169,9 +173,28 @@ class Density:
         return float(value), gradient
 
 
-def compile_layout(layout: Layout) -> Density:
-    """Compile, or find compiled, the log density of a layout, and call it once."""
-    found = Density(layout)
+def compile_layout(layout: Layout, backend: str = "numba") -> Density | JaxDensity:
+    """Compile, or find compiled, the log density of a layout, and call it once.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    backend : {"numba", "jax"}
+        What computes it.
+
+    Raises
+    ------
+    SpecError, FitError
+        A backend that is not known or not installed.
+    """
+    require_backend(backend)
+    if backend == "jax":
+        from dopafit.backend.jax_density import JaxDensity
+
+        found = JaxDensity(layout)
+    else:
+        found = Density(layout)
     found(np.zeros(found.size))
     return found
 
@@ -183,13 +206,13 @@ class Sampled:
     ----------
     layout : Layout
         A model laid out over a study.
-    density : Density
+    density : Density or JaxDensity
         Its compiled log density.
     pilot : Pilot
         Start and scale; it changes the coordinates, not the posterior.
     """
 
-    def __init__(self, layout: Layout, density: Density, pilot: Pilot) -> None:
+    def __init__(self, layout: Layout, density: Density | JaxDensity, pilot: Pilot) -> None:
         self._coordinates, self._pilot = layout.coordinates, pilot
         self._sheared = density.sheared(pilot.centring)
         self._inner = self._sheared if pilot.clock is None else pilot.clock.of(self._sheared)
@@ -219,7 +242,7 @@ class Sampled:
         return {"x": q[:normals], "h": np.exp(q[normals:])}
 
 
-def sampling_model(layout: Layout, density: Density, pilot: Pilot) -> Any:
+def sampling_model(layout: Layout, density: Density | JaxDensity, pilot: Pilot) -> Any:
     """Return a model that nutpie samples, its variables ``x`` and ``h`` standard coordinates.
 
     Parameters

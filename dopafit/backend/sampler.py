@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dopafit.backend.backends import known_backend
 from dopafit.core.errors import FitError, SpecError, suggest
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ class SamplerSettings:
         Largest depth of a trajectory's tree (at most ``2 ** maxdepth`` leapfrog steps a draw).
     adaptation : {"diag", "low_rank"}
         Form of the mass matrix.
+    backend : {"numba", "jax"}
+        What computes the log density; recorded, for draws differ by rounding.
 
     Raises
     ------
     SpecError
-        A number out of range or an unknown adaptation.
+        A number out of range, an unknown adaptation or an unknown backend.
     """
 
     draws: int = 1000
@@ -62,6 +65,7 @@ class SamplerSettings:
     target_accept: float = 0.9
     maxdepth: int = 10
     adaptation: str = "diag"
+    backend: str = "numba"
 
     def __post_init__(self) -> None:
         lowest = {"draws": 1, "tune": 1, "chains": 1, "seed": 0, "maxdepth": 1}
@@ -88,6 +92,7 @@ class SamplerSettings:
                 allowed=", ".join(ADAPTATIONS),
                 todo=suggest(self.adaptation, ADAPTATIONS),
             )
+        known_backend(self.backend)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, as JSON and YAML hold them."""

@@ -20,6 +20,7 @@ from dopafit.model.layout import Layout
 
 if TYPE_CHECKING:
     from dopafit.backend.compiled import Density
+    from dopafit.backend.jax_density import JaxDensity
 
 __all__ = ["Sheared"]
 
@@ -29,7 +30,7 @@ class Sheared:
 
     Parameters
     ----------
-    density : Density
+    density : Density or JaxDensity
         The log density in its own coordinates.
     layout : Layout
         What it was made from.
@@ -37,7 +38,7 @@ class Sheared:
         Share of centring of each normal coordinate.
     """
 
-    def __init__(self, density: Density, layout: Layout, centring: np.ndarray) -> None:
+    def __init__(self, density: Density | JaxDensity, layout: Layout, centring: np.ndarray) -> None:
         coordinates, model = layout.coordinates, layout.program.model
         self._density = density
         self._normals = coordinates.normals

@@ -26,7 +26,13 @@ EFFECTIVE = 100
 
 
 def explore(
-    model: Model, study: Study, *, seed: int, method: str = "laplace", draws: int = 1000
+    model: Model,
+    study: Study,
+    *,
+    seed: int,
+    method: str = "laplace",
+    draws: int = 1000,
+    backend: str = "numba",
 ) -> Fit:
     """Look at a posterior without sampling it: for exploring, never for reporting.
 
@@ -42,6 +48,8 @@ def explore(
         A normal distribution at the mode, or the best one met on the way there.
     draws : int
         Draws kept, of four times as many.
+    backend : {"numba", "jax"}
+        What computes the log density; see `fit`.
 
     Returns
     -------
@@ -53,9 +61,9 @@ def explore(
     Raises
     ------
     SpecError
-        An unknown method, too few draws, or a model that does not fit the study.
+        An unknown method or backend, too few draws, or a model that does not fit the study.
     FitError
-        No usable draws.
+        No usable draws, or JAX is asked for and missing.
     """
     if method not in METHODS:
         raise SpecError(
@@ -66,9 +74,11 @@ def explore(
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
         raise SpecError(f"draws = {draws!r}", allowed="a whole number, 100 or above")
     from dopafit.backend.approximation import resample
+    from dopafit.backend.backends import require_backend
 
+    require_backend(backend)
     layout = build_layout(model, study)
-    proposal, expand = _propose(layout, model, seed, method, PROPOSED * draws)
+    proposal, expand = _propose(layout, backend, seed, method, PROPOSED * draws)
     rng = generator(seed, f"explore/{method}/resample/{model.drive}")
     points, k, effective = resample(proposal, rng, draws)
     if not len(points):
@@ -87,17 +97,20 @@ def explore(
         coordinates[[]],
         _verdict(METHODS[method], k, effective),
         seed,
-        {"settings": {"method": method, "draws": draws}, "interrupted": False},
+        {
+            "settings": {"method": method, "draws": draws, "backend": backend},
+            "interrupted": False,
+        },
     )
 
 
-def _propose(layout: Any, model: Model, seed: int, method: str, count: int) -> tuple[Any, Any]:
+def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> tuple[Any, Any]:
     from dopafit.backend.approximation import pathfinder, standard
     from dopafit.backend.compiled import Sampled, compile_layout
     from dopafit.backend.pilot import Pilot, locate, pilot_seed, starting_points
 
-    density = compile_layout(layout)
-    rng = generator(seed, f"explore/{method}/{model.drive}")
+    density = compile_layout(layout, backend)
+    rng = generator(seed, f"explore/{method}/{layout.program.model.drive}")
     normals = layout.coordinates.normals
     if method == "pathfinder":
         none = Pilot(np.zeros(density.size), None, np.zeros(normals), (), ())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dopafit.backend.backends import require_backend
 from dopafit.backend.diagnostics import CONVERGENCE, summary
 from dopafit.backend.sampler import Interrupted, SamplerSettings
 from dopafit.backend.store import read_tree, write_tree
@@ -219,6 +220,7 @@ def fit(
     chains: int = 4,
     cores: int | None = None,
     target_accept: float = 0.9,
+    backend: str = "numba",
     progress: Progress | str = "auto",
 ) -> Fit:
     """Draw from the posterior of a model given a study, and judge the draws.
@@ -237,6 +239,9 @@ def fit(
         Chains run at a time; all cores unless given.
     target_accept : float
         Mean acceptance that the step size aims at.
+    backend : {"numba", "jax"}
+        What computes the log density. "jax" is meant for a graphics processor and needs JAX
+        (``pip install "dopafit[jax]"``); the posterior is the same.
     progress : Progress or str
         "auto", "terminal", "notebook", "log" or "silent".
 
@@ -249,9 +254,10 @@ def fit(
     Raises
     ------
     SpecError
-        The model does not fit the study.
+        The model does not fit the study, or a setting is not allowed.
     FitError
-        The sampler could not run, or was stopped before there was anything to keep.
+        The sampler could not run, or was stopped before there was anything to keep; JAX is asked
+        for and missing.
     """
     show = auto_progress(mode=progress) if isinstance(progress, str) else progress
     settings = SamplerSettings(
@@ -260,13 +266,17 @@ def fit(
         chains=chains,
         cores=cores,
         target_accept=target_accept,
+        backend=backend,
         seed=integer_seed(seed, f"sampling/{model.drive}"),
     )
+    require_backend(backend)
     show.phase("laying out", model.drive)
     layout = build_layout(model, study)
     show.done(_size(layout))
     notes: dict[str, Any] = {}
-    tree, stopped = _draw(lambda: _compile(layout, seed, show, notes), settings, model.drive, show)
+    tree, stopped = _draw(
+        lambda: _compile(layout, seed, backend, show, notes), settings, model.drive, show
+    )
     coordinates = tree["posterior"].to_dataset()[["x", "h"]]
     posterior = name_draws(layout, study, coordinates["x"].values, coordinates["h"].values)
     stats = tree["sample_stats"].to_dataset()
@@ -300,12 +310,12 @@ def _draw(
         return stop.partial, True
 
 
-def _compile(layout: Layout, seed: int, show: Progress, notes: dict[str, Any]) -> Any:
+def _compile(layout: Layout, seed: int, backend: str, show: Progress, notes: dict[str, Any]) -> Any:
     """Compile, look for the posterior, and return what the sampler takes."""
     from dopafit.backend.compiled import compile_layout, sampling_model
     from dopafit.backend.pilot import locate
 
-    density = compile_layout(layout)
+    density = compile_layout(layout, backend)
     show.phase("locating", layout.program.model.drive)
     pilot = locate(layout, density.sheared, seed=seed)
     notes["optima"] = list(pilot.optima)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ class Sampling(BaseModel):
     tune: int = Field(300, ge=1)
     chains: int = Field(4, ge=1)
     target_accept: float = Field(0.9, gt=0, lt=1)
+    backend: Literal["numba", "jax"] = "numba"
 
 
 class _Compare(BaseModel):
@@ -271,6 +273,9 @@ def _readable(path: Path, error: ValidationError) -> SpecError:
             lines.append(f"{place}: missing")
         else:
             lines.append(f"{place}: {problem['input']!r}: {problem['msg']}")
+            if problem["type"] == "literal_error":
+                known = re.findall(r"'(.*?)'", problem["ctx"]["expected"])
+                hint = hint or suggest(problem["input"], known)
     return SpecError(
         f"{path}: " + "; ".join(lines), allowed="; ".join(dict.fromkeys(allowed)), todo=hint
     )

@@ -214,6 +214,10 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
     packages = environment.get("packages") or {}
     names = {"pymc": "PyMC", "pytensor": "PyTensor", "nutpie": "nutpie", "numba": "Numba",
              "arviz": "ArviZ", "numpy": "NumPy"}  # fmt: skip
+    how = "as a PyTensor graph, the engine of PyMC, and compiled with Numba"
+    if sampling.get("backend") == "jax":
+        names = {"jax": "JAX"} | names
+        how = "and compiled with JAX, in double precision"
     versions = [f"{label} {clean(packages[k])}" for k, label in names.items() if packages.get(k)]
     own = f"dopafit {clean(environment['dopafit'])}" if environment.get("dopafit") else "dopafit"
     python = f", Python {clean(environment['python'])}" if environment.get("python") else ""
@@ -232,8 +236,7 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
     took = sum(float(v) for part in times.values() if isinstance(part, dict) for v in part.values())
     return [
         say(
-            f"The log density and its gradient were built by {own}{python} as a PyTensor graph, "
-            "the engine of PyMC, and compiled with Numba",
+            f"The log density and its gradient were built by {own}{python} {how}",
             " (" if versions else "",
             series(versions),
             ")" if versions else "",

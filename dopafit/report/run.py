@@ -280,7 +280,7 @@ def _kept(path: Path, analysis: Analysis, drive: str, study: Study) -> Fit | Non
         found = Fit.load(path)
     except DopafitError:  # damaged, or of another version: it is made anew
         return None
-    settings = found.record.get("settings", {})
+    settings = {"backend": "numba"} | found.record.get("settings", {})
     same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
     if found.model == analysis.models[drive] and found.study.hash == study.hash and same:
         return found if found.seed == analysis.seed else None

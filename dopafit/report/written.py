@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -27,6 +28,7 @@ PACKAGES = (
     "formulae",
     "matplotlib",
 )
+EXTRAS = ("jax", "jaxlib")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -57,6 +59,9 @@ def file_hashes(folder: Path | None) -> list[dict[str, Any]]:
 def stamp_versions() -> dict[str, Any]:
     """Return the versions of dopafit and of what it stands on."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    for name in EXTRAS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
     from dopafit import __version__
 
     return {"dopafit": __version__, "packages": versions}

@@ -13,6 +13,7 @@ LIMIT = 0.3  # s
 HEAVY = {
     "arviz",
     "formulae",
+    "jax",
     "matplotlib",
     "numba",
     "nutpie",

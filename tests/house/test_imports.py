@@ -28,6 +28,7 @@ ORDER = {
 }
 FRONT = {"__init__", "__main__"}  # the front door may lead to every room
 SAMPLERS = {"pymc", "pytensor", "nutpie", "arviz", "arviz_base", "arviz_stats", "arviz_plots"}
+SAMPLERS |= {"jax", "jaxlib"}
 
 
 def room_of(path: Path, house: Path = HOUSE) -> str:
@@ -101,6 +102,7 @@ def test_imports_run_one_way(path):
         ("figure", "def f():\n    import arviz as az\n"),
         ("fit", "from pytensor import tensor"),
         ("check", "import arviz_stats.loo"),
+        ("model", "def f():\n    import jax.numpy as jnp\n"),
         ("core", "import importlib\nimportlib.import_module('dopafit.fit')"),
         ("model", "from importlib import import_module as m\n__import__('pymc')"),
     ],
