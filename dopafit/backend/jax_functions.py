@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import erfc
 
-__all__ = ["erfcx", "log_ndtr", "namespace", "normal_or_beyond", "sigmoid", "softplus"]
+__all__ = ["erfcx", "log", "log_ndtr", "namespace", "normal_or_beyond", "sigmoid", "softplus"]
 
 _HALF_LOG_2PI = 0.9189385332046727
 _ROOT_HALF = 0.7071067811865476
@@ -20,6 +20,21 @@ _ROOT_PI = 1.772453850905516
 _FAR = 10.0
 """From here on the asymptotic series of erfcx is exact to 1e-16 in so many terms."""
 _TERMS = 13
+_TINY = 1e-307
+
+
+@jax.custom_jvp
+def log(x: Any) -> Any:
+    """Return ln x. Where x has fallen to 0 the slope is finite, for it may be a branch not taken.
+
+    Where that branch is taken the value is minus infinity, and the slope says nothing.
+    """
+    return jnp.log(x)
+
+
+@log.defjvp
+def _log_slope(at, by):
+    return jnp.log(at[0]), by[0] / jnp.where(jnp.abs(at[0]) < _TINY, 1.0, at[0])
 
 
 @jax.custom_jvp
@@ -91,9 +106,10 @@ def normal_or_beyond(z: Any, beyond: Any) -> Any:
 class _Namespace:
     """jax.numpy, with the functions that it lacks or that the likelihood calls by other names."""
 
-    sigmoid, softplus, erfcx = staticmethod(sigmoid), staticmethod(softplus), staticmethod(erfcx)
-    log_ndtr, normal_or_beyond = staticmethod(log_ndtr), staticmethod(normal_or_beyond)
-    switch, lt, gt = staticmethod(jnp.where), staticmethod(jnp.less), staticmethod(jnp.greater)
+    def __init__(self) -> None:
+        self.log, self.sigmoid, self.softplus = log, sigmoid, softplus
+        self.erfcx, self.log_ndtr, self.normal_or_beyond = erfcx, log_ndtr, normal_or_beyond
+        self.switch, self.lt, self.gt = jnp.where, jnp.less, jnp.greater
 
     def __getattr__(self, name: str) -> Any:
         return getattr(jnp, name)

@@ -1,0 +1,243 @@
+"""JAX and numba compute one density; what the user sees of the choice."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytensor
+import pytest
+
+from dopafit.backend import jax_machinery
+from dopafit.backend.backends import BACKENDS, require_backend
+from dopafit.backend.compiled import Density, compile_layout
+from dopafit.backend.graph import density_graph, flat, used_arrays
+from dopafit.backend.jax_density import JaxDensity
+from dopafit.backend.sampler import SamplerSettings
+from dopafit.channel.choice import Choice
+from dopafit.channel.latency import Latency
+from dopafit.channel.latency_wald import WaldLatency
+from dopafit.channel.press import Presses
+from dopafit.core.errors import FitError, SpecError
+from dopafit.core.prior import Prior
+from dopafit.fit.explore import explore
+from dopafit.fit.fit import Fit, fit
+from dopafit.model.layout import Layout, build_layout
+from dopafit.model.spec import DRIVES, Model
+from dopafit.study import Study
+
+KEYS = ["subject", "session"]
+VALUE, SLOPE = 1e-11, 1e-10  # relative; to a gradient's largest entry
+
+
+def study(seed: int = 0, trials: int = 7) -> Study:
+    """Events at the very times of reads; a session without events; censored latencies."""
+    rng = np.random.default_rng(seed)
+    columns = [*KEYS, "start", "end", "drug"]
+    rows = [["a", "1", 0.0, 150.0, "none"], ["a", "2", 0, 150, "drug"], ["b", "1", 0, 150, "none"]]
+    sessions = pd.DataFrame([*rows, ["b", "2", 0, 150, "drug"]], columns=columns)
+    tables = {"events": [], "observations": [], "presses": []}
+    for number, session in sessions.iterrows():
+        key = {k: session[k] for k in KEYS}
+        shown = np.linspace(9, 140, trials)
+        acts = np.sort(rng.uniform(1, 149, 6))
+        times = [] if number == 2 else [*rng.uniform(0, 140, 4), shown[2], shown[2], acts[3]]
+        for t in np.sort(times):
+            tables["events"].append(
+                key | {"time": t, "kind": "cue", "magnitude": rng.uniform(0.5, 2)}
+            )
+        for i, t in enumerate(shown):
+            answer = {"pursue": float(i % 2), "latency": float(rng.uniform(0.5, 4))}
+            answer["latency_censored"] = float(i % 3 == 2)
+            tables["observations"].append(key | {"time": t} | answer)
+        for t in acts:
+            tables["presses"].append(key | {"time": t, "kind": "press"})
+    return Study("s", sessions=sessions, **{k: pd.DataFrame(v) for k, v in tables.items()})
+
+
+def plain(drive: str) -> Model:
+    return Model(drive=drive, channels=[Choice(), Latency(), Presses()], typical_spacing=20.0)
+
+
+def rich(drive: str) -> Model:
+    """Lapses, Wald, history, pause, refractory time; kernels that differ by drug and subject."""
+    presses = Presses(history=(5.0,), pause_after="cue", refractory=0.01)
+    effects = {"trough_ratio": "drug + (1 | subject)", "choice_rest": "drug + (1 | subject)"}
+    return Model(
+        drive=drive,
+        channels=[Choice(), WaldLatency(), presses],
+        effects=effects | {"peak": "drug + (1 | subject)", "presses_pause_depth": "drug"},
+        priors={"choice_lapse": Prior.logit_normal(0.05, 1.0)},
+        typical_spacing=20.0,
+    )
+
+
+def points(layout: Layout) -> list[np.ndarray]:
+    """Draws of the prior, drawn together and pulled apart."""
+    x, h = layout.coordinates.prior_draws(np.random.default_rng(3), (2,))
+    near = [flat(a, b) for a, b in zip(0.6 * x, 0.6 * h, strict=True)]
+    far = np.random.default_rng(4).standard_normal((2, near[0].size))
+    return [np.zeros(near[0].size), *near, 1.5 * far[0], 4.0 * far[1]]
+
+
+def graph(layout: Layout):
+    """The tensor graph that numba compiles, run op by op: the same numbers, sooner there."""
+    inputs, outputs = density_graph(layout)
+    call = pytensor.function(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
+    arrays = used_arrays(layout).values()
+    return lambda q: call(q, layout.coordinates.normals, *arrays)
+
+
+def compare(expected, found, at: list[np.ndarray]) -> int:
+    """Assert one density, where it is finite; return at how many points it is."""
+    finite = 0
+    for q in at:
+        with np.errstate(all="ignore"):
+            value, slope = expected(q)
+        ours, gradient = found(q)
+        assert isinstance(ours, float) and gradient.dtype == np.float64
+        assert np.isfinite(ours) == np.isfinite(value)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
+            continue
+        finite += 1
+        assert ours == pytest.approx(float(value), rel=VALUE)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-7, atol=SLOPE * np.abs(slope).max())
+    return finite
+
+
+@pytest.mark.parametrize(
+    ("make", "drive"),
+    [*((plain, drive) for drive in DRIVES), (rich, "null"), (rich, "encompassing")],
+)
+def test_every_drive_and_channel(make, drive) -> None:
+    layout = build_layout(make(drive), study())
+    assert compare(graph(layout), JaxDensity(layout), points(layout)) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [plain, rich])
+@pytest.mark.parametrize("drive", DRIVES)
+def test_every_drive_and_channel_by_numba(make, drive) -> None:
+    layout = build_layout(make(drive), study())
+    assert compare(Density(layout), JaxDensity(layout), points(layout)) >= 3
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model, tiny_world) -> Layout:
+    return build_layout(tiny_model("trough"), tiny_world)
+
+
+def test_numba_jax_and_what_is_sampled(tiny) -> None:
+    numba, jax = compile_layout(tiny), compile_layout(tiny, "jax")
+    assert isinstance(numba, Density) and isinstance(jax, JaxDensity)
+    assert jax.size == numba.size
+    at = points(tiny)
+    assert compare(numba, jax, at) >= 4
+    w = np.random.default_rng(5).uniform(0, 1, tiny.coordinates.normals)
+    assert compare(numba.centred(w), jax.centred(w), at) >= 3
+    assert not jax.sheared(w).idle
+    assert compare(numba.sheared(w), jax.sheared(w), at) >= 3
+
+
+def test_threads_get_their_own_answers_and_may_change_them(tiny) -> None:
+    density = JaxDensity(tiny)
+    at = [0.1 * k * np.ones(density.size) for k in range(8)]
+    expected = [density(q) for q in at]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(density, at * 4))
+    for (value, slope), (ours, gradient) in zip(expected * 4, found, strict=True):
+        assert ours == value and np.array_equal(gradient, slope)
+        gradient += 1.0
+
+
+def test_other_data_share_the_function_and_the_process_is_left_alone() -> None:
+    import jax
+
+    first = JaxDensity(build_layout(plain("null"), study()))
+    other = build_layout(plain("null"), study(7, trials=12))
+    second = JaxDensity(other)
+    assert not second.fresh and not second.centred(np.zeros(other.coordinates.normals)).fresh
+    before = first(np.zeros(first.size))[0]
+    assert compare(graph(other), second, points(other)) >= 3
+    assert first(np.zeros(first.size))[0] == before != second(np.zeros(second.size))[0]
+    assert not jax.config.jax_enable_x64 and jax.numpy.ones(1).dtype == np.float32
+
+
+def test_control_every_array_counts(tiny) -> None:
+    """Data are read, not baked in: a change of any array that enters changes the value."""
+    density = JaxDensity(tiny)
+    q = points(tiny)[1]
+    value, arrays = density(q)[0], dict(density._arrays)
+    of_rows = ["choice.data.pursued", "latency.data.log_latency", "presses.data.weight"]
+    of_steps = ["event_magnitude", "steps.event_gap", "steps.event_keep", "steps.read_gap"]
+    of_theta = ["loc", "scale", "half_scale", "peak.data", "choice_rest.data", "x_centring"]
+    for name in (*of_rows, *of_steps, *of_theta, "trough_ratio.dense"):
+        density._arrays = arrays | {name: np.asarray(arrays[name]) * 1.001 + 0.001}
+        assert abs(density(q)[0] - value) > 1e-6, name
+    for name in ("steps.read_last", "choice.read", "unit", "peak.indices"):
+        density._arrays = arrays | {name: np.asarray(arrays[name])[::-1]}
+        assert abs(density(q)[0] - value) > 1e-6, name
+
+
+def test_which_event_a_read_follows() -> None:
+    time, reads = np.array([1.0, 2.0, 2.0, 5.0]), np.array([1.0, 2.0, 2.5, 9.0, 3.0, 0.0, 6.0])
+    found = jax_machinery.last_event(time, np.array([0, 3, 3, 4]), reads, np.array([0, 4, 5, 7]))
+    assert found.tolist() == [0, 1, 3, 3, 0, 0, 4]
+
+
+# ------------------------------------------------------------------ what the user sees
+def test_a_fit_by_jax_is_the_fit_by_numba(tiny_model, tiny_world, tiny_fits, tmp_path) -> None:
+    options = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
+    made = fit(tiny_model("null"), tiny_world, **options, backend="jax")
+    assert made.record["settings"]["backend"] == "jax"
+    again = Fit.load(made.save(tmp_path / "fit.nc"))
+    assert again.record["settings"]["backend"] == "jax"
+    assert tiny_fits["null"].record["settings"]["backend"] == "numba"
+    settings = json.loads(made.record["sampler_settings"])
+    assert settings["backend"] == "jax"
+
+    def distances(one: Fit, other: Fit) -> pd.Series:
+        a, b = (f.summary.set_index("parameter") for f in (one, other))
+        error = np.hypot(a["sd"] / np.sqrt(a["ess_bulk"]), b["sd"] / np.sqrt(b["ess_bulk"]))
+        return ((a["mean"] - b["mean"]).abs() / error).dropna()
+
+    found = distances(made, tiny_fits["null"])
+    assert len(found) > 10 and found.max() < 4
+    # control: another claim's rest is another
+    assert distances(made, tiny_fits["trough"]).max() > 4
+
+
+def test_exploring_by_jax(tiny_model, tiny_world) -> None:
+    found = explore(tiny_model("null"), tiny_world, seed=1, draws=100, backend="jax")
+    assert found.record["settings"]["backend"] == "jax"
+
+
+def test_a_backend_that_is_not_there(tiny_model, tiny_world, tiny, monkeypatch) -> None:
+    for call in (
+        lambda: SamplerSettings(backend="jaxx"),
+        lambda: compile_layout(tiny, "jaxx"),
+        lambda: explore(tiny_model("null"), tiny_world, seed=1, backend="jaxx"),
+        lambda: fit(tiny_model("null"), tiny_world, seed=1, backend="jaxx", progress="silent"),
+    ):
+        with pytest.raises(SpecError, match="'jaxx' is not known") as refused:
+            call()
+        assert refused.value.allowed == "numba, jax" and "'jax'" in refused.value.todo
+    import jax
+
+    with monkeypatch.context() as patch:
+        patch.delattr(jax, "enable_x64")
+        with pytest.raises(FitError, match="too old"):
+            require_backend("jax")
+    monkeypatch.setitem(sys.modules, "jax", None)
+    for call in (
+        lambda: compile_layout(tiny, "jax"),
+        lambda: fit(tiny_model("null"), tiny_world, seed=1, backend="jax", progress="silent"),
+    ):
+        with pytest.raises(FitError, match="cannot be imported") as missing:
+            call()
+        assert 'pip install "dopafit[jax]"' in missing.value.todo
+    require_backend("numba")
+    assert BACKENDS == ("numba", "jax")
