@@ -275,6 +275,7 @@ def _readable(path: Path, error: ValidationError) -> SpecError:
             lines.append(f"{place}: {problem['input']!r}: {problem['msg']}")
             if problem["type"] == "literal_error":
                 known = re.findall(r"'(.*?)'", problem["ctx"]["expected"])
+                allowed.append(", ".join(known))
                 hint = hint or suggest(problem["input"], known)
     return SpecError(
         f"{path}: " + "; ".join(lines), allowed="; ".join(dict.fromkeys(allowed)), todo=hint

@@ -86,7 +86,7 @@ def test_everything_given_arrives(write):
             typical_spacing=12.5,
             fixed={"onset_ratio": 0.1},
             priors={"trough_ratio": {"lognormal": {"median": 0.2, "sigma": 0.5}}},
-            sampling={"draws": 9, "tune": 8, "chains": 3, "target_accept": 0.7},
+            sampling={"draws": 9, "tune": 8, "chains": 3, "target_accept": 0.7, "backend": "jax"},
             compare={"unit": "trial"},
             check={"draws": 5, "pair_within": 3.0},
             simulate={"drive": "peak", "design": {"subjects": 3}, "truth": {"trough_ratio": 0.4}},
@@ -96,7 +96,7 @@ def test_everything_given_arrives(write):
     model = found.models["trough"]
     assert model.typical_spacing == 12.5 and model.fixed == {"onset_ratio": 0.1}
     assert model.priors["trough_ratio"].location == 0.2
-    assert found.sampling == Sampling(draws=9, tune=8, chains=3, target_accept=0.7)
+    assert found.sampling == Sampling(draws=9, tune=8, chains=3, target_accept=0.7, backend="jax")
     assert (found.unit, found.check_draws, found.pair_within) == ("trial", 5, 3.0)
     assert found.truth_drive == "peak" and found.truth == {"trough_ratio": 0.4}
     assert found.schedule is not None and found.schedule.subjects == 3
@@ -129,6 +129,7 @@ def test_the_guides_example_is_read_and_states_the_defaults(write):
     [
         ({"efects": {}}, "efects: no such key", "'effects'"),
         ({"sampling": {"drws": 5}}, "sampling.drws: no such key", "'draws'"),
+        ({"sampling": {"backend": "jaxx"}}, "sampling.backend: 'jaxx'", "'jax'"),
         ({"simulate": {"design": {"subjcts": 2}}}, "simulate.design.subjcts", "'subjects'"),
         ({"compare": {"units": "trial"}}, "compare.units: no such key", "'unit'"),
         ({"drives": ["trouhg"]}, "drive 'trouhg' is not known", "'trough'"),

@@ -77,6 +77,16 @@ def test_methods_of_a_bare_run(make):
     assert "Yao" not in text and "simulated" not in text
 
 
+def test_methods_say_what_computed(make, methods):
+    assert "PyTensor graph" in methods and "JAX" not in methods
+    folder = make()
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    spec["sampling"]["backend"] = "jax"
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    text = write_methods(RunFolder.read(folder)).read_text("utf-8")
+    assert "compiled with JAX, in double precision" in text and "Numba" not in text
+
+
 def test_only_what_was_used_is_cited(methods):
     assert "Solomon RL, Corbit JD" in methods and "Yao Y" in methods
     cited = methods.partition("## References")[2].strip().splitlines()
