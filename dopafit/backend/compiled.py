@@ -1,21 +1,21 @@
-"""From a graph to machine code that nutpie can sample, compiled once per claim.
+"""From a claim to machine code that nutpie can sample, compiled once per claim.
 
 nutpie's own route from a PyMC model binds the data into the code and compiles anew in every
-process. Here PyTensor's numba function is compiled with open shapes, cached on disk, and called
-with the data; it releases the interpreter's lock, so chains run side by side.
+process. Here the function of `dopafit.backend.fuse` is compiled with open shapes, kept on disk, and
+called with the data; it releases the interpreter's lock, so chains run side by side.
 """
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dopafit.backend.backends import require_backend
-from dopafit.backend.graph import density_graph, row_graph, used_arrays
+from dopafit.backend.graph import used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.pilot import Pilot
 from dopafit.backend.shear import Sheared
@@ -30,25 +30,6 @@ _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
 JITTER = 2.0
 """Chains start uniformly within so many posterior standard deviations of the pilot's centre."""
-
-
-@cache
-def _mode() -> Any:
-    from pytensor.compile.mode import NUMBA, Mode
-    from pytensor.link.numba.linker import NumbaLinker
-
-    class FreeLinker(NumbaLinker):
-        """Compiles the outermost function without holding the interpreter's lock."""
-
-        def jit_compile(self, fn_and_cache):
-            from pytensor.link.numba.dispatch.basic import numba_njit
-
-            function, key = fn_and_cache
-            return numba_njit(
-                function.py_func, final_function=True, nogil=True, cache=key is not None
-            )
-
-    return Mode(FreeLinker(), NUMBA._optimizer)
 
 
 def structure(layout: Layout) -> tuple[Any, ...]:
@@ -93,22 +74,22 @@ def kept_code(kind: str, layout: Layout, build: Callable[[], Any]) -> tuple[Any,
     return _COMPILED[key], fresh
 
 
-def _code(
-    kind: str, layout: Layout, build: Callable[[Layout], tuple[list[Any], list[Any]]]
-) -> tuple[Any, bool]:
-    """Return compiled code for a layout's structure, and whether it had to be built."""
+def _code(layout: Layout, names: tuple[str, ...], *, gradient: bool) -> tuple[Any, bool]:
+    """Return the compiled function for a layout's structure, and whether it had to be built."""
 
-    def compiled() -> Any:
-        import pytensor
+    def build() -> Any:
+        from dopafit.backend.fuse import load
 
-        inputs, outputs = build(layout)
-        function = pytensor.function(
-            inputs, outputs, mode=_mode(), on_unused_input="ignore", trust_input=True
-        )
-        return function.vm.jit_fn
+        return load(layout.program, names, gradient=gradient)
 
     keep_pages()
-    return kept_code(kind, layout, compiled)
+    return kept_code("density" if gradient else "rows", layout, build)
+
+
+def _arrays(layout: Layout) -> dict[str, np.ndarray]:
+    from dopafit.backend.fuse_tables import prepare
+
+    return prepare(used_arrays(layout))
 
 
 class RowDensity:
@@ -121,8 +102,9 @@ class RowDensity:
     """
 
     def __init__(self, layout: Layout) -> None:
-        self._call, _ = _code("rows", layout, row_graph)
-        self._arrays = tuple(used_arrays(layout).values())
+        arrays = _arrays(layout)
+        self._call, _ = _code(layout, tuple(arrays), gradient=False)
+        self._arrays = tuple(arrays.values())
         self._names = tuple(channel.prefix for channel in layout.program.model.channels)
 
     def __call__(self, theta: np.ndarray) -> dict[str, np.ndarray]:
@@ -138,39 +120,37 @@ class Density:
     ----------
     layout : Layout
         A model laid out over a study.
-    centring : array, (normals,), optional
-        See `Coordinates.arrays`; non-centred unless given.
 
     Attributes
     ----------
     fresh : bool
-        Whether the graph had to be built; False where a compiled one was at hand.
+        Whether the function had to be built; False where a compiled one was at hand.
     size : int
         Number of coordinates.
     """
 
-    def __init__(self, layout: Layout, centring: np.ndarray | None = None) -> None:
-        self._call, self.fresh = _code("density", layout, density_graph)
+    def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._named = _arrays(layout)
+        self._call, self.fresh = _code(layout, tuple(self._named), gradient=True)
         self._normals = np.array(layout.coordinates.normals, dtype=np.int64)
-        arrays = used_arrays(layout)
-        if centring is not None:
-            arrays |= layout.coordinates.arrays(centring)
-        self._arrays = tuple(arrays.values())
+        self._arrays = tuple(self._named.values())
         self.size = layout.coordinates.normals + layout.coordinates.halves
 
     def centred(self, centring: np.ndarray) -> Density:
-        """Return the same density in coordinates with another centring."""
-        return Density(self._layout, centring)
+        """Return the same density in coordinates with another centring; the data are shared."""
+        other = copy.copy(self)
+        other._named = self._named | self._layout.coordinates.arrays(centring)
+        other._arrays = tuple(other._named.values())
+        return other
 
     def sheared(self, centring: np.ndarray) -> Sheared:
         """Return the density as sampled: centred, and gains at the mean peak."""
-        return Sheared(Density(self._layout, centring), self._layout, centring)
+        return Sheared(self.centred(centring), self._layout, centring)
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
-        value, gradient = self._call(q, self._normals, *self._arrays)
-        return float(value), gradient
+        return self._call(q, self._normals, *self._arrays)
 
 
 def compile_layout(layout: Layout, backend: str = "numba") -> Density | JaxDensity:

@@ -20,7 +20,6 @@ __all__ = [
     "density_graph",
     "flat",
     "pymc_model",
-    "row_graph",
     "tensor_machinery",
     "used_arrays",
 ]
@@ -86,21 +85,6 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
         pt, q, normals, arrays, lambda theta: layout.program.logp(arrays, theta, machinery)
     )
     return [q, normals, *arrays.values()], [total, pytensor.grad(total, q)]
-
-
-def row_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
-    """Return the inputs (theta, arrays) and outputs (log density of every row, by channel).
-
-    Parameters
-    ----------
-    layout : Layout
-        Supplies the program and the arrays' names and kinds, not their values.
-    """
-    import pytensor.tensor as pt
-
-    theta, arrays = pt.vector("theta", dtype="float64"), _inputs(layout)
-    rows = layout.program.logp(arrays, theta, tensor_machinery())
-    return [theta, *arrays.values()], list(rows.values())
 
 
 def _inputs(layout: Layout) -> dict[str, Any]:

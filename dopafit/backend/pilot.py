@@ -251,7 +251,8 @@ def downhill(density: Density) -> Density:
 
     def cost(q: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = density(q)
-        return (-value, -slope) if np.isfinite(value) else (1e100, np.zeros(q.size))
+        known = np.isfinite(value) and np.isfinite(slope).all()
+        return (-value, -slope) if known else (1e100, np.zeros(q.size))
 
     return cost
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.compiled import Density, compile_layout
+from dopafit.backend.compiled import compile_layout
 from dopafit.backend.graph import flat
 from dopafit.model.layout import Layout, build_layout
 
@@ -26,7 +26,7 @@ def point(layout: Layout, seed: int) -> np.ndarray:
 def test_the_density_is_that_of_the_moved_point_times_the_volume(layout, share) -> None:
     plain, c = compile_layout(layout), layout.coordinates
     centring = np.where(c.arrays()["x_spread"] > 0, share, 0.0)
-    sheared, inner = plain.sheared(centring), Density(layout, centring)
+    sheared, inner = plain.sheared(centring), plain.centred(centring)
     assert not sheared.idle
     for seed in range(3):
         q = point(layout, seed)

@@ -1,0 +1,255 @@
+"""The generated function computes the density of the tensor graph; its parts by closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from dopafit.backend import fuse
+from dopafit.backend.compiled import RowDensity, compile_layout
+from dopafit.backend.fuse_loops import CHUNK, erfcx, normal_or_beyond_at, normal_or_beyond_slope
+from dopafit.backend.fuse_node import PLAIN, Book, Node
+from dopafit.backend.fuse_plan import make_plan
+from dopafit.backend.fuse_tables import prepare, run_table
+from dopafit.backend.fuse_text import ALONE, ONCE, TEXT
+from dopafit.backend.fuse_write import identifier, write
+from dopafit.backend.graph import used_arrays
+from dopafit.channel.choice import Choice
+from dopafit.model.layout import build_layout
+from dopafit.model.machinery import evaluate
+from dopafit.model.spec import DRIVES, Model
+from dopafit.trace.newton import solve
+from tests.backend.claims import compare, graph, plain, points, rich, study
+
+
+@pytest.mark.parametrize(
+    ("make", "drive"),
+    [
+        *((plain, drive) for drive in DRIVES),
+        *((rich, d) for d in ("trough", "null", "encompassing")),
+    ],
+)
+def test_every_drive_and_channel(make, drive) -> None:
+    layout = build_layout(make(drive), study(trials=2 * CHUNK if make is plain else 7))
+    density, at = compile_layout(layout), points(layout)
+    assert compare(graph(layout), density, at) >= 3
+    owner = layout.coordinates.arrays()["x_spread"]
+    centring = np.where(owner > 0, 0.6, 0.0)
+    assert compare(graph(layout, centring), density.centred(centring), at[:3]) >= 2
+    rows, theta = RowDensity(layout), layout.coordinates.theta(*_parts(layout, at[1]))
+    for name, value in evaluate(layout, theta).items():
+        np.testing.assert_allclose(rows(theta)[name], value, rtol=1e-10, atol=1e-12)
+
+
+def _parts(layout, q):
+    normals = layout.coordinates.normals
+    return q[:normals], np.exp(q[normals:])
+
+
+def test_a_wrong_number_is_noticed() -> None:
+    """The comparison above is no formality: another time, another density."""
+    layout = build_layout(plain("trough"), study())
+    density, at = compile_layout(layout), points(layout)[1:2]
+    density._named["choice.gap"] = density._named["choice.gap"] * 1.001
+    density._arrays = tuple(density._named.values())
+    with pytest.raises(AssertionError):
+        compare(graph(layout), density, at)
+
+
+def test_next_to_nothing_free() -> None:
+    layout = build_layout(Model("null", [Choice()], effects={"choice_rest": "1"}), study())
+    assert compare(graph(layout), compile_layout(layout), [np.array([0.3, -0.2])]) == 1
+
+
+# ---------------------------------------------------------------- expressions
+NUMBERS = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "exp": np.exp,
+    "decay": lambda x: np.exp(-np.abs(x)),
+    "softplus": lambda x, _: np.logaddexp(0, x),
+    "sigmoid": lambda x, _: special.expit(x),
+    "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "maximum": np.maximum,
+    "switch": np.where,
+    "gt": np.greater,
+    "lt": np.less,
+    "erfcx": special.erfcx,
+    "log_ndtr": special.log_ndtr,
+    "log_ndtr_slope": lambda x: np.exp(stats.norm.logpdf(x) - special.log_ndtr(x)),
+    "normal_or_beyond": lambda z, b: np.where(b > 0, special.log_ndtr(-z), stats.norm.logpdf(z)),
+    "normal_or_beyond_slope": lambda z, b: np.where(
+        b > 0, -np.exp(stats.norm.logpdf(z) - special.log_ndtr(-z)), -z
+    ),
+    "solve": solve,
+}
+
+
+def value(node: Node, given: dict[Node, float]) -> float:
+    """Work an expression out in numpy."""
+    if node in given:
+        return given[node]
+    if node.op == "constant":
+        return node.args[0]
+    return float(NUMBERS[node.op](*(value(one, given) for one in node.nodes)))
+
+
+def test_every_operation_has_a_text_and_a_number() -> None:
+    assert set(TEXT) == set(ONCE) == set(NUMBERS) and set(TEXT) >= ALONE | PLAIN
+
+
+@pytest.mark.parametrize(
+    ("formula", "arguments"),
+    [
+        (lambda b, x, y: x + y * x - y / x, 2),
+        (lambda b, x, y: 2.0 - x * 3.0 / y + (1.0 - x) ** 2, 2),
+        (lambda b, x, y: b.exp(-x) * b.log(x) + b.log1p(y) - b.sqrt(x * y), 2),
+        (lambda b, x, y: b.softplus(x - y) * b.sigmoid(3.0 * x), 2),
+        (lambda b, x, y: b.maximum(x, y) * b.minimum(x, 2 * y) + b.maximum(y, x), 2),
+        (lambda b, x, y: b.switch(b.gt(x, y), x * x, y), 2),
+        (lambda b, x, y: b.switch(b.lt(x, y), b.erfcx(x), b.log_ndtr(-y)), 2),
+        (lambda b, x, y: b.normal_or_beyond(x - y, 1.0) + b.normal_or_beyond(x, 0.0), 2),
+        (lambda b, x, y: b.make("solve", b.log(x), y), 2),
+    ],
+)
+@pytest.mark.parametrize("at", [(0.7, 0.4), (0.3, 1.9)])
+def test_derivatives(formula, arguments, at) -> None:
+    book = Book()
+    leaves = [book.leaf("theta", k, domain=None) for k in range(arguments)]
+    top = formula(book, *leaves)
+    slopes = {top: book.node(1.0)}
+    for node in sorted(_all(top), key=lambda n: -n.number):
+        if node in slopes and node.nodes and node.op not in ("gt", "lt"):
+            for part, share in book.pull(node, slopes[node]):
+                slopes[part] = slopes[part] + share if part in slopes else share
+    for k, leaf in enumerate(leaves):
+        ends = []
+        for step in (-1e-5, 1e-5):
+            moved = [v + step * (i == k) for i, v in enumerate(at)]
+            ends.append(value(top, dict(zip(leaves, moved, strict=True))))
+        slope = value(slopes[leaf], dict(zip(leaves, at, strict=True)))
+        assert slope == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-7, abs=1e-8)
+
+
+def _all(node: Node) -> set[Node]:
+    return {node}.union(*(_all(one) for one in node.nodes))
+
+
+def test_expressions_are_simple_and_unique() -> None:
+    book = Book()
+    x, y = (book.leaf("theta", k, domain=None) for k in (0, 1))
+    assert x + y is x + y and x + 0.0 is x and 1.0 * x is x and (-x).book.make("neg", -x) is x
+    assert (x * 0.0).constant == 0.0 and (book.node(6.0) / 3.0).constant == 2.0
+    assert (x * -1.0).op == "neg" and (0.0 - x).op == "neg"
+    here, there = (book.leaf("array", n, domain=n) for n in ("here", "there"))
+    assert (here / x).op == "mul" and (here / x).args[1].domain is None
+    with pytest.raises(TypeError, match="different tables: here, there"):
+        here + there
+    with pytest.raises(TypeError, match="only 2 and 0"):
+        x**3
+    with pytest.raises(AttributeError, match="tanh is not compiled"):
+        book.tanh(x)
+
+
+@pytest.mark.parametrize("x", [-5.0, -0.3, 0.0, 1e-9, 0.4, 3.0, 11.9, 12.1, 40.0, 1e6])
+def test_functions(x) -> None:
+    assert erfcx(x) == pytest.approx(special.erfcx(x), rel=2e-14)
+    for flag in (0.0, 1.0):
+        expected = NUMBERS["normal_or_beyond"](x, flag)
+        assert normal_or_beyond_at(x, flag) == pytest.approx(expected, rel=1e-13)
+    if x < 30:
+        slope = NUMBERS["normal_or_beyond_slope"](x, 1.0)
+        assert normal_or_beyond_slope(x, 1.0) == pytest.approx(slope, rel=1e-11)
+
+
+# ---------------------------------------------------------------- tables and gaps
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 3 * CHUNK), st.integers(0, 2), st.integers(1, 40), st.integers(0, 99))
+def test_a_table_by_runs_is_the_table(rows, dense, length, seed) -> None:
+    rng = np.random.default_rng(seed)
+    owner = np.repeat(np.arange(rows), rng.integers(1, length + 1, rows))[:rows]
+    count = np.where(owner % 3 == 0, 0, 1 + owner % 2)  # runs without an entry, with 1, with 2
+    indptr = np.append(0, np.cumsum(count))
+    indices = np.concatenate(
+        [3 + (o + np.arange(c)) % 5 for o, c in zip(owner, count, strict=True)] or [[]]
+    )
+    data = np.ones(indices.size)
+    full = np.column_stack([np.ones(rows), rng.normal(size=(rows, dense))])
+    indices = indices.astype(np.int64)
+    made = run_table(full, np.arange(dense + 1), indptr, indices, data)
+    theta = rng.normal(size=8)
+    expected = full @ theta[: dense + 1]
+    np.add.at(expected, np.repeat(np.arange(rows), count), theta[indices])
+    runs = [
+        made["data"][a:b] @ theta[made["indices"][a:b]]
+        for a, b in zip(made["indptr"][:-1], made["indptr"][1:], strict=True)
+    ]
+    found = made["dense"].T @ theta[made["columns"]]
+    for piece, run in enumerate(made["run"]):
+        found[made["start"][piece] : made["start"][piece + 1]] += runs[run]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    if rows:
+        assert made["columns"].size == (dense if rows > 1 else 0)
+        # a chunk's pieces cover it exactly
+        edges = made["start"][made["first_run"]]
+        assert edges.tolist() == [*range(0, rows, CHUNK), rows]
+        assert made["run"].size <= len(set(owner)) + rows // CHUNK + 1
+
+
+def test_gaps_and_states() -> None:
+    arrays = {
+        "event_time": np.array([1.0, 4.0, 4.0, 2.0]),
+        "event_offset": np.array([0, 3, 3, 4]),
+        "read_time": np.array([0.5, 1.0, 4.0, 9.0, 7.0, 2.0, 5.0]),
+        "read_offset": np.array([0, 4, 5, 7]),
+        "kernel_row": np.array([1, 0, 1]),
+        "choice.read": np.array([6, 0, 2, 3, 4]),
+    }
+    found = prepare(arrays)
+    assert found["event_gap"].tolist() == [0, 3, 0, 0]
+    assert found["choice.gap"].tolist() == [3, 0, 3, 5, 0]
+    assert found["choice.state"].tolist() == [4, 0, 1, 3, 0]  # a read at an event comes before it
+    assert found["choice.row"].tolist() == [1, 1, 1, 1, 0]
+    assert not {"event_time", "read_time", "read_offset", "choice.read"} & set(found)
+
+
+# ---------------------------------------------------------------- the file
+def test_the_source_follows_from_the_claim_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DOPAFIT_CACHE", str(tmp_path / "kept"))
+    fuse.cache_folder.cache_clear()
+    try:
+        for data in (study(), study(7, trials=12)):
+            layout = build_layout(plain("null"), data)
+            names = tuple(prepare(used_arrays(layout)))
+            fuse.load(layout.program, names, gradient=False)
+        (path,) = (tmp_path / "kept").glob("*.py")
+        text = write(make_plan(layout.program, names, gradient=False), names, gradient=False)
+        assert path.read_text(encoding="utf-8") == text
+        assert "read_gap" not in text and "state" not in text  # nothing of a trace
+    finally:
+        fuse.cache_folder.cache_clear()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DOPAFIT_CACHE", str(tmp_path / "file"))
+    fuse.cache_folder.cache_clear()
+    try:
+        found = fuse.cache_folder()
+        assert found.is_dir() and tmp_path not in found.parents
+    finally:
+        fuse.cache_folder.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["a b", "x;import os", "Choice", "1x", "a-b", ""])
+def test_no_odd_name_enters_the_source(name) -> None:
+    with pytest.raises(ValueError, match="no name for the generated function"):
+        identifier(name)
