@@ -95,8 +95,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--drive", default="trough")
     parser.add_argument("--subjects", type=int, help="the first so many only; nothing is written")
-    parser.add_argument("--draws", type=int, default=500)
-    parser.add_argument("--tune", type=int, default=300)
+    parser.add_argument("--draws", type=int, default=750)
+    parser.add_argument("--tune", type=int, default=150)
+    parser.add_argument("--target-accept", type=float, default=0.8)
     options = parser.parse_args()
     study = make_study(options.subjects)
     began = time.perf_counter()
@@ -106,6 +107,7 @@ def main() -> None:
         seed=1,
         draws=options.draws,
         tune=options.tune,
+        target_accept=options.target_accept,
         progress="log",
     )
     seconds = time.perf_counter() - began
@@ -115,10 +117,12 @@ def main() -> None:
     if options.subjects is None:
         RESULTS.parent.mkdir(exist_ok=True)
         stored = {
-            "command": f"python -m benchmarks.effort --drive {options.drive}",
+            "command": f"python -m benchmarks.effort --drive {options.drive} --draws "
+            f"{options.draws} --tune {options.tune} --target-accept {options.target_accept}",
             "seconds": seconds,
             "verdict": fit.verdict.to_dict(),
-            "gradients": float(fit.sample_stats["n_steps"].values.sum()),
+            "stamp": fit.verdict.stamp,
+            "gradients_per_draw": float(fit.sample_stats["n_steps"].values.mean()),
         }
         RESULTS.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 

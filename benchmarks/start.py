@@ -2,7 +2,7 @@
 
     python -m benchmarks.start
 
-The bundled study with all its channels, trough drive. Cold: PyTensor's and numba's caches are empty
+The bundled study with all its channels, trough drive. Cold: dopafit's and numba's caches are empty
 folders. Warm: a second process with the caches the first one left. Also recorded: whether a second
 fit of the same claim on other data builds a graph. Results go to ``benchmarks/results/start.json``.
 """
@@ -30,7 +30,7 @@ def measure(began: float) -> dict[str, Any]:
 
     marks["import dopafit"] = time.time() - began
     from dopafit.backend.compiled import Density, compile_layout, sampling_model
-    from dopafit.backend.pilot import find_pilot
+    from dopafit.backend.pilot import locate
     from dopafit.backend.sampler import SamplerSettings, run
     from dopafit.model.analysis import read_analysis
     from dopafit.model.layout import build_layout
@@ -42,7 +42,7 @@ def measure(began: float) -> dict[str, Any]:
     marks["layout"] = time.time() - began
     density = compile_layout(layout)
     marks["compiled"] = time.time() - began
-    pilot = find_pilot(layout.coordinates, density.sheared, seed=1)
+    pilot = locate(layout, density.sheared, seed=1)
     marks["located"] = time.time() - began
     run(
         sampling_model(layout, density, pilot),
@@ -71,6 +71,7 @@ def main() -> None:
         environment = os.environ | {
             "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
             "NUMBA_CACHE_DIR": f"{folder}/numba",
+            "DOPAFIT_CACHE": f"{folder}/dopafit",
         }
         for name in ("cold", "warm"):
             command = [sys.executable, "-m", "benchmarks.start", "--began", repr(time.time())]

@@ -17,6 +17,7 @@ import numpy as np
 from dopafit.backend.backends import require_backend
 from dopafit.backend.graph import used_arrays
 from dopafit.backend.memory import keep_pages
+from dopafit.backend.nutpie_module import nutpie_module
 from dopafit.backend.pilot import Pilot
 from dopafit.backend.shear import Sheared
 from dopafit.model.layout import Layout
@@ -234,6 +235,7 @@ def sampling_model(layout: Layout, density: Density | JaxDensity, pilot: Pilot) 
     -------
     nutpie.CompiledModel
     """
+    nutpie_module()
     from nutpie.compiled_pyfunc import from_pyfunc
 
     logp = Sampled(layout, density, pilot)

@@ -25,7 +25,7 @@ def cache_folder() -> Path:
     """Return where generated functions are kept; a temporary folder where none can be written."""
     named = os.environ.get("DOPAFIT_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(named) if named else base / "dopafit"
+    folder = (Path(named) if named else base / "dopafit") / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

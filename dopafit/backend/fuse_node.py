@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dopafit.core.errors import SpecError
 from dopafit.trace.newton import roots
 
 __all__ = ["Book", "Node"]
@@ -83,12 +84,15 @@ class Node:
     def __lt__(self, other: Any) -> Node:
         return self.book.make("lt", self, other)
 
+    def __abs__(self) -> Node:
+        return self.book.make("abs", self)
+
     def __pow__(self, power: float) -> Node:
         if power == 2:
             return self * self
         if power == 0.5:
             return self.book.make("sqrt", self)
-        raise TypeError(f"power {power}: only 2 and 0.5 are compiled")
+        return self.book.make("pow", self, float(power))
 
 
 class Book:
@@ -147,9 +151,24 @@ class Book:
         """Return vectors side by side."""
         return tuple(vectors)
 
+    def square(self, x: Any) -> Node:
+        """Return x^2."""
+        return self.node(x) ** 2
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Node:
+        """Return one or the other."""
+        return self.make("switch", condition, yes, no)
+
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         if name not in PLAIN:
-            raise AttributeError(f"{name} is not compiled; add it to fuse_node.py and fuse_text.py")
+            more = ("maximum", "minimum", "sigmoid", "softplus", "square", "where")
+            raise SpecError(
+                f"a formula uses xp.{name}, which cannot be compiled",
+                allowed=", ".join(sorted([*PLAIN, *more])),
+                todo="write it with these, or with the helpers of dopafit.core.xp",
+            )
         return lambda *values: self.make(name, *values)
 
     # ------------------------------------------------------------------ derivatives
@@ -175,6 +194,18 @@ class Book:
                 return [(a, g / (1.0 + a))]
             case "sqrt", (a,):
                 return [(a, 0.5 * g / node)]
+            case "pow", (a, power):
+                return [(a, g * power * a ** (power.constant - 1.0))]
+            case "abs", (a,):
+                return [(a, self.switch(self.make("gt", a, 0.0), g, -g))]
+            case "expm1", (a,):
+                return [(a, g * (node + 1.0))]
+            case "tanh", (a,):
+                return [(a, g * (1.0 - node * node))]
+            case "sin", (a,):
+                return [(a, g * self.make("cos", a))]
+            case "cos", (a,):
+                return [(a, -(g * self.make("sin", a)))]
             case "softplus", (a, _):  # the second argument is a function of the first
                 return [(a, g * self.sigmoid(a))]
             case "sigmoid", (a, _):

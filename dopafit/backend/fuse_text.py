@@ -19,6 +19,12 @@ TEXT = {
     "switch": "({1} if {0} else {2})",
     "gt": "{0} > {1}",
     "lt": "{0} < {1}",
+    "abs": "abs({0})",
+    "pow": "{0} ** {1}",
+    "expm1": "math.expm1({0})",
+    "sin": "math.sin({0})",
+    "cos": "math.cos({0})",
+    "tanh": "math.tanh({0})",
     "log": "math.log({0})",
     "log1p": "math.log1p({0})",
     "erfcx": "erfcx({0})",
@@ -38,7 +44,10 @@ ONCE = TEXT | {
 """The same outside the long loops, where SIMD code would only take time to compile."""
 
 ALONE = frozenset(
-    "log log1p erfcx log_ndtr log_ndtr_slope normal_or_beyond normal_or_beyond_slope solve".split()
+    (
+        "pow expm1 sin cos tanh log log1p erfcx log_ndtr log_ndtr_slope normal_or_beyond "
+        "normal_or_beyond_slope solve"
+    ).split()
 )
 """Operations that call a function or take branches: in a loop of their own, lest they keep the
 others from becoming SIMD code."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dopafit.backend.backends import known_backend
+from dopafit.backend.nutpie_module import nutpie_module
 from dopafit.core.errors import FitError, SpecError, suggest
 
 if TYPE_CHECKING:
@@ -217,8 +218,7 @@ def run(
     Interrupted
         Ctrl-C; holds the draws made so far.
     """
-    import nutpie
-
+    nutpie = nutpie_module()
     latest: list[tuple[Any, ...]] = []
 
     def remember(chains: list[Any]) -> None:
@@ -353,8 +353,6 @@ def _tidy(
     tree: xr.DataTree, settings: SamplerSettings, elapsed: float, keep_warmup: bool
 ) -> xr.DataTree:
     """Keep what can be stored: plain dtypes, no objects, settings as attributes."""
-    import nutpie
-
     groups = {}
     for name in tree.children:
         if name.startswith("warmup") and not keep_warmup:
@@ -375,7 +373,7 @@ def _tidy(
         groups,
         {
             "inference_library": "nutpie",
-            "inference_library_version": nutpie.__version__,
+            "inference_library_version": nutpie_module().__version__,
             "sampling_time": float(elapsed),
             "tuning_steps": settings.tune,
             "sampler_settings": json.dumps(settings.to_dict(), sort_keys=True),
