@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from functools import cache
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,8 @@ def _version() -> str:
     import llvmlite
     import numba
 
-    import dopafit
-
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode())
-    root = Path(dopafit.__file__).parent
+    root = Path(__file__).parent.parent
     for name in ("trace/_loops.py", "trace/_solve.py", "trace/newton.py"):
         digest.update((root / name).read_bytes())
     for name in ("fuse_loops.py", "fast_loops.py"):
@@ -77,9 +76,9 @@ def load(program: Program, names: tuple[str, ...], *, gradient: bool) -> Any:
         ) as handle:
             handle.write(source)
         os.replace(handle.name, path)
-    spec = importlib.util.spec_from_file_location(f"dopafit_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # numba looks it up by its name
-    spec.loader.exec_module(module)
+    name = f"dopafit_{path.stem}"
+    loader = SourceFileLoader(name, str(path))
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+    sys.modules[name] = module  # numba looks it up by its name
+    loader.exec_module(module)
     return module.density if gradient else module.rows_of

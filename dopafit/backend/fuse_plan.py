@@ -283,8 +283,7 @@ class _Sweep:
                 passes[node.domain].stores.append((f"taken{node.number}[{{r}}]", node))
         return [one for one in passes.values() if one.stores]
 
-    def _pass(self, domain: str | None) -> Pass:
-        assert domain is not None
+    def _pass(self, domain: str) -> Pass:
         return self.passes.setdefault(domain, Pass(domain))
 
     def _add(self, node: Node, share: Node, domain: str | None) -> None:
