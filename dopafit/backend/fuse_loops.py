@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from dopafit.backend.fast_loops import log_ndtr, log_ndtr_slope
-from dopafit.trace._loops import JIT, exp
+from dopafit.trace._loops import JIT, exp, plus
 
 __all__ = [
     "CHUNK",
@@ -52,18 +52,18 @@ def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_
         shift = 0.0
         if x_spread[j] > 0:
             shift = x_centring[j] * q[normals + x_spread[j] - 1]
-        z = q[j] * exp(-shift)
+        z = q[j] * math.exp(-shift)
         prior -= 0.5 * z * z + shift
     for k in range(half_scale.size):
         log_h = q[normals + k]
-        z = exp(log_h) / half_scale[k]
+        z = math.exp(log_h) / half_scale[k]
         # a model without spreads keeps one idle h: normal in log h
         prior += half_free[k] * (log_h - 0.5 * z * z) - (1.0 - half_free[k]) * 0.5 * log_h * log_h
     theta = np.empty(loc.size)
     for i in range(loc.size):
         step = scale[i]
         if spread[i] > 0:
-            step *= exp(power[i] * q[normals + spread[i] - 1])
+            step *= math.exp(power[i] * q[normals + spread[i] - 1])
         theta[i] = loc[i] + (step * q[unit[i] - 1] if unit[i] > 0 else step)
     return theta, prior
 
@@ -89,17 +89,17 @@ def pull(
     for j in range(normals):
         owner = normals + x_spread[j] - 1
         shift = x_centring[j] * q[owner] if x_spread[j] > 0 else 0.0
-        precision = exp(-2.0 * shift)
+        precision = math.exp(-2.0 * shift)
         found[j] = -q[j] * precision
         if x_spread[j] > 0:
             found[owner] += x_centring[j] * (q[j] * q[j] * precision - 1.0)
     for k in range(half_scale.size):
-        z = exp(q[normals + k]) / half_scale[k]
+        z = math.exp(q[normals + k]) / half_scale[k]
         found[normals + k] += half_free[k] * (1.0 - z * z) - (1.0 - half_free[k]) * q[normals + k]
     for i in range(loc.size):
         owner = normals + spread[i] - 1
         if unit[i] > 0:
-            step = scale[i] * (exp(power[i] * q[owner]) if spread[i] > 0 else 1.0)
+            step = scale[i] * (math.exp(power[i] * q[owner]) if spread[i] > 0 else 1.0)
             found[unit[i] - 1] += by_theta[i] * step
         if spread[i] > 0:
             found[owner] += by_theta[i] * (theta[i] - loc[i]) * power[i]
@@ -153,33 +153,20 @@ def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs
     chunk = first // CHUNK
     for k in range(first_run[chunk], first_run[chunk + 1]):
         by_runs[run[k]] += total(w, at + start[k] - first, start[k + 1] - start[k])
-    end = count - count % 4
     for j in range(by_own.size):
-        column = dense[j, first : first + count]
-        a = b = c = d = 0.0
-        for i in range(0, end, 4):
-            a += column[i] * w[at + i]
-            b += column[i + 1] * w[at + i + 1]
-            c += column[i + 2] * w[at + i + 2]
-            d += column[i + 3] * w[at + i + 3]
-        for i in range(end, count):
-            a += column[i] * w[at + i]
-        by_own[j] += (a + b) + (c + d)
+        column, value = dense[j, first : first + count], 0.0
+        for i in range(count):
+            value = plus(value, column[i] * w[at + i])
+        by_own[j] += value
 
 
 @njit(**_CACHED)
 def total(w, at, count):
-    """Return the sum of w over some rows, four sums side by side."""
-    a = b = c = d = 0.0
-    end = count - count % 4
-    for i in range(0, end, 4):
-        a += w[at + i]
-        b += w[at + i + 1]
-        c += w[at + i + 2]
-        d += w[at + i + 3]
-    for i in range(end, count):
-        a += w[at + i]
-    return (a + b) + (c + d)
+    """Return the sum of w over some rows."""
+    value = 0.0
+    for i in range(at, at + count):
+        value = plus(value, w[i])
+    return value
 
 
 @njit(**_CACHED)

@@ -229,7 +229,12 @@ class Book:
         raise TypeError(f"{node.op} has no derivative")
 
 
-PLAIN = frozenset("exp log log1p sqrt switch gt lt erfcx log_ndtr normal_or_beyond solve".split())
+PLAIN = frozenset(
+    (
+        "exp expm1 log log1p sqrt sin cos tanh abs switch gt lt erfcx log_ndtr normal_or_beyond "
+        "solve"
+    ).split()
+)
 """Functions of the namespace that are one operation each."""
 
 
