@@ -135,7 +135,7 @@ def disagreement(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, float
     return shared[int(np.argmax(gap))], float(max(gap))
 
 
-def run(problem: str, rivals: tuple[str, ...], quick: bool) -> dict[str, Any]:
+def run(problem: str, rivals: tuple[str, ...], quick: bool, size: int) -> dict[str, Any]:
     """Run dopafit and its rivals one after the other, and print the ratios."""
     _, study = build(PROBLEMS[problem])
     found: dict[str, Any] = {}
@@ -144,7 +144,7 @@ def run(problem: str, rivals: tuple[str, ...], quick: bool) -> dict[str, Any]:
         data = folder / "data.npz"
         np.savez(data, **arrays(PROBLEMS[problem], study))
         for rival in ("dopafit", *rivals):
-            tune, draws = (300, 1000) if rival == "dopafit" else (1000, 1000)
+            tune, draws = (300, 1000) if rival == "dopafit" else (size, size)
             if quick:
                 tune, draws = tune // 3, draws // 5
             print(f"{problem}: {rival} ...", flush=True)
@@ -180,10 +180,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("problem", nargs="?", choices=sorted(PROBLEMS), help="all unless given")
     parser.add_argument("--rival", choices=RIVALS, action="append", help="all unless given")
+    parser.add_argument(
+        "--rival-draws",
+        type=int,
+        default=1000,
+        help="draws, and tuning draws, of a rival's chain; 1000 is what they do by themselves",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer draws; nothing is written")
     options = parser.parse_args()
     for problem in [options.problem] if options.problem else sorted(PROBLEMS):
-        found = run(problem, tuple(options.rival or RIVALS), options.quick)
+        found = run(problem, tuple(options.rival or RIVALS), options.quick, options.rival_draws)
         if options.quick:
             continue
         RESULTS.mkdir(exist_ok=True)

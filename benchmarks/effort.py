@@ -124,7 +124,9 @@ def main() -> None:
             "stamp": fit.verdict.stamp,
             "gradients_per_draw": float(fit.sample_stats["n_steps"].values.mean()),
         }
-        RESULTS.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        kept[options.drive] = stored
+        RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,6 +99,25 @@ def _start(stored: Mapping[str, Any]) -> list[str]:
     return [*lines, "", f"`{stored['command']}`.", ""]
 
 
+def _parts(stored: Mapping[str, Any]) -> list[str]:
+    whole = sum(seconds for _, seconds in stored["seconds"])
+    lines = [f"## One gradient of problem {stored['problem']}, by part", ""]
+    lines += [_row(["pass", "time [us]", "share"]), _row(["---", "---:", "---:"])]
+    for name, seconds in stored["seconds"]:
+        lines.append(_row([name, f"{1e6 * seconds:.0f}", f"{seconds / whole:.0%}"]))
+    return [*lines, "", f"`{stored['command']}`.", ""]
+
+
+def _fits(stored: Mapping[str, Any], title: str) -> list[str]:
+    lines = [f"## {title}", ""]
+    lines.append(_row(["drive", "whole fit [s]", "gradients a draw", "verdict"]))
+    lines.append(_row(["---", "---:", "---:", "---"]))
+    for drive, one in stored.items():
+        per_draw = f"{one['gradients_per_draw']:.0f}"
+        lines.append(_row([drive, f"{one['seconds']:.0f}", per_draw, one["stamp"]]))
+    return [*lines, "", *(f"`{one['command']}`" for one in stored.values()), ""]
+
+
 def write_table(results: Path, target: Path, words: Mapping[str, str]) -> None:
     """Write the page from every result that is there.
 
@@ -119,11 +139,18 @@ def write_table(results: Path, target: Path, words: Mapping[str, str]) -> None:
         "dopafit's within Monte Carlo error (last column: the largest difference).",
         "",
     ]
-    for path, part in (("gradient.json", _gradient), ("start.json", _start)):
+    fits = {
+        "C.json": "Problem C: the effort study, 958 people, 61,312 offers, 1,930 coordinates",
+        "D.json": "Problem D: FED3 presses, 12 sessions, 312,769 rows",
+    }
+    pages = [("gradient.json", _gradient), ("start.json", _start), ("parts.json", _parts)]
+    pages += [(name, functools.partial(_fits, title=title)) for name, title in fits.items()]
+    for path, part in pages:
         if (results / path).exists():
             lines += part(json.loads((results / path).read_text(encoding="utf-8")))
     for name in PROBLEMS:
         if (results / f"{name}.json").exists():
             stored = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
             lines += _problem(name, stored, words)
-    target.write_text("\n".join(lines), encoding="utf-8")
+    notes = (results.parent / "notes.md").read_text(encoding="utf-8")
+    target.write_text("\n".join([*lines, notes]), encoding="utf-8")
