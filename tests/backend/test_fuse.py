@@ -25,12 +25,15 @@ from dopafit.model.spec import DRIVES, Model
 from dopafit.trace.newton import solve
 from tests.backend.claims import compare, graph, plain, points, rich, study
 
+LONG = pytest.mark.slow  # each compiles two functions
+
 
 @pytest.mark.parametrize(
     ("make", "drive"),
     [
-        *((plain, drive) for drive in DRIVES),
-        *((rich, d) for d in ("trough", "null", "encompassing")),
+        *(pytest.param(plain, d, marks=[LONG] * (d in ("peak", "level"))) for d in DRIVES),
+        (rich, "encompassing"),
+        *(pytest.param(rich, d, marks=LONG) for d in ("trough", "null")),
     ],
 )
 def test_every_drive_and_channel(make, drive) -> None:

@@ -24,10 +24,16 @@ from dopafit.model.layout import Layout, build_layout
 from dopafit.model.spec import DRIVES
 from tests.backend.claims import compare, graph, plain, points, rich, study
 
+LONG = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("make", "drive"),
-    [*((plain, drive) for drive in DRIVES), (rich, "null"), (rich, "encompassing")],
+    [
+        *(pytest.param(plain, d, marks=[LONG] * (d != "trough")) for d in DRIVES),
+        pytest.param(rich, "null", marks=LONG),
+        (rich, "encompassing"),
+    ],
 )
 def test_every_drive_and_channel(make, drive) -> None:
     layout = build_layout(make(drive), study())
