@@ -152,5 +152,5 @@ def write_table(results: Path, target: Path, words: Mapping[str, str]) -> None:
         if (results / f"{name}.json").exists():
             stored = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
             lines += _problem(name, stored, words)
-    notes = (results.parent / "notes.md").read_text(encoding="utf-8")
+    notes = (Path(__file__).parent / "notes.md").read_text(encoding="utf-8")
     target.write_text("\n".join([*lines, notes]), encoding="utf-8")
