@@ -16,17 +16,16 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from dopafit.core.cache import cache_folder
 from dopafit.model.assemble import Program
 
-__all__ = ["cache_folder", "load"]
+__all__ = ["code_folder", "load"]
 
 
 @cache
-def cache_folder() -> Path:
+def code_folder() -> Path:
     """Return where generated functions are kept; a temporary folder where none can be written."""
-    named = os.environ.get("DOPAFIT_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = (Path(named) if named else base / "dopafit") / "compiled"
+    folder = cache_folder() / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -68,7 +67,7 @@ def load(program: Program, names: tuple[str, ...], *, gradient: bool) -> Any:
 
     source = write(make_plan(program, names, gradient=gradient), names, gradient=gradient)
     key = hashlib.sha256((_version() + source).encode()).hexdigest()[:20]
-    path = cache_folder() / f"density_{key}.py"
+    path = code_folder() / f"density_{key}.py"
     if not path.exists():
         # a neighbour may write the same file: whoever comes last replaces it by its equal
         with tempfile.NamedTemporaryFile(

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from dopafit.core.cache import CACHE, cache_folder
 from dopafit.core.errors import StudyError, suggest
 from dopafit.study.fed3 import read_fed3
 from dopafit.study.read import read_study
@@ -21,7 +22,6 @@ from dopafit.study.write import write_study
 __all__ = ["bundled", "describe", "fetch", "list_datasets", "load_dataset"]
 
 MIRROR = "DOPAFIT_DATA_MIRROR"
-CACHE = "DOPAFIT_CACHE"
 BUNDLED = ("cue-pursuit",)
 _CONVERTER = 1  # raised when the conversion changes, so that caches are made anew
 _MARK = "converted.txt"
@@ -90,7 +90,7 @@ def fetch(name: str, *, cache: str | Path | None = None) -> Path:
     if name in BUNDLED:
         return bundled(name)
     entry = _entry(name)
-    folder = _cache(cache) / name
+    folder = (cache_folder() if cache is None else Path(cache)) / name
     files = [_fetch_file(name, entry, f, folder / "raw") for f in entry["files"]]
     study, mark = folder / "study", _mark(entry)
     marked = study / _MARK
@@ -176,16 +176,6 @@ def _entry(name: str) -> dict[str, Any]:
             allowed=", ".join(known),
             todo=suggest(name, known),
         ) from None
-
-
-def _cache(cache: str | Path | None) -> Path:
-    if cache is not None:
-        return Path(cache)
-    if os.environ.get(CACHE):
-        return Path(os.environ[CACHE])
-    import pooch
-
-    return Path(pooch.os_cache("dopafit"))
 
 
 def _mark(entry: dict[str, Any]) -> str:

@@ -234,7 +234,7 @@ def test_gaps_and_states() -> None:
 # ---------------------------------------------------------------- the file
 def test_the_source_follows_from_the_claim_alone(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DOPAFIT_CACHE", str(tmp_path / "kept"))
-    fuse.cache_folder.cache_clear()
+    fuse.code_folder.cache_clear()
     try:
         for data in (study(), study(7, trials=12)):
             layout = build_layout(plain("null"), data)
@@ -245,18 +245,18 @@ def test_the_source_follows_from_the_claim_alone(tmp_path, monkeypatch) -> None:
         assert path.read_text(encoding="utf-8") == text
         assert "read_gap" not in text and "state" not in text  # nothing of a trace
     finally:
-        fuse.cache_folder.cache_clear()
+        fuse.code_folder.cache_clear()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DOPAFIT_CACHE", str(tmp_path / "file"))
-    fuse.cache_folder.cache_clear()
+    fuse.code_folder.cache_clear()
     try:
-        found = fuse.cache_folder()
+        found = fuse.code_folder()
         assert found.is_dir() and tmp_path not in found.parents
     finally:
-        fuse.cache_folder.cache_clear()
+        fuse.code_folder.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["a b", "x;import os", "Choice", "1x", "a-b", ""])
