@@ -214,7 +214,10 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
     packages = environment.get("packages") or {}
     names = {"pymc": "PyMC", "pytensor": "PyTensor", "nutpie": "nutpie", "numba": "Numba",
              "arviz": "ArviZ", "numpy": "NumPy"}  # fmt: skip
-    how = "as a PyTensor graph, the engine of PyMC, and compiled with Numba"
+    how = (
+        "from the model's formulas and compiled with Numba; its tests hold the result against the "
+        "same formulas as a PyTensor graph"
+    )
     if sampling.get("backend") == "jax":
         names = {"jax": "JAX"} | names
         how = "and compiled with JAX, in double precision"
