@@ -19,7 +19,7 @@ from dopafit.backend.graph import used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.nutpie_module import nutpie_module
 from dopafit.backend.pilot import Pilot
-from dopafit.backend.shear import Sheared
+from dopafit.backend.shear import Shearable
 from dopafit.model.layout import Layout
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ JITTER = 2.0
 
 
 def structure(layout: Layout) -> tuple[Any, ...]:
-    """Return what decides the graph; two layouts with equal structures share compiled code."""
+    """Return what decides the function; two layouts with equal structures share compiled code."""
     program = layout.program
     channels = tuple((c.name, c.prefix, tuple(sorted(c.active()))) for c in program.model.channels)
     constants = tuple(
@@ -114,7 +114,7 @@ class RowDensity:
         return dict(zip(self._names, found, strict=True))
 
 
-class Density:
+class Density(Shearable):
     """Log density and gradient of one layout.
 
     Parameters
@@ -144,10 +144,6 @@ class Density:
         other._named = self._named | self._layout.coordinates.arrays(centring)
         other._arrays = tuple(other._named.values())
         return other
-
-    def sheared(self, centring: np.ndarray) -> Sheared:
-        """Return the density as sampled: centred, and gains at the mean peak."""
-        return Sheared(self.centred(centring), self._layout, centring)
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""

@@ -15,6 +15,9 @@ __all__ = [
     "log1p_unit",
     "log_ndtr",
     "log_ndtr_slope",
+    "normal_or_beyond",
+    "normal_or_beyond_at",
+    "normal_or_beyond_slope",
     "sigmoid",
     "softplus",
     "softplus_pair",
@@ -67,7 +70,7 @@ _HALF_LOG_2PI = 0.9189385332046727
 _ROOT_HALF = 0.7071067811865476
 
 
-@njit(**JIT)
+@njit(cache=True, **JIT)
 def log_ndtr(x):
     """Return ln Phi(x) of the standard normal, to 1e-14 relative in both tails."""
     if x > 0.0:
@@ -79,22 +82,30 @@ def log_ndtr(x):
     return -0.5 * x * x - _HALF_LOG_2PI - math.log(-x) + math.log(series)
 
 
-@njit(**JIT)
+@njit(cache=True, **JIT)
 def log_ndtr_slope(x):
     """Return the derivative of ln Phi(x)."""
     return math.exp(-0.5 * x * x - _HALF_LOG_2PI - log_ndtr(x))
 
 
+@njit(cache=True, **JIT)
+def normal_or_beyond_at(z, beyond):
+    """Return a standard normal's log density, or its log mass above z where flagged."""
+    return log_ndtr(-z) if beyond > 0.0 else -0.5 * z * z - _HALF_LOG_2PI
+
+
+@njit(cache=True, **JIT)
+def normal_or_beyond_slope(z, beyond):
+    """Return the derivative by z."""
+    return -log_ndtr_slope(-z) if beyond > 0.0 else -z
+
+
 @njit(cache=True, nogil=True)
 def normal_or_beyond(z, beyond, value, slope):
-    """Write a standard normal's log density, or its log mass above z, and the derivative."""
+    """Write both for vectors."""
     for i in range(z.size):
-        if beyond[i] > 0.0:
-            value[i] = log_ndtr(-z[i])
-            slope[i] = -log_ndtr_slope(-z[i])
-        else:
-            value[i] = -0.5 * z[i] * z[i] - _HALF_LOG_2PI
-            slope[i] = -z[i]
+        value[i] = normal_or_beyond_at(z[i], beyond[i])
+        slope[i] = normal_or_beyond_slope(z[i], beyond[i])
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,12 @@ import math
 import numpy as np
 from numba import njit
 
-from dopafit.backend.fast_loops import log_ndtr, log_ndtr_slope
+from dopafit.backend.fast_loops import (
+    log_ndtr,
+    log_ndtr_slope,
+    normal_or_beyond_at,
+    normal_or_beyond_slope,
+)
 from dopafit.trace._loops import JIT, exp, plus
 
 __all__ = [
@@ -39,7 +44,6 @@ STRIDE = CHUNK + 24
 """From one value's scratch memory to the next: an odd number of cache lines, or else all values of
 a row fall into the same few places of the cache."""
 
-_HALF_LOG_2PI = 0.9189385332046727
 _ROOT_PI = 1.772453850905516
 _CACHED = {"cache": True, **JIT}
 
@@ -167,18 +171,6 @@ def total(w, at, count):
     for i in range(at, at + count):
         value = plus(value, w[i])
     return value
-
-
-@njit(**_CACHED)
-def normal_or_beyond_at(z, beyond):
-    """Return a standard normal's log density, or its log mass above z where flagged."""
-    return log_ndtr(-z) if beyond > 0.0 else -0.5 * z * z - _HALF_LOG_2PI
-
-
-@njit(**_CACHED)
-def normal_or_beyond_slope(z, beyond):
-    """Return the derivative by z."""
-    return -log_ndtr_slope(-z) if beyond > 0.0 else -z
 
 
 @njit(**_CACHED)

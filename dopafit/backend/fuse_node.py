@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from dopafit.core.errors import SpecError
-from dopafit.trace.newton import roots
+from dopafit.trace.newton import roots, slopes
 
 __all__ = ["Book", "Node"]
 
@@ -222,10 +222,9 @@ class Book:
             case "switch", (condition, a, b):
                 return [(a, self.switch(condition, g, zero)), (b, self.switch(condition, zero, g))]
             case "solve", (_, nu):
-                y = node
-                slope, x_p, _, _, x_m, _, _ = roots(self.sigmoid(y), self.sigmoid(-y), nu)
-                log_ratio = self.make("log", x_p / x_m)
-                return [(node.args[0], g / slope), (nu, g * log_ratio / slope)]
+                places = roots(self.sigmoid(node), self.sigmoid(-node), nu)
+                slope, by_onset = slopes(self.log, places)
+                return [(node.args[0], g / slope), (nu, g * by_onset / slope)]
         raise TypeError(f"{node.op} has no derivative")
 
 

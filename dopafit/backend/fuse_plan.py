@@ -82,7 +82,7 @@ class Plan:
     progression : bool
         Whether its rates are lam, lam + kap, lam + 2 kap.
     gathered : dict of str to str
-        Arrays that take gradients, and their domain.
+        Arrays that take gradients, beside those by the states, and their domain.
     """
 
     forward: list[Pass]
@@ -225,6 +225,7 @@ class _Sweep:
         self.passes: dict[str, Pass] = {}
         self.theta: list[tuple[int, Node]] = []
         self.gathered: dict[str, str] = {}
+        self._targets: set[str] = set()
         self._slopes: dict[Node, Node] = {}
         self._active: dict[Node, bool] = {}
 
@@ -296,9 +297,12 @@ class _Sweep:
 
     def _scatter(self, node: Node, slope: Node) -> None:
         values, index = node.args
-        name = f"by_state_{values.args[1]}" if values.op == "state" else f"by_taken{values.number}"
-        if name not in self.gathered:
-            self.gathered[name] = values.domain
+        of_state = values.op == "state"
+        name = f"by_state_{values.args[1]}" if of_state else f"by_taken{values.number}"
+        if name not in self._targets:
+            self._targets.add(name)
+            if not of_state:
+                self.gathered[name] = values.domain
             self._add(values, self.book.leaf("array", name, domain=values.domain), values.domain)
         self._pass(node.domain).scatters.append((name, index, slope))
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dopafit.backend.fuse_loops import CHUNK
+from dopafit.backend.gaps import trace_gaps
 from dopafit.model.assemble import MATRIX
 
 __all__ = ["PARTS", "prepare", "run_table"]
@@ -39,30 +40,16 @@ def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _gaps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the time since the event before, at each event and at each row of a channel [s].
-
-    Also each row's state (0: no event yet; event e leaves state e + 1) and its kernel's row. An
-    event at the very time of a row comes after it. Where there is none before, the gap is 0.
-    """
-    event, read = arrays["event_time"], arrays["read_time"]
-    gap_of_events = np.diff(event, prepend=event[:1])
-    event_first, event_last = arrays["event_offset"][:-1], arrays["event_offset"][1:]
-    read_first, read_last = arrays["read_offset"][:-1], arrays["read_offset"][1:]
-    gap_of_events[event_first[event_first < event_last]] = 0.0
+    """Return each event's gap; gap, state and kernel row of each row of a channel."""
+    gaps = trace_gaps(arrays)
     # unsigned: an index that cannot be negative needs no check for it
-    state = np.zeros(read.size, np.uint64)
-    for e0, e1, r0, r1 in zip(event_first, event_last, read_first, read_last, strict=True):
-        before = np.searchsorted(event[e0:e1], read[r0:r1], side="left")
-        state[r0:r1] = np.where(before > 0, e0 + before, 0)
-    gap = np.where(state > 0, read - np.append(0.0, event)[state], 0.0)
-    row = np.repeat(arrays["kernel_row"], read_last - read_first).astype(np.uint64)
-    found = {"event_gap": gap_of_events}
+    state, row = gaps.state.astype(np.uint64), gaps.row.astype(np.uint64)
+    found = {"event_gap": gaps.event}
     for name, at in arrays.items():
         prefix, _, part = name.rpartition(".")
         if part == "read":
-            found |= {
-                f"{prefix}.{k}": v[at] for k, v in (("gap", gap), ("state", state), ("row", row))
-            }
+            own = {"gap": gaps.read[at], "state": state[at], "row": row[at]}
+            found |= {f"{prefix}.{key}": value for key, value in own.items()}
     return found
 
 

@@ -2,7 +2,7 @@
 
 A pass goes over its rows in chunks: values are gathered into scratch memory, the arithmetic runs in
 loops that become SIMD code, functions that cannot run in loops of their own, and what leaves the
-chunk is summed or scattered. Nothing of the length of the data is stored but the trace.
+chunk is summed or scattered. Only the events' states are stored: nothing of the rows' number.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Writer:
         for one in plan.forward:
             self.run(one)
         if plan.states is not None:
-            self.states()
+            self.states(gradient)
         for one in plan.channels:
             self.run(one)
         arguments = ", ".join(map(identifier, self.names))
@@ -124,7 +124,6 @@ class _Writer:
             head += [
                 f"    {name} = np.zeros({self.length(domain)})"
                 for name, domain in plan.gathered.items()
-                if not name.startswith("by_state")
             ]
             total = self.scalar(plan.total)
             tail = [
@@ -137,19 +136,24 @@ class _Writer:
         """Return the number of a domain's rows."""
         return f"{LENGTH.get(domain, f'{domain}_zero')}.size"
 
-    def states(self) -> None:
+    def states(self, gradient: bool) -> None:
         """Run the recurrence over the events."""
         _, *rates = self.plan.states.args
         for k, rate in enumerate(rates):
             if rate.domain is None:
                 self.put(f"rate[0, {k}] = {self.scalar(rate)}")
-        self.put(f"decay = np.empty(({len(rates)}, event_gap.size))")
+        # of a progression two decays give all three
+        kept = 2 if self.plan.progression else len(rates)
+        self.put(f"decay = np.empty(({kept}, event_gap.size))")
         self.put(f"state = np.empty(({len(rates)}, event_gap.size + 1))")
         suffix = "_progression" if self.plan.progression else ""
         self.put(f"states{suffix}({STATES}, decay, state)")
-        self.put("by_state = np.zeros(state.shape)")
+        if gradient:
+            self.put("by_state = np.zeros(state.shape)")
         for k in range(len(rates)):
-            self.put(f"state_{k}, by_state_{k} = state[{k}], by_state[{k}]")
+            self.put(f"state_{k} = state[{k}]")
+            if gradient:
+                self.put(f"by_state_{k} = by_state[{k}]")
 
     def backward(self, tables: list[str]) -> None:
         """Run the gradient back to theta."""

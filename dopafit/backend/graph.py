@@ -1,8 +1,8 @@
-"""The claim as a tensor graph: log density and gradient of the standard coordinates.
+"""The claim as a PyTensor graph, and the arrays of a layout that a log density takes.
 
-Every array of a layout is an input of the graph, of open length: the graph depends on the claim,
-never on the data, so another study reuses the compiled function, within a process and, through
-numba's cache on disk, across processes.
+What is sampled is the generated function of `dopafit.backend.fuse`. The graph is for PyMC's own
+tools (`pymc_model`), and is what the tests hold that function against. Every array is an input of
+open length: the graph depends on the claim, never on the data.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ JAX is asked for by name (`backend: jax`) and imported nowhere else.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from dopafit.backend.compiled import kept_code
 from dopafit.backend.density import log_density
 from dopafit.backend.graph import used_arrays
-from dopafit.backend.shear import Sheared
+from dopafit.backend.shear import Shearable
 from dopafit.model.layout import Layout
 
 __all__ = ["JaxDensity"]
@@ -40,7 +41,7 @@ def _function(layout: Layout) -> Any:
     return jax.jit(jax.value_and_grad(value))
 
 
-class JaxDensity:
+class JaxDensity(Shearable):
     """Log density and gradient of one layout by JAX; stands in for `compiled.Density`.
 
     The function is traced once per claim. The data are arguments, on the device from the start;
@@ -88,14 +89,12 @@ class JaxDensity:
         """Return the same density in coordinates with another centring; the data are shared."""
         from dopafit.backend.jax_machinery import prepared
 
-        other = object.__new__(JaxDensity)
-        moved = self._placed(prepared(self._layout.coordinates.arrays(centring)))
-        other.__dict__ |= self.__dict__ | {"_arrays": self._arrays | moved, "fresh": False}
+        other = copy.copy(self)
+        other._arrays = self._arrays | self._placed(
+            prepared(self._layout.coordinates.arrays(centring))
+        )
+        other.fresh = False
         return other
-
-    def sheared(self, centring: np.ndarray) -> Sheared:
-        """Return the density as sampled: centred, and gains at the mean peak."""
-        return Sheared(self.centred(centring), self._layout, centring)
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""

@@ -1,7 +1,7 @@
 """The likelihood's operations over JAX arrays: parallel over events, reads and rows.
 
-Imported where JAX is asked for only. `prepared` finds once, in numpy, which event every read
-follows: on the device the level is one scan over the events and one gather.
+Imported where JAX is asked for only. Which event every read follows is found once, in numpy: on the
+device the level is one scan over the events and one gather.
 """
 
 from __future__ import annotations
@@ -14,45 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dopafit.backend.gaps import trace_gaps
 from dopafit.backend.jax_functions import namespace, sigmoid
 from dopafit.model.assemble import Machinery
 from dopafit.trace import newton
 
-__all__ = ["jax_machinery", "last_event", "prepared", "recurrence", "solve_y"]
+__all__ = ["jax_machinery", "prepared", "recurrence", "solve_y"]
 
 PREFIX = "steps."
 """Before the names of the arrays that `prepared` adds."""
 
 _, _start, _step = newton.over(jnp)
-
-
-def last_event(
-    event_time: np.ndarray,
-    event_offset: np.ndarray,
-    read_time: np.ndarray,
-    read_offset: np.ndarray,
-) -> np.ndarray:
-    """Return the event of its session that each read follows, counted from 1; 0 where none.
-
-    An event at the very time of a read has not happened yet: the left limit of
-    `dopafit.trace.recurrence`.
-
-    Parameters
-    ----------
-    event_time, event_offset, read_time, read_offset
-        As in `dopafit.trace.recurrence.Trains`.
-
-    Returns
-    -------
-    array of int, (read,)
-    """
-    found = np.zeros(read_time.size, dtype=np.int64)
-    for session in range(read_offset.size - 1):
-        first, end = event_offset[session : session + 2]
-        reads = slice(*read_offset[session : session + 2])
-        before = np.searchsorted(event_time[first:end], read_time[reads], side="left")
-        found[reads] = np.where(before > 0, first + before, 0)
-    return found
 
 
 def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -72,20 +44,14 @@ def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name.endswith(".indptr"):
             found[name] = np.repeat(np.arange(value.size - 1), np.diff(value))
     if "event_time" in arrays:
-        time, offset = arrays["event_time"], arrays["event_offset"]
-        last = last_event(time, offset, arrays["read_time"], arrays["read_offset"])
-        keep = np.ones(time.size)
-        keep[offset[:-1][np.diff(offset) > 0]] = 0.0
-        padded = np.concatenate([[0.0], time])
-        read_gap = np.where(last > 0, arrays["read_time"] - padded[last], 0.0)
-        row = arrays["kernel_row"]
+        gaps = trace_gaps(arrays)
         found |= {
-            f"{PREFIX}event_gap": keep * np.diff(padded),
-            f"{PREFIX}event_keep": keep,
-            f"{PREFIX}event_row": np.repeat(row, np.diff(offset)),
-            f"{PREFIX}read_gap": read_gap,
-            f"{PREFIX}read_last": last,
-            f"{PREFIX}read_row": np.repeat(row, np.diff(arrays["read_offset"])),
+            f"{PREFIX}event_gap": gaps.event,
+            f"{PREFIX}event_keep": np.where(gaps.begins, 0.0, 1.0),
+            f"{PREFIX}event_row": np.repeat(arrays["kernel_row"], np.diff(arrays["event_offset"])),
+            f"{PREFIX}read_gap": gaps.read,
+            f"{PREFIX}read_last": gaps.state,
+            f"{PREFIX}read_row": gaps.row,
         }
     return {k: v.astype(np.int32) if v.dtype.kind == "i" else v for k, v in found.items()}
 

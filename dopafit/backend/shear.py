@@ -22,7 +22,21 @@ if TYPE_CHECKING:
     from dopafit.backend.compiled import Density
     from dopafit.backend.jax_density import JaxDensity
 
-__all__ = ["Sheared"]
+__all__ = ["Shearable", "Sheared"]
+
+
+class Shearable:
+    """A layout's log density, which can be had with its gains at the mean peak."""
+
+    _layout: Layout
+
+    def centred(self, centring: np.ndarray) -> Density | JaxDensity:
+        """Return the same density in coordinates with another centring; the data are shared."""
+        raise NotImplementedError
+
+    def sheared(self, centring: np.ndarray) -> Sheared:
+        """Return the density as sampled: centred, and gains at the mean peak."""
+        return Sheared(self.centred(centring), self._layout, centring)
 
 
 class Sheared:

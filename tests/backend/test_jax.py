@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dopafit.backend import jax_machinery
 from dopafit.backend.backends import BACKENDS, require_backend
 from dopafit.backend.compiled import Density, compile_layout
 from dopafit.backend.jax_density import JaxDensity
@@ -103,12 +102,6 @@ def test_control_every_array_counts(tiny) -> None:
     for name in ("steps.read_last", "choice.read", "unit", "peak.indices"):
         density._arrays = arrays | {name: np.asarray(arrays[name])[::-1]}
         assert abs(density(q)[0] - value) > 1e-6, name
-
-
-def test_which_event_a_read_follows() -> None:
-    time, reads = np.array([1.0, 2.0, 2.0, 5.0]), np.array([1.0, 2.0, 2.5, 9.0, 3.0, 0.0, 6.0])
-    found = jax_machinery.last_event(time, np.array([0, 3, 3, 4]), reads, np.array([0, 4, 5, 7]))
-    assert found.tolist() == [0, 1, 3, 3, 0, 0, 4]
 
 
 # ------------------------------------------------------------------ what the user sees

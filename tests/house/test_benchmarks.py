@@ -28,9 +28,12 @@ RIVAL = {
 
 def test_the_table_has_the_stored_ratios(tmp_path: Path) -> None:
     stored = {
-        "command": "python -m benchmarks A",
         "machine": "2 cores",
-        "contestants": {"dopafit": ONE, "stan": ONE | RIVAL, "scan": ONE},
+        "contestants": {
+            "dopafit": ONE | {"command": "python -m benchmarks A"},
+            "stan": ONE | RIVAL | {"command": "python -m benchmarks A"},
+            "scan": ONE | {"command": "python -m benchmarks A --rival scan"},
+        },
     }
     (tmp_path / "A.json").write_text(json.dumps(stored))
     write_table(tmp_path, tmp_path / "speed.md", {"stan": "Stan", "scan": "PyMC, scan"})
@@ -40,6 +43,7 @@ def test_the_table_has_the_stored_ratios(tmp_path: Path) -> None:
     # whose posterior was another, has times but no ratio
     assert "PyMC, scan | **" not in text and "PyMC, scan | 2.0" in text
     assert "Problem B" not in text
+    assert text.count("`python -m benchmarks A`") == 1 and "benchmarks A --rival scan`" in text
 
 
 @pytest.mark.parametrize("name", ["A"])

@@ -1,0 +1,85 @@
+"""Times since the event before: all that the trace has to know of when things happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Gaps", "last_event", "trace_gaps"]
+
+
+class Gaps(NamedTuple):
+    """Times since the event before, as `trace_gaps` finds them.
+
+    Attributes
+    ----------
+    event : array, (event,)
+        Since the session's previous event [s]; 0 at its first.
+    begins : array of bool, (event,)
+        Whether an event is its session's first.
+    read : array, (read,)
+        Since the event that a read follows [s]; 0 where there is none.
+    state : array of int, (read,)
+        What that event left: event e leaves state e + 1; state 0 is rest.
+    row : array of int, (read,)
+        Row of the kernels' table of a read's session.
+    """
+
+    event: np.ndarray
+    begins: np.ndarray
+    read: np.ndarray
+    state: np.ndarray
+    row: np.ndarray
+
+
+def last_event(
+    event_time: np.ndarray,
+    event_offset: np.ndarray,
+    read_time: np.ndarray,
+    read_offset: np.ndarray,
+) -> np.ndarray:
+    """Return the event of its session that each read follows, counted from 1; 0 where none.
+
+    An event at the very time of a read has not happened yet: the left limit of
+    `dopafit.trace.recurrence`.
+
+    Parameters
+    ----------
+    event_time, event_offset, read_time, read_offset
+        As in `dopafit.trace.recurrence.Trains`.
+
+    Returns
+    -------
+    array of int, (read,)
+    """
+    found = np.zeros(read_time.size, dtype=np.int64)
+    for session in range(read_offset.size - 1):
+        first, end = event_offset[session : session + 2]
+        reads = slice(*read_offset[session : session + 2])
+        before = np.searchsorted(event_time[first:end], read_time[reads], side="left")
+        found[reads] = np.where(before > 0, first + before, 0)
+    return found
+
+
+def trace_gaps(arrays: Mapping[str, np.ndarray]) -> Gaps:
+    """Return the gaps of a layout's trace.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        With the trace's arrays, as `dopafit.backend.graph.used_arrays` returns them.
+    """
+    time, offset, read = (arrays[k] for k in ("event_time", "event_offset", "read_time"))
+    begins = np.zeros(time.size, dtype=bool)
+    begins[offset[:-1][np.diff(offset) > 0]] = True
+    state = last_event(time, offset, read, arrays["read_offset"])
+    padded = np.append(0.0, time)
+    return Gaps(
+        np.where(begins, 0.0, np.diff(padded)),
+        begins,
+        np.where(state > 0, read - padded[state], 0.0),
+        state,
+        np.repeat(arrays["kernel_row"], np.diff(arrays["read_offset"])),
+    )
