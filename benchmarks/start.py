@@ -3,8 +3,9 @@
     python -m benchmarks.start
 
 The bundled study with all its channels, trough drive. Cold: dopafit's and numba's caches are empty
-folders. Warm: a second process with the caches the first one left. Also recorded: whether a second
-fit of the same claim on other data builds a graph. Results go to ``benchmarks/results/start.json``.
+folders; the installed packages have their bytecode, as ``make env`` and pip leave them. Warm: a
+second process with the caches the first one left. Also recorded: whether a second fit of the same
+claim on other data builds a graph. Results go to ``benchmarks/results/start.json``.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def main() -> None:
         return
     found: dict[str, Any] = {"command": "python -m benchmarks.start"}
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {
             "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
             "NUMBA_CACHE_DIR": f"{folder}/numba",
             "DOPAFIT_CACHE": f"{folder}/dopafit",

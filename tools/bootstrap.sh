@@ -75,7 +75,10 @@ fi
 
 say "installing the packages of requirements.lock (about 1 GB on disk; some minutes once)"
 if [ ! -x .venv/bin/uv ] || {
-    ! uv_pip sync --require-hashes requirements.lock && say "uv did not get through; trying pip"
+    # bytecode now, as pip does it: else the first start compiles nine thousand files, or, where
+    # PYTHONDONTWRITEBYTECODE is set, every start
+    ! uv_pip sync --require-hashes --compile-bytecode requirements.lock &&
+        say "uv did not get through; trying pip"
 }; then
     pip install --require-hashes --no-deps -r requirements.lock || no_download
 fi
