@@ -157,6 +157,7 @@ def run(problem: str, rivals: tuple[str, ...], quick: bool, size: int) -> dict[s
     for rival in rivals:
         other = found[rival]
         other["largest_difference"] = disagreement(ours, other)
+        other["beside"] = {k: ours[k] for k in ("compile", "sample", "least_ess", "r_hat")}
         if other["largest_difference"][1] > AGREE:
             print(f"{rival} has another posterior: {other['largest_difference']}; no ratio")
             continue
@@ -179,7 +180,12 @@ def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("problem", nargs="?", choices=sorted(PROBLEMS), help="all unless given")
-    parser.add_argument("--rival", choices=RIVALS, action="append", help="all unless given")
+    parser.add_argument(
+        "--rival",
+        choices=RIVALS,
+        action="append",
+        help="this one, results of others are kept; all unless given",
+    )
     parser.add_argument(
         "--rival-draws",
         type=int,
@@ -195,11 +201,12 @@ def main() -> None:
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{problem}.json"
         stored = json.loads(path.read_text()) if path.exists() and options.rival else {}
-        stored |= {
-            "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+        stored = {
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, "
             f"Python {platform.python_version()}",
-            "contestants": stored.get("contestants", {}) | found,
+            "contestants": stored.get("contestants", {})
+            | {name: {"command": command} | one for name, one in found.items()},
         }
         path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
         write_table(RESULTS, ROOT / "docs" / "speed.md", WORDS)

@@ -10,16 +10,14 @@ makes the next one harder, which the model does not know; this is a benchmark, n
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-RESULTS = Path(__file__).resolve().parent / "results" / "C.json"
+from benchmarks.timed import parser, timed_fit
+
 FEEDBACK = 2.0
 """Time from the end of an offer to the next [s]; not in the file, so taken as this."""
 SLOW = 30.0
@@ -90,43 +88,14 @@ def make_model(drive: str) -> Any:
 
 def main() -> None:
     """Fit, print and write the result."""
-    import dopafit as dp
-
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--drive", default="trough")
-    parser.add_argument("--subjects", type=int, help="the first so many only; nothing is written")
-    parser.add_argument("--draws", type=int, default=750)
-    parser.add_argument("--tune", type=int, default=150)
-    parser.add_argument("--target-accept", type=float, default=0.8)
-    options = parser.parse_args()
-    study = make_study(options.subjects)
-    began = time.perf_counter()
-    fit = dp.fit(
-        make_model(options.drive),
-        study,
-        seed=1,
-        draws=options.draws,
-        tune=options.tune,
-        target_accept=options.target_accept,
-        progress="log",
-    )
-    seconds = time.perf_counter() - began
+    command = parser(__doc__, draws=750, tune=150)
+    command.add_argument("--drive", default="trough")
+    command.add_argument("--subjects", type=int, help="the first so many only; nothing is written")
+    options = command.parse_args()
+    study, whole = make_study(options.subjects), options.subjects is None
+    fit = timed_fit("C", "effort", make_model(options.drive), study, options, record=whole)
     print(fit)
     print(fit.verdict)
-    print(f"C {options.drive}: {seconds:.0f} s, {fit.verdict.stamp}")
-    if options.subjects is None:
-        RESULTS.parent.mkdir(exist_ok=True)
-        stored = {
-            "command": f"python -m benchmarks.effort --drive {options.drive} --draws "
-            f"{options.draws} --tune {options.tune} --target-accept {options.target_accept}",
-            "seconds": seconds,
-            "verdict": fit.verdict.to_dict(),
-            "stamp": fit.verdict.stamp,
-            "gradients_per_draw": float(fit.sample_stats["n_steps"].values.mean()),
-        }
-        kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-        kept[options.drive] = stored
-        RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

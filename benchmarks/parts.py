@@ -11,25 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.gradient import best
+
 RESULTS = Path(__file__).resolve().parent / "results" / "parts.json"
 STARTS = ("    for c in range", "    states", "    return")
-
-
-def best(function: Any, seconds: float = 1.5) -> float:
-    """Return the least time [s] of a call."""
-    function()
-    found, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        function()
-        found.append(time.perf_counter() - began)
-    return min(found)
 
 
 def parts(layout: Any) -> list[tuple[str, float]]:
@@ -48,7 +38,7 @@ def parts(layout: Any) -> list[tuple[str, float]]:
         text = "\n".join([*lines[:cut], "    return prior, by_theta, w"])
         scope: dict[str, Any] = {}
         exec(compile(text.replace("cache=True", "cache=False"), "part", "exec"), scope)
-        took = best(lambda call=scope["density"]: call(q, normals, *arrays))
+        took = best(lambda call=scope["density"]: call(q, normals, *arrays), 1.5)
         found.append((name, max(took - before, 0.0)))
         before, line = took, lines[cut].strip()
         domain = line.partition("range(0, ")[2].partition(".size")[0]
@@ -57,7 +47,8 @@ def parts(layout: Any) -> list[tuple[str, float]]:
             name = "states"
         name = f"{name}, back" if name in seen else name
         seen.add(name)
-    found.append(("theta, back", max(best(lambda: function(q, normals, *arrays)) - before, 0.0)))
+    whole = best(lambda: function(q, normals, *arrays), 1.5)
+    found.append(("theta, back", max(whole - before, 0.0)))
     return found
 
 

@@ -60,7 +60,11 @@ def _problem(name: str, stored: Mapping[str, Any], words: Mapping[str, str]) -> 
                 ]
             )
         )
-    return [*lines, "", f"`{stored['command']}`; {stored['machine']}.", ""]
+    commands = list(dict.fromkeys(f"`{one['command']}`" for one in found.values()))
+    lines += ["", f"{'; '.join(commands)}; {stored['machine']}."]
+    if len(commands) > 1:
+        lines.append("A ratio is to dopafit's run in the same command; the last one's is shown.")
+    return [*lines, ""]
 
 
 def _gradient(stored: Mapping[str, Any]) -> list[str]:
