@@ -101,8 +101,10 @@ def main() -> None:
     )
     began = time.perf_counter()
     sampler.warmup(jax.random.key(1), extra_fields=("num_steps",), collect_warmup=True)
+    jax.block_until_ready(sampler.last_state)  # JAX returns before it has computed
     warmed = time.perf_counter()
     sampler.run(jax.random.key(2), extra_fields=("num_steps", "diverging"))
+    jax.block_until_ready((sampler.last_state, sampler.get_samples(), sampler.get_extra_fields()))
     ended = time.perf_counter()
     extra = sampler.get_extra_fields(group_by_chain=True)
     found = sampler.get_samples(group_by_chain=True)
