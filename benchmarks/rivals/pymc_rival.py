@@ -69,7 +69,7 @@ def by_scan(pt, d, x_c, size, lam, kap):
     zero = pt.zeros(subjects)
     states = pytensor.scan(
         step,
-        sequences=[gap, is_event],
+        sequences=[pt.as_tensor(gap), pt.as_tensor(is_event)],
         outputs_info=[zero, zero, zero],
         non_sequences=[lam, kap],
         strict=True,
