@@ -9,6 +9,7 @@ exp(-m). The posterior is the same.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["Shearable", "Sheared"]
 
 
-class Shearable:
+class Shearable(ABC):
     """A layout's log density, which can be had with its gains at the mean peak."""
 
     _layout: Layout
 
+    @abstractmethod
     def centred(self, centring: np.ndarray) -> Density | JaxDensity:
         """Return the same density in coordinates with another centring; the data are shared."""
-        raise NotImplementedError
 
     def sheared(self, centring: np.ndarray) -> Sheared:
         """Return the density as sampled: centred, and gains at the mean peak."""
