@@ -95,7 +95,7 @@ def _start(stored: Mapping[str, Any]) -> list[str]:
     lines.append(_row(["---", *["---:"] * len(stored["cold"]["seconds"])]))
     for name in ("cold", "warm"):
         lines.append(_row([name, *(f"{v:.1f}" for v in stored[name]["seconds"].values())]))
-    fresh = stored["warm"]["other_data_build_a_graph"]
+    fresh = stored["warm"]["other_data_compiles"]
     lines += [
         "",
         f"A second fit of the same claim on other data compiles: {'yes' if fresh else 'no'}.",
