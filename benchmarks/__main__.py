@@ -2,187 +2,50 @@
 
     python -m benchmarks [PROBLEM] [--rival NAME] [--quick]
 
-Prints lines ``ratio PROBLEM RIVAL METRIC VALUE``, dopafit over rival, and writes
-``benchmarks/results/PROBLEM.json`` and ``docs/speed.md``. A rival's time counts only if its
-posterior means agree with dopafit's within Monte Carlo error. Stan and NumPyro get environments of
-their own, made when first needed.
+A, B: simulated studies, against rivals by name. C: the effort study. D: presses of FED3 devices.
+E: the gradient alone, against one fused loop. Prints lines ``ratio PROBLEM RIVAL METRIC VALUE``,
+dopafit over rival, and for C and D the time and the verdict of every fit; stores both in
+``benchmarks/results`` and writes ``docs/speed.md``. A rival's time counts only if its posterior
+means agree with dopafit's within Monte Carlo error. Stan and NumPyro get environments of their own,
+made when first needed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import shutil
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
-from typing import Any
 
-import numpy as np
+from benchmarks import effort, gradient, presses
+from benchmarks.problems import PROBLEMS
+from benchmarks.record import BenchmarkError
+from benchmarks.sides import RIVALS, compare
+from dopafit.core.errors import DopafitError
 
-from benchmarks.problems import PROBLEMS, arrays, build
-from benchmarks.table import write_table
-
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
-RIVALS = ("stan", "matrix", "numpyro", "scan")
-WORDS = {
-    "stan": "Stan, written by hand",
-    "matrix": "PyMC, observation x event matrix",
-    "numpyro": "NumPyro, associative scan",
-    "scan": "PyMC, scan",
+FUSED = "fused"
+ALONE = {"C": effort.main, "D": presses.main, "E": gradient.main}
+QUICK = {
+    "C": ["--subjects", "40", "--draws", "100", "--tune", "100"],
+    "D": ["--try", "--drive", "trough", "--draws", "50", "--tune", "50"],
+    "E": ["--rows", "10000", "100000"],
 }
-PYTHON = {"stan": "3.12", "numpyro": "3.13"}
-"""Environments of their own: pystan's extension does not load on Python 3.13."""
-AGREE = 4.5
-"""Largest difference of two means, in Monte Carlo standard errors, of some fifteen compared."""
+"""What a first look takes; none of it is stored."""
 
 
-def base(version: str) -> str:
-    """Return a Python of a version that is on this machine; else its number, for uv to find."""
-    found = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
-    for path in (shutil.which(f"python{version}"), *map(str, found)):
-        if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
-            return path
-    return version
-
-
-def interpreter(rival: str) -> Path:
-    """Return the Python that runs a rival; its environment is made where it is missing."""
-    if rival not in PYTHON:
-        return Path(sys.executable)
-    folder = ROOT / ".rivals" / rival
-    python = folder / "bin" / "python"
-    lock = ROOT / "benchmarks" / "rivals" / f"{rival}.lock"
-    stamp = folder / ".ready"
-    if not stamp.exists() or stamp.read_text() != lock.read_text():
-        print(f"making the environment of {rival} ...", flush=True)
-        uv = ROOT / ".venv" / "bin" / "uv"
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", base(PYTHON[rival]), folder], check=True)
-        subprocess.run([uv, "pip", "sync", "-q", "--python", python, lock], check=True)
-        stamp.write_text(lock.read_text())
-    return python
-
-
-def command(rival: str, problem: str, data: Path, target: Path, sizes: list[str]) -> list[Any]:
-    """Return the command line of a contestant."""
-    if rival == "dopafit":
-        return [sys.executable, "-m", "benchmarks.ours", problem, target, *sizes]
-    folder = ROOT / "benchmarks" / "rivals"
-    if rival in ("matrix", "scan"):
-        return [sys.executable, folder / "pymc_rival.py", rival, data, target, *sizes]
-    return [interpreter(rival), folder / f"{rival}_rival.py", data, target, *sizes]
-
-
-def measure(rival: str, problem: str, data: Path, folder: Path, sizes: list[str]) -> dict[str, Any]:
-    """Run a contestant; return its times, its draws and their diagnostics."""
-    import xarray as xr
-
-    from dopafit.backend.diagnostics import diagnose
-
-    target = folder / f"{rival}.npz"
-    made = subprocess.run(
-        list(map(str, command(rival, problem, data, target, sizes))),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
-    )
-    if made.returncode:
-        raise SystemExit(f"{rival} broke down:\n{made.stderr[-3000:]}")
-    found = json.loads(made.stdout.strip().splitlines()[-1])
-    stored = np.load(target)
-    draws = {n: stored[n] for n in stored.files}
-    dims = {
-        n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in draws.items()
-    }
-    table = diagnose(xr.Dataset({n: (dims[n], v) for n, v in draws.items()})).set_index("quantity")
-    table = table[table["kind"] == "sampled"]
-    found["means"] = {n: float(v.mean()) for n, v in draws.items() if v.ndim == 2}
-    found["mcse"] = {n: float(table.loc[n, "mcse_mean"]) for n in found["means"]}
-    found["names"] = sorted(draws)
-    found["table"] = table
-    return found
-
-
-def score(found: dict[str, Any], names: set[str]) -> None:
-    """Add effective draws, over the quantities that every contestant has."""
-    stems = found["table"].index.str.partition("[").get_level_values(0)
-    table = found.pop("table")[[stem in names for stem in stems]]
-    least = table["ess_bulk"].idxmin()
-    found |= {
-        "least_ess": float(table.loc[least, "ess_bulk"]),
-        "least_known": least,
-        "r_hat": float(table["r_hat"].max()),
-        "ess_per_second": float(table.loc[least, "ess_bulk"] / found["sample"]),
-        "ess_per_gradient": float(table.loc[least, "ess_bulk"] / found["gradients"]),
-        "ess_per_second_compiled": float(
-            table.loc[least, "ess_bulk"] / (found["sample"] + found["compile"])
-        ),
-    }
-
-
-def disagreement(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, float]:
-    """Return the mean that differs most, and by how many Monte Carlo standard errors."""
-    shared = sorted(set(one["means"]) & set(other["means"]))
-    gap = [
-        abs(one["means"][n] - other["means"][n]) / np.hypot(one["mcse"][n], other["mcse"][n])
-        for n in shared
-    ]
-    return shared[int(np.argmax(gap))], float(max(gap))
-
-
-def run(problem: str, rivals: tuple[str, ...], quick: bool, size: int) -> dict[str, Any]:
-    """Run dopafit and its rivals one after the other, and print the ratios."""
-    _, study = build(PROBLEMS[problem])
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        data = folder / "data.npz"
-        np.savez(data, **arrays(PROBLEMS[problem], study))
-        for rival in ("dopafit", *rivals):
-            tune, draws = (300, 1000) if rival == "dopafit" else (size, size)
-            if quick:
-                tune, draws = tune // 3, draws // 5
-            print(f"{problem}: {rival} ...", flush=True)
-            found[rival] = measure(rival, problem, data, folder, [str(tune), str(draws)])
-            found[rival] |= {"tune": tune, "draws": draws, "chains": 4}
-    names = set.intersection(*(set(one.pop("names")) for one in found.values()))
-    for one in found.values():
-        score(one, names)
-    ours = found["dopafit"]
-    for rival in rivals:
-        other = found[rival]
-        other["largest_difference"] = disagreement(ours, other)
-        other["beside"] = {k: ours[k] for k in ("compile", "sample", "least_ess", "r_hat")}
-        if other["largest_difference"][1] > AGREE:
-            print(f"{rival} has another posterior: {other['largest_difference']}; no ratio")
-            continue
-        other["ratios"] = {
-            metric: ours[metric] / other[metric]
-            for metric in ("ess_per_second", "ess_per_second_compiled", "ess_per_gradient")
-        }
-        for metric, value in other["ratios"].items():
-            print(f"ratio {problem} {rival} {metric} {value:.2f}", flush=True)
-    for name, one in found.items():
-        print(
-            f"{name}: compile {one['compile']:.1f} s, warm-up and draws {one['sample']:.1f} s, "
-            f"least bulk ESS {one['least_ess']:.0f} ({one['least_known']}), "
-            f"R-hat <= {one['r_hat']:.3f}, {one['divergences']} divergences"
-        )
-    return found
+def rivals_of(problem: str) -> tuple[str, ...]:
+    """Return who can be measured on a problem."""
+    return RIVALS if problem in PROBLEMS else (FUSED,) if problem == "E" else ()
 
 
 def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("problem", nargs="?", choices=sorted(PROBLEMS), help="all unless given")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.split("\n", 1)[0]
+    )
+    every = [*PROBLEMS, *ALONE]
+    parser.add_argument("problem", nargs="?", choices=every, help="all unless given")
     parser.add_argument(
         "--rival",
-        choices=RIVALS,
+        choices=(*RIVALS, FUSED),
         action="append",
         help="this one, results of others are kept; all unless given",
     )
@@ -190,26 +53,36 @@ def main() -> None:
         "--rival-draws",
         type=int,
         default=1000,
-        help="draws, and tuning draws, of a rival's chain; 1000 is what they do by themselves",
+        help="draws, and tuning draws, of a rival's chain on A and B; 1000 is what they do by "
+        "themselves",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer draws; nothing is written")
+    parser.add_argument("--quick", action="store_true", help="a first look; nothing is stored")
     options = parser.parse_args()
-    for problem in [options.problem] if options.problem else sorted(PROBLEMS):
-        found = run(problem, tuple(options.rival or RIVALS), options.quick, options.rival_draws)
-        if options.quick:
-            continue
-        RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{problem}.json"
-        stored = json.loads(path.read_text()) if path.exists() and options.rival else {}
-        command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-        stored = {
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}, "
-            f"Python {platform.python_version()}",
-            "contestants": stored.get("contestants", {})
-            | {name: {"command": command} | one for name, one in found.items()},
-        }
-        path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        write_table(RESULTS, ROOT / "docs" / "speed.md", WORDS)
+    asked = options.rival or []
+    problems = [options.problem] if options.problem else every
+    problems = [p for p in problems if not asked or set(asked) & set(rivals_of(p))]
+    if not problems:
+        allowed = ", ".join(rivals_of(options.problem)) or "none, it is a fit of dopafit alone"
+        parser.error(f"problem {options.problem} has other rivals: {allowed}")
+    failed = []
+    for problem in problems:
+        try:
+            if problem in ALONE:
+                ALONE[problem](QUICK[problem] if options.quick else [])
+            else:
+                compare(
+                    problem,
+                    tuple(r for r in RIVALS if r in asked or not asked),
+                    quick=options.quick,
+                    size=options.rival_draws,
+                    command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
+                )
+        except (BenchmarkError, DopafitError) as error:
+            # the others are worth having
+            print(f"{problem}: {error}", file=sys.stderr, flush=True)
+            failed.append(problem)
+    if failed:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.record import BenchmarkError
 from benchmarks.timed import parser, timed_fit
 
+MIRROR = "DOPAFIT_DATA_MIRROR"
 FEEDBACK = 2.0
 """Time from the end of an offer to the next [s]; not in the file, so taken as this."""
 SLOW = 30.0
@@ -30,7 +32,12 @@ def make_study(subjects: int | None = None) -> Any:
 
     import dopafit as dp
 
-    path = Path(os.environ["DOPAFIT_DATA_MIRROR"]) / "effort-mehrhof2025" / "trials.csv"
+    path = Path(os.environ.get(MIRROR, "")) / "effort-mehrhof2025" / "trials.csv"
+    if MIRROR not in os.environ or not path.is_file():
+        raise BenchmarkError(
+            f"problem C needs the data of the effort study: set {MIRROR} to the folder that holds "
+            "effort-mehrhof2025/trials.csv"
+        )
     trials = pd.read_csv(path).sort_values(["subject", "trial"], kind="stable")
     if subjects is not None:
         trials = trials[trials["subject"] <= subjects]
@@ -86,14 +93,14 @@ def make_model(drive: str) -> Any:
     )
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Fit, print and write the result."""
     command = parser(__doc__, draws=750, tune=150)
     command.add_argument("--drive", default="trough")
     command.add_argument("--subjects", type=int, help="the first so many only; nothing is written")
-    options = command.parse_args()
+    options = command.parse_args(argv)
     study, whole = make_study(options.subjects), options.subjects is None
-    fit = timed_fit("C", "effort", make_model(options.drive), study, options, record=whole)
+    fit = timed_fit("C", "effort", make_model(options.drive), study, options, keep=whole)
     print(fit)
     print(fit.verdict)
 

@@ -6,7 +6,7 @@ Problem E: choices of subjects with 1,000 trials and 1,000 events each, trough d
 intercept a subject; 10^4, 10^5 and 10^6 rows, each in a process of its own. The rival is the same
 likelihood and its adjoint written by hand as a single compiled pass over the data, checked to give
 the same value and gradient before its time counts. Prints lines ``ratio PROBLEM RIVAL METRIC
-VALUE`` (dopafit over rival) and writes ``benchmarks/results/gradient.json``.
+VALUE`` (dopafit over rival); with these sizes it writes ``benchmarks/results/gradient.json``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-RESULTS = Path(__file__).resolve().parent / "results" / "gradient.json"
+from benchmarks.record import BenchmarkError, record
+
 ROWS = (10_000, 100_000, 1_000_000)
 TRIALS = 1_000
 SECONDS = 5_000.0
@@ -182,7 +182,7 @@ def one_size(rows: int) -> dict[str, Any]:
 
 def _check(name: str, one: float, other: float, tolerance: float = 1e-9) -> None:
     if abs(one - other) > tolerance * (1 + abs(other)):
-        raise SystemExit(f"{name} differs: rival {one!r}, dopafit {other!r}")
+        raise BenchmarkError(f"{name} differs: rival {one!r}, dopafit {other!r}")
 
 
 def _check_gradient(c, q, theta, call, link, gain, slope) -> None:
@@ -210,12 +210,12 @@ def _check_gradient(c, q, theta, call, link, gain, slope) -> None:
     _check("slope of the half-life", by_life * scale - q[unit], slope[unit], 1e-6)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Measure every size in a process of its own, print ratios and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS))
     parser.add_argument("--one", type=int, help="measure this size and print JSON")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     if options.one:
         print(json.dumps(one_size(options.one)))
         return
@@ -235,20 +235,10 @@ def main() -> None:
             f"{one['rows']} rows: {1e3 * one['dopafit_seconds']:.2f} ms, fused loop "
             f"{1e3 * one['fused_seconds']:.2f} ms, peak memory {one['peak_memory_gb']:.2f} GB"
         )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps(
-            {
-                "command": "python -m benchmarks.gradient",
-                "machine": f"{platform.machine()}, Python {platform.python_version()}",
-                "slope": slope,
-                "sizes": found,
-            },
-            indent=1,
-        )
-        + "\n",
-        encoding="utf-8",
-    )
+    if tuple(options.rows) == ROWS:
+        machine = f"{platform.machine()}, Python {platform.python_version()}"
+        stored = {"command": "python -m benchmarks.gradient", "machine": machine}
+        record("gradient", stored | {"slope": slope, "sizes": found})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Each shortened function is compiled and timed; the differences are the passes. R
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gradient import best
+from benchmarks.record import record
 
-RESULTS = Path(__file__).resolve().parent / "results" / "parts.json"
 STARTS = ("    for c in range", "    states", "    return")
 
 
@@ -66,7 +65,7 @@ def main() -> None:
         print(f"{1e6 * seconds:10.1f} us  {name}")
     stored = {"command": " ".join(["python -m benchmarks.parts", *sys.argv[1:]])}
     stored |= {"problem": options.problem, "seconds": [list(one) for one in made]}
-    RESULTS.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    record("parts", stored)
 
 
 if __name__ == "__main__":

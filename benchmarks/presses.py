@@ -15,18 +15,19 @@ from benchmarks.timed import parser, timed_fit
 ANALYSIS = Path(__file__).resolve().parent.parent / "analyses" / "fed3-rebound" / "analysis.yaml"
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Fit, print and write the results."""
     from dopafit.model.analysis import read_analysis
     from dopafit.report.opening import open_study
 
     command = parser(__doc__, draws=500, tune=200)
     command.add_argument("--drive", action="append", help="these only; all unless given")
-    options = command.parse_args()
+    command.add_argument("--try", action="store_true", dest="trial", help="nothing is stored")
+    options = command.parse_args(argv)
     analysis = read_analysis(ANALYSIS)
     study, _ = open_study(analysis)
     for drive in options.drive or list(analysis.models):
-        timed_fit("D", "presses", analysis.models[drive], study, options)
+        timed_fit("D", "presses", analysis.models[drive], study, options, keep=not options.trial)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.record import record
+
 ROOT = Path(__file__).resolve().parent.parent
 ANALYSIS = ROOT / "analyses" / "cue-pursuit" / "analysis.yaml"
-RESULTS = ROOT / "benchmarks" / "results" / "recovery.json"
 
 
 def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
@@ -91,24 +92,17 @@ def main() -> None:
         found = one_seed(seed, tuple(options.drives))
         results.append(found)
         total = sum(r["covered"] for r in results), sum(r["truths"] for r in results)
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(
-            json.dumps(
-                {
-                    "command": "python -m benchmarks.recovery --seeds "
-                    + " ".join(map(str, options.seeds))
-                    + " --drives "
-                    + " ".join(options.drives),
-                    "covered": total[0],
-                    "truths": total[1],
-                    "coverage": total[0] / total[1],
-                    "standard_error": math.sqrt(0.9 * 0.1 / total[1]),
-                    "seeds": results,
-                },
-                indent=1,
-            )
-            + "\n",
-            encoding="utf-8",
+        seeds, drives = " ".join(map(str, options.seeds)), " ".join(options.drives)
+        record(
+            "recovery",
+            {
+                "command": f"python -m benchmarks.recovery --seeds {seeds} --drives {drives}",
+                "covered": total[0],
+                "truths": total[1],
+                "coverage": total[0] / total[1],
+                "standard_error": math.sqrt(0.9 * 0.1 / total[1]),
+                "seeds": results,
+            },
         )
         print(
             f"seed {seed}: {found['covered']}/{found['truths']} truths covered, "

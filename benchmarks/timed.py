@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from pathlib import Path
 from typing import Any
 
-__all__ = ["parser", "timed_fit"]
+from benchmarks.record import record, recorded
 
-RESULTS = Path(__file__).resolve().parent / "results"
+__all__ = ["parser", "timed_fit"]
 
 
 def parser(doc: str, *, draws: int, tune: int) -> argparse.ArgumentParser:
@@ -23,9 +21,9 @@ def parser(doc: str, *, draws: int, tune: int) -> argparse.ArgumentParser:
 
 
 def timed_fit(
-    problem: str, module: str, model: Any, study: Any, options: Any, *, record: bool = True
+    problem: str, module: str, model: Any, study: Any, options: Any, *, keep: bool = True
 ) -> Any:
-    """Fit, print, and write what was found to ``benchmarks/results``; return the fit."""
+    """Fit, print, and store what was found unless told not to; return the fit."""
     import dopafit as dp
 
     began = time.perf_counter()
@@ -40,10 +38,8 @@ def timed_fit(
     )
     seconds = time.perf_counter() - began
     print(f"{problem} {model.drive}: {seconds:.0f} s, {fit.verdict.stamp}", flush=True)
-    if record:
-        path = RESULTS / f"{problem}.json"
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        stored[model.drive] = {
+    if keep:
+        found = {
             "command": f"python -m benchmarks.{module} --drive {model.drive} --draws "
             f"{options.draws} --tune {options.tune} --target-accept {options.target_accept}",
             "seconds": seconds,
@@ -51,6 +47,5 @@ def timed_fit(
             "stamp": fit.verdict.stamp,
             "gradients_per_draw": float(fit.sample_stats["n_steps"].values.mean()),
         }
-        RESULTS.mkdir(exist_ok=True)
-        path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        record(problem, recorded(problem) | {model.drive: found})
     return fit

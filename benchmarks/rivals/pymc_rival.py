@@ -79,14 +79,12 @@ def by_scan(pt, d, x_c, size, lam, kap):
     return size * (-x_c * s1 + (1 + x_c) * s2 - s3)
 
 
-def main() -> None:
-    """Build, sample and write the draws."""
+def make_model(kind, d):
+    """Return the PyMC model over the arrays of a study."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    logging.getLogger("pymc").setLevel(logging.ERROR)
-    kind, source, target, tune, draws = sys.argv[1], *sys.argv[2:4], *map(int, sys.argv[4:6])
-    d, k = np.load(source), 0.1
+    k = 0.1
     subject, censored = d["subject"], d["censored"] > 0
     with pm.Model() as model:
         x_c, size, lam, kap, ratio = kernel(pm, pt, float(d["log_half_life_prior"]))
@@ -109,6 +107,16 @@ def main() -> None:
         if censored.any():
             late = pm.Normal.dist(-mu[censored], sigma)
             pm.Potential("cut", pt.sum(pm.logcdf(late, -d["log_latency"][censored])))
+    return model
+
+
+def main() -> None:
+    """Build, sample and write the draws."""
+    import pymc as pm
+
+    logging.getLogger("pymc").setLevel(logging.ERROR)
+    kind, source, target, tune, draws = sys.argv[1], *sys.argv[2:4], *map(int, sys.argv[4:6])
+    model = make_model(kind, np.load(source))
     began = time.perf_counter()
     model.compile_logp()(model.initial_point())
     model.compile_dlogp()(model.initial_point())

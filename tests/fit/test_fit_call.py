@@ -25,6 +25,27 @@ def test_the_seed_decides(tiny_fits, tiny_model, tiny_world) -> None:
     assert not np.array_equal(other.coordinates["x"], made.coordinates["x"])
 
 
+def test_a_second_fit_on_other_data_compiles_nothing(
+    tiny_fits, tiny_model, tiny_world, monkeypatch
+) -> None:
+    """Fewer people and rows: from the layout to the verdict all code is there."""
+    from numba.core import event
+    from pytensor.compile.maker import FunctionMaker
+
+    def refuse(*_, **__) -> None:
+        raise AssertionError("a PyTensor function was compiled")
+
+    kept = set(tiny_world.subjects["subject"][1:])
+    tables = ("subjects", "sessions", "windows", "events", "observations", "presses")
+    frames = {name: getattr(tiny_world, name) for name in tables}
+    other = tiny_world.with_tables({n: f[f["subject"].isin(kept)] for n, f in frames.items()})
+    monkeypatch.setattr(FunctionMaker, "__init__", refuse)
+    with event.install_recorder("numba:compile") as recorder:
+        made = fit(tiny_model("trough"), other, **OPTIONS)
+    assert 0 < made.record["rows"]["choice"] < tiny_fits["trough"].record["rows"]["choice"]
+    assert [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start] == []
+
+
 def test_what_a_fit_knows(tiny_fits) -> None:
     for drive, made in tiny_fits.items():
         assert made.posterior.sizes["chain"] == 2 and made.posterior.sizes["draw"] == 60

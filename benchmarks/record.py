@@ -1,0 +1,31 @@
+"""What was measured: stored as JSON, and written anew into the documentation's page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import write_table
+
+__all__ = ["BenchmarkError", "record", "recorded"]
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+class BenchmarkError(Exception):
+    """A measurement that could not be had, or must not count; the message says why."""
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """Return what is stored under a name; empty where nothing is."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def record(name: str, found: dict[str, Any]) -> None:
+    """Store results under a name, and write ``docs/speed.md`` from all that is stored."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_table(RESULTS, ROOT / "docs" / "speed.md")
