@@ -13,16 +13,19 @@ import numpy as np
 
 
 def main() -> None:
-    """Compile, fit and write the draws."""
+    """Compile all that a fit runs, fit and write the draws."""
     import dopafit as dp
     from benchmarks.problems import PROBLEMS, build
-    from dopafit.backend.compiled import compile_layout
+    from dopafit.backend.compiled import RowDensity, compile_layout
     from dopafit.model.layout import build_layout
 
     name, target, tune, draws = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     model, study = build(PROBLEMS[name])
     began = time.perf_counter()
-    compile_layout(build_layout(model, study))
+    layout = build_layout(model, study)
+    compile_layout(layout)
+    c = layout.coordinates
+    RowDensity(layout)(c.theta(np.zeros(c.normals), np.ones(c.halves)))
     compiled = time.perf_counter()
     fit = dp.fit(model, study, seed=1, tune=tune, draws=draws, progress="silent")
     ended = time.perf_counter()

@@ -20,7 +20,7 @@ from benchmarks.record import BenchmarkError, record, recorded
 __all__ = ["RIVALS", "compare"]
 
 ROOT = Path(__file__).resolve().parent.parent
-RIVALS = ("stan", "matrix", "numpyro", "scan")
+RIVALS = ("stan", "stan-centred", "matrix", "numpyro", "scan")
 PYTHON = {"stan": "3.12", "numpyro": "3.13"}
 """Environments of their own: pystan's extension does not load on Python 3.13."""
 AGREE = 4.5
@@ -60,7 +60,8 @@ def command(rival: str, problem: str, data: Path, target: Path, sizes: list[str]
     folder = ROOT / "benchmarks" / "rivals"
     if rival in ("matrix", "scan"):
         return [sys.executable, folder / "pymc_rival.py", rival, data, target, *sizes]
-    return [interpreter(rival), folder / f"{rival}_rival.py", data, target, *sizes]
+    name, *how = rival.split("-")
+    return [interpreter(name), folder / f"{name}_rival.py", data, target, *sizes, *how]
 
 
 def measure(rival: str, problem: str, data: Path, folder: Path, sizes: list[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ PROBLEMS = {
 }
 WORDS = {
     "stan": "Stan, written by hand",
+    "stan-centred": "Stan, its intercepts centred",
     "matrix": "PyMC, observation x event matrix",
     "numpyro": "NumPyro, associative scan",
     "scan": "PyMC, scan",

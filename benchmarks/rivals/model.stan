@@ -1,7 +1,9 @@
 // The trough drive with choices and latencies, as a careful user of Stan would write it: the trace
-// by recurrence, decays vectorised, effects of subjects not centred, kernel sampled by its crossing
-// (whose slope into the log trough ratio is S) so that no equation has to be solved.
+// by recurrence, decays vectorised, effects of subjects not centred (or, where asked, the intercepts
+// centred), kernel sampled by its crossing (whose slope into the log trough ratio is S) so that no
+// equation has to be solved.
 data {
+  int<lower=0, upper=1> centred;        // whether the subjects' intercepts are
   int<lower=1> S;                       // subjects
   int<lower=1> M;                       // events and observations together, in order of time
   int<lower=1> N;                       // observations
@@ -41,7 +43,7 @@ parameters {
   real<lower=0> choice_sd;
   real<lower=0> latency_sd;
   real<lower=0> peak_sd;
-  vector[S] choice_z;
+  vector[S] choice_z;                   // centred: the intercepts themselves
   vector[S] latency_z;
   vector[S] peak_z;
 }
@@ -85,8 +87,10 @@ model {
   vector[S] peak = exp(peak_sd * peak_z);
   vector[N] moved = k * (log1p_exp(-(peak[subject] .* level) / k) - log2())
                     / (k * (log1p_exp(trough_ratio / k) - log2()));
-  vector[N] eta = choice_rest + choice_sd * choice_z[subject] + choice_gain * moved;
-  vector[N] mu = -(latency_rest + latency_sd * latency_z[subject] + latency_gain * moved);
+  vector[S] choice_own = centred ? choice_z : choice_rest + choice_sd * choice_z;
+  vector[S] latency_own = centred ? latency_z : latency_rest + latency_sd * latency_z;
+  vector[N] eta = choice_own[subject] + choice_gain * moved;
+  vector[N] mu = -(latency_own[subject] + latency_gain * moved);
   real sigma = exp(log_sigma);
 
   log_ratio ~ normal(log(0.3), 0.7);
@@ -101,8 +105,13 @@ model {
   choice_sd ~ normal(0, 1);
   latency_sd ~ normal(0, 0.5);
   peak_sd ~ normal(0, 0.5);
-  choice_z ~ std_normal();
-  latency_z ~ std_normal();
+  if (centred) {
+    choice_z ~ normal(choice_rest, choice_sd);
+    latency_z ~ normal(latency_rest, latency_sd);
+  } else {
+    choice_z ~ std_normal();
+    latency_z ~ std_normal();
+  }
   peak_z ~ std_normal();
   y ~ bernoulli_logit(eta);
   log_latency[seen] ~ normal(mu[seen], sigma);
@@ -112,7 +121,7 @@ generated quantities {
   real recovery_half_life = exp(log_half_life);
   real onset_ratio = exp(log_onset);
   real latency_sigma = exp(log_sigma);
-  vector[S] choice_group = choice_sd * choice_z;
-  vector[S] latency_group = latency_sd * latency_z;
+  vector[S] choice_group = centred ? choice_z - choice_rest : choice_sd * choice_z;
+  vector[S] latency_group = centred ? latency_z - latency_rest : latency_sd * latency_z;
   vector[S] peak_group = peak_sd * peak_z;
 }

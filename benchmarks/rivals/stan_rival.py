@@ -1,4 +1,7 @@
-"""The rival in Stan; runs in an environment of its own: DATA.npz in, DRAWS.npz out."""
+"""The rival in Stan; runs in an environment of its own.
+
+python stan_rival.py DATA.npz DRAWS.npz TUNE DRAWS [centred]
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ def main() -> None:
     source, target, tune, draws = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     d = np.load(source)
     data = {
+        "centred": int(sys.argv[5:] == ["centred"]),
         "S": int(d["subjects"]),
         "M": len(d["gap"]),
         "N": len(d["y"]),
