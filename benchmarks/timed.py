@@ -11,12 +11,14 @@ from benchmarks.record import record, recorded
 __all__ = ["parser", "timed_fit"]
 
 
-def parser(doc: str, *, draws: int, tune: int) -> argparse.ArgumentParser:
+def parser(
+    doc: str, *, draws: int | None, tune: int | None, target_accept: float | None = 0.8
+) -> argparse.ArgumentParser:
     """Return a command line with the settings of a fit, and their defaults."""
     made = argparse.ArgumentParser(description=doc.split("\n", 1)[0])
     made.add_argument("--draws", type=int, default=draws)
     made.add_argument("--tune", type=int, default=tune)
-    made.add_argument("--target-accept", type=float, default=0.8)
+    made.add_argument("--target-accept", type=float, default=target_accept)
     return made
 
 
