@@ -29,7 +29,8 @@ def _row(cells: list[str]) -> str:
 
 
 def _problem(name: str, stored: Mapping[str, Any]) -> list[str]:
-    found = stored["contestants"]
+    known = stored["contestants"]
+    found = {rival: known[rival] for rival in ("dopafit", *WORDS) if rival in known}
     lines = [f"## Problem {name}: {PROBLEMS[name]}", ""]
     lines.append(
         _row(["dopafit over", "ESS per second", "with compiling", "ESS per gradient", "same mean"])
