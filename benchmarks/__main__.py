@@ -21,7 +21,7 @@ from benchmarks.record import BenchmarkError
 from benchmarks.sides import RIVALS, compare
 from dopafit.core.errors import DopafitError
 
-FUSED = "fused"
+RIVALS_OF = dict.fromkeys(PROBLEMS, RIVALS) | {"C": (), "D": (), "E": (gradient.FUSED,)}
 ALONE = {"C": effort.main, "D": presses.main, "E": gradient.main}
 QUICK = {
     "C": ["--subjects", "40", "--draws", "100", "--tune", "100"],
@@ -31,21 +31,15 @@ QUICK = {
 """What a first look takes; none of it is stored."""
 
 
-def rivals_of(problem: str) -> tuple[str, ...]:
-    """Return who can be measured on a problem."""
-    return RIVALS if problem in PROBLEMS else (FUSED,) if problem == "E" else ()
-
-
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.split("\n", 1)[0]
     )
-    every = [*PROBLEMS, *ALONE]
-    parser.add_argument("problem", nargs="?", choices=every, help="all unless given")
+    parser.add_argument("problem", nargs="?", choices=RIVALS_OF, help="all unless given")
     parser.add_argument(
         "--rival",
-        choices=(*RIVALS, FUSED),
+        choices=(*RIVALS, gradient.FUSED),
         action="append",
         help="this one, results of others are kept; all unless given",
     )
@@ -59,10 +53,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a first look; nothing is stored")
     options = parser.parse_args()
     asked = options.rival or []
-    problems = [options.problem] if options.problem else every
-    problems = [p for p in problems if not asked or set(asked) & set(rivals_of(p))]
+    problems = [options.problem] if options.problem else list(RIVALS_OF)
+    problems = [p for p in problems if not asked or set(asked) & set(RIVALS_OF[p])]
     if not problems:
-        allowed = ", ".join(rivals_of(options.problem)) or "none, it is a fit of dopafit alone"
+        allowed = ", ".join(RIVALS_OF[options.problem]) or "none, it is a fit of dopafit alone"
         parser.error(f"problem {options.problem} has other rivals: {allowed}")
     failed = []
     for problem in problems:

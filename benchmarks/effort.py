@@ -19,7 +19,6 @@ import numpy as np
 from benchmarks.record import BenchmarkError
 from benchmarks.timed import parser, timed_fit
 
-MIRROR = "DOPAFIT_DATA_MIRROR"
 FEEDBACK = 2.0
 """Time from the end of an offer to the next [s]; not in the file, so taken as this."""
 SLOW = 30.0
@@ -31,6 +30,7 @@ def make_study(subjects: int | None = None) -> Any:
     import pandas as pd
 
     import dopafit as dp
+    from dopafit.study.datasets import MIRROR
 
     path = Path(os.environ.get(MIRROR, "")) / "effort-mehrhof2025" / "trials.csv"
     if MIRROR not in os.environ or not path.is_file():
@@ -95,7 +95,7 @@ def make_model(drive: str) -> Any:
 
 def main(argv: list[str] | None = None) -> None:
     """Fit, print and write the result."""
-    command = parser(__doc__, draws=750, tune=150)
+    command = parser(__doc__, draws=750, tune=150, target_accept=0.8)
     command.add_argument("--drive", default="trough")
     command.add_argument("--subjects", type=int, help="the first so many only; nothing is written")
     options = command.parse_args(argv)

@@ -15,15 +15,16 @@ import argparse
 import json
 import platform
 import resource
-import subprocess
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
-from benchmarks.record import BenchmarkError, record
+from benchmarks.record import BenchmarkError, answer, record
 
+FUSED = "fused"
+"""The rival's name."""
 ROWS = (10_000, 100_000, 1_000_000)
 TRIALS = 1_000
 SECONDS = 5_000.0
@@ -222,9 +223,8 @@ def main(argv: list[str] | None = None) -> None:
     found = []
     for rows in options.rows:
         command = [sys.executable, "-m", "benchmarks.gradient", "--one", str(rows)]
-        made = subprocess.run(command, check=True, capture_output=True, text=True)
-        found.append(json.loads(made.stdout.splitlines()[-1]))
-        print(f"ratio E{rows} fused gradient_seconds {found[-1]['ratio']:.3f}", flush=True)
+        found.append(answer(f"{rows} rows", command))
+        print(f"ratio E{rows} {FUSED} gradient_seconds {found[-1]['ratio']:.3f}", flush=True)
     slope, ends = None, (found[0], found[-1])
     if len(found) > 1:
         steps = [np.log(one["dopafit_seconds"]) for one in ends]

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     from dopafit.model.analysis import read_analysis
     from dopafit.report.opening import open_study
 
-    command = parser(__doc__, draws=None, tune=None, target_accept=None)
+    command = parser(__doc__)
     command.add_argument("--drive", action="append", help="these only; all unless given")
     command.add_argument("--try", action="store_true", dest="trial", help="nothing is stored")
     options = command.parse_args(argv)

@@ -14,12 +14,10 @@ import argparse
 import json
 import math
 import time
-from pathlib import Path
 from typing import Any
 
-from benchmarks.record import record
+from benchmarks.record import ROOT, record
 
-ROOT = Path(__file__).resolve().parent.parent
 ANALYSIS = ROOT / "analyses" / "cue-pursuit" / "analysis.yaml"
 
 

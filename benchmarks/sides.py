@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -15,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.problems import PROBLEMS, arrays, build
-from benchmarks.record import BenchmarkError, record, recorded
+from benchmarks.record import ROOT, BenchmarkError, answer, record, recorded
+from benchmarks.table import WORDS
 
 __all__ = ["RIVALS", "compare"]
 
-ROOT = Path(__file__).resolve().parent.parent
-RIVALS = ("stan", "stan-centred", "matrix", "numpyro", "scan")
+RIVALS = tuple(WORDS)
 PYTHON = {"stan": "3.12", "numpyro": "3.13"}
 """Environments of their own: pystan's extension does not load on Python 3.13."""
 AGREE = 4.5
@@ -71,16 +70,8 @@ def measure(rival: str, problem: str, data: Path, folder: Path, sizes: list[str]
     from dopafit.backend.diagnostics import diagnose
 
     target = folder / f"{rival}.npz"
-    made = subprocess.run(
-        list(map(str, command(rival, problem, data, target, sizes))),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
-    )
-    if made.returncode:
-        raise BenchmarkError(f"{rival} broke down:\n{made.stderr[-3000:]}")
-    found = json.loads(made.stdout.strip().splitlines()[-1])
+    line = command(rival, problem, data, target, sizes)
+    found = answer(rival, line, os.environ | {"PYTHONWARNINGS": "ignore"})
     stored = np.load(target)
     draws = {n: stored[n] for n in stored.files}
     dims = {
@@ -174,8 +165,7 @@ def compare(problem: str, rivals: tuple[str, ...], *, quick: bool, size: int, co
     found = run(problem, rivals, quick, size)
     missing = [name for name in rivals if name not in found]
     if not quick:
-        complete = set(found) == {"dopafit", *RIVALS}
-        known = {} if complete else recorded(problem).get("contestants", {})
+        known = recorded(problem).get("contestants", {})
         named = {name: {"command": command} | one for name, one in found.items()}
         python = platform.python_version()
         machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {python}"

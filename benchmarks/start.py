@@ -13,16 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from benchmarks.record import record
-
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.record import ROOT, answer, record
 
 
 def measure(began: float) -> dict[str, Any]:
@@ -54,15 +50,12 @@ def measure(began: float) -> dict[str, Any]:
     from numba.core import event
 
     # other data of the same shape of claim: half the subjects
-    kept = set(study.subjects["subject"][::2])
-    tables = ("subjects", "sessions", "windows", "events", "observations", "presses")
-    frames = {name: getattr(study, name) for name in tables}
-    half = study.with_tables({n: f[f["subject"].isin(kept)] for n, f in frames.items()})
+    half = study.select(subjects=study.subjects["subject"][::2])
     short = {"seed": 1, "draws": 20, "tune": 20, "chains": 1, "cores": 1, "progress": "silent"}
     dp.fit(model, study, **short)
     with event.install_recorder("numba:compile") as recorder:
         dp.fit(model, half, **short)
-    return {"seconds": marks, "other_data_compiles": len(recorder.buffer) // 2}
+    return {"seconds": marks, "other_data_compiles": sum(e.is_start for _, e in recorder.buffer)}
 
 
 def main() -> None:
@@ -83,10 +76,7 @@ def main() -> None:
         }
         for name in ("cold", "warm"):
             command = [sys.executable, "-m", "benchmarks.start", "--began", repr(time.time())]
-            made = subprocess.run(
-                command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT
-            )
-            found[name] = json.loads(made.stdout.splitlines()[-1])
+            found[name] = answer(name, command, environment)
             marks = ", ".join(f"{k} {v:.1f}" for k, v in found[name]["seconds"].items())
             print(f"{name} [s since start]: {marks}", flush=True)
     print(f"functions compiled for other data: {found['cold']['other_data_compiles']}")

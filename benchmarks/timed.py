@@ -12,7 +12,11 @@ __all__ = ["parser", "timed_fit"]
 
 
 def parser(
-    doc: str, *, draws: int | None, tune: int | None, target_accept: float | None = 0.8
+    doc: str,
+    *,
+    draws: int | None = None,
+    tune: int | None = None,
+    target_accept: float | None = None,
 ) -> argparse.ArgumentParser:
     """Return a command line with the settings of a fit, and their defaults."""
     made = argparse.ArgumentParser(description=doc.split("\n", 1)[0])

@@ -35,10 +35,7 @@ def test_a_second_fit_on_other_data_compiles_nothing(
     def refuse(*_, **__) -> None:
         raise AssertionError("a PyTensor function was compiled")
 
-    kept = set(tiny_world.subjects["subject"][1:])
-    tables = ("subjects", "sessions", "windows", "events", "observations", "presses")
-    frames = {name: getattr(tiny_world, name) for name in tables}
-    other = tiny_world.with_tables({n: f[f["subject"].isin(kept)] for n, f in frames.items()})
+    other = tiny_world.select(subjects=tiny_world.subjects["subject"][1:])
     monkeypatch.setattr(FunctionMaker, "__init__", refuse)
     with event.install_recorder("numba:compile") as recorder:
         made = fit(tiny_model("trough"), other, **OPTIONS)
