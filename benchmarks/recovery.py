@@ -83,7 +83,7 @@ def main() -> None:
     """Run the seeds and write the results after each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--drives", nargs="+", default=["null", "trough", "peak", "level"])
+    parser.add_argument("--drives", nargs="+", default=["no_drive", "trough", "peak", "level"])
     options = parser.parse_args()
     results: list[dict[str, Any]] = []
     for seed in options.seeds:

@@ -69,12 +69,14 @@ class Component:
     """Base of kernels, drives and channels.
 
     A subclass states `name`, `reference` and its parameters as class attributes of type
-    `Parameter`. The method named by `formula` must take exactly those parameters (beside the
+    `Parameter`, and in `formerly` the names it had in earlier versions, which are still
+    understood. The method named by `formula` must take exactly those parameters (beside the
     names in `arguments`, and less those in `elsewhere`); a mismatch is an error when the class
     is defined, and so is a name that another member has.
     """
 
     name: ClassVar[str] = ""
+    formerly: ClassVar[tuple[str, ...]] = ()
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     arguments: ClassVar[frozenset[str]] = frozenset()
@@ -115,7 +117,7 @@ class Component:
 
     @classmethod
     def named(cls, name: str) -> type:
-        """Return the member with this name.
+        """Return the member with this name, or that had it in an earlier version.
 
         Raises
         ------
@@ -123,13 +125,14 @@ class Component:
             No such member; the message lists the members and suggests the closest.
         """
         members = cls.members()
-        if not isinstance(name, str) or name not in members:
+        known = members | {old: m for m in members.values() for old in m.formerly}
+        if not isinstance(name, str) or name not in known:
             raise SpecError(
                 f"{cls.__name__.lower()} {name!r} is not known",
                 allowed=", ".join(members),
                 todo=suggest(name, members),
             )
-        return members[name]
+        return known[name]
 
 
 @functools.cache

@@ -33,7 +33,7 @@ def draw(
 
     The named drives are restrictions of this plane: peak (+, 0), trough (0, +), level the ray
     ``gain_trough = -rho * gain_peak`` with a positive peak gain, linear deficit the opposite ray,
-    null the origin.
+    no_drive the origin.
 
     Parameters
     ----------
@@ -197,9 +197,9 @@ def _rays(ax: Axes, rho: float, box: float) -> None:
             path_effects=halo,
             zorder=7,
         )
-    ax.plot([0], [0], marker="+", ms=6, mew=1, color=ink["null"], gid="null", zorder=6)
+    ax.plot([0], [0], marker="+", ms=6, mew=1, color=ink["no_drive"], gid="no_drive", zorder=6)
     ax.annotate(
-        "null",
+        "no drive",
         xy=(0, 0),
         xytext=(-4, -4),
         textcoords="offset points",

@@ -53,7 +53,7 @@ WARN = "#c1121f"
 
 # Okabe & Ito (2008), one fixed colour and dash per drive, so a drive looks the same everywhere
 DRIVES: dict[str, str] = {
-    "null": "#7f7f7f",
+    "no_drive": "#7f7f7f",
     "trough": "#0072b2",
     "peak": "#e69f00",
     "level": "#009e73",
@@ -67,7 +67,7 @@ DRIVES: dict[str, str] = {
 }
 _SPARE = ("#56b4e9", "#d55e00", "#8c6d1f", "#5d3a9b", "#1b3a57", "#4d4d4d")
 _DASHES: dict[str, Any] = {
-    "null": (0, (1, 1.2)),
+    "no_drive": (0, (1, 1.2)),
     "peak": (0, (5, 1.5)),
     "level": (0, (4, 1.2, 1, 1.2)),
     "encompassing": (0, (7, 1.2, 1, 1.2, 1, 1.2)),

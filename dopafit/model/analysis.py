@@ -80,10 +80,12 @@ class _File(BaseModel):
 
     @field_validator("drives", mode="before")
     @classmethod
-    def _null_is_a_drive(cls, value: Any) -> Any:
-        # in YAML a bare null is nothing; here it names the null drive
+    def _nothing_is_no_drive(cls, value: Any) -> Any:
+        # files of version 0.1 may hold a bare null, which YAML reads as nothing
         value = [value] if isinstance(value, str) else value
-        return ["null" if v is None else v for v in value] if isinstance(value, list) else value
+        if not isinstance(value, list):
+            return value
+        return ["no_drive" if drive is None else drive for drive in value]
 
     @field_validator("events", mode="before")
     @classmethod
@@ -196,10 +198,10 @@ def read_analysis(path: str | Path) -> Analysis:
     if not file.drives:
         raise SpecError(f"{path}: drives is empty", allowed=", ".join(DRIVES))
     try:
-        Drive.named(simulate.drive)
+        truth_drive = Drive.named(simulate.drive).name
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
         models = {
-            drive: Model(
+            Drive.named(drive).name: Model(
                 drive=drive,
                 channels=channels,
                 effects=file.effects,
@@ -225,7 +227,7 @@ def read_analysis(path: str | Path) -> Analysis:
         pair_within=file.check.pair_within,
         seed=file.seed,
         schedule=simulate.design,
-        truth_drive=simulate.drive,
+        truth_drive=truth_drive,
         truth=simulate.truth,
     )
 

@@ -207,7 +207,7 @@ def _events(model: Model, study: Study) -> pd.DataFrame:
     if Drive.named(model.drive).gains and events.empty:
         raise SpecError(
             f"the {model.drive} drive needs events, and the study has none",
-            todo="add an events table, or fit the null drive",
+            todo="add an events table, or fit no_drive",
         )
     return events.sort_values([*KEYS, "time"], kind="stable").reset_index(drop=True)
 

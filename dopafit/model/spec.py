@@ -24,7 +24,7 @@ from dopafit.trace.kernel import Kernel
 
 __all__ = ["DRIVES", "Model"]
 
-DRIVES = ("null", "trough", "peak", "level", "encompassing")
+DRIVES = ("no_drive", "trough", "peak", "level", "encompassing")
 """The rivals of a comparison unless an analysis names others."""
 
 ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
@@ -99,8 +99,8 @@ class Model:
         if self.events is not None:
             kinds = [self.events] if isinstance(self.events, str) else self.events
             put("events", tuple(str(kind) for kind in kinds))
-        Drive.named(self.drive)
-        Kernel.named(self.kernel)
+        put("drive", Drive.named(self.drive).name)
+        put("kernel", Kernel.named(self.kernel).name)
         if not self.channels:
             raise SpecError(
                 "the model has no channels",

@@ -17,7 +17,7 @@ from dopafit.core.errors import FitError, SpecError
 __all__ = ["optional_table", "read_json", "read_png", "read_table", "read_yaml", "write_text"]
 
 AGAIN = "run the analysis again (dopafit run ANALYSIS.yaml --out DIR)"
-# columns of names: a drive called "null" or a subject called "NA" is a name, not a missing value
+# columns of names: a fit called "null" or a subject called "NA" is a name, not a missing value
 NAMES = frozenset(
     "fit parameter unit status convention sensitivity model warning interval_kind "
     "signature group drive source".split()

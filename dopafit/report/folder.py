@@ -233,14 +233,9 @@ def _checked_spec(path: Path) -> dict[str, Any]:
             raise SpecError(
                 f"{path}: {key} is a {type(spec[key]).__name__}", allowed="a mapping", todo=AGAIN
             )
-    # a bare `null` in YAML means "nothing", but it is also the name of a drive
-    spec["drives"] = [_name(v) for v in spec.get("drives") or []]
-    spec["models"] = {_name(k): v for k, v in (spec.get("models") or {}).items()}
+    spec["drives"] = [str(v) for v in spec.get("drives") or []]
+    spec["models"] = {str(k): v for k, v in (spec.get("models") or {}).items()}
     return spec
-
-
-def _name(value: Any) -> str:
-    return "null" if value is None else str(value)
 
 
 def _verdicts(path: Path) -> dict[str, Verdict]:

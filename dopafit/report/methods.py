@@ -151,7 +151,7 @@ def _model(folder: RunFolder) -> list[tuple[Span, ...]]:
             "the level into motivation, and motivation shifts the linear predictor of each channel "
             "of behaviour. Only events strictly before an outcome can explain it."
         )
-        if any(f != "null" for f in folder.fits)
+        if any(f != "no_drive" for f in folder.fits)
         else (),
         say("The channels were ", series(told, gap="; "), ".") if told else (),
     ]

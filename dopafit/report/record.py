@@ -17,7 +17,7 @@ import yaml
 from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
-from dopafit.core.errors import FitError, StudyError
+from dopafit.core.errors import FitError, SpecError, StudyError
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
@@ -182,10 +182,10 @@ def read_truth(study: Study) -> dict[str, Any] | None:
     try:
         found = read_json(path)
         return {
-            "drive": str(found["drive"]),
+            "drive": Drive.named(found["drive"]).name,
             "values": {str(k): float(v) for k, v in found["values"].items()},
         }
-    except (FitError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (FitError, SpecError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise StudyError(
             f"{path} is damaged: {error!r}",
             allowed="drive and values, as dopafit simulate writes them",

@@ -13,6 +13,7 @@ from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, suggest
+from dopafit.drive import Drive
 from dopafit.fit.fit import Fit, fit
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.model.analysis import Analysis, read_analysis
@@ -230,7 +231,7 @@ def compare_folder(
     """
     folder, show = Path(folder), Progress() if show is None else show
     spec = read_yaml(folder / "spec.yaml") if folder.is_dir() else {}
-    names = ["null" if name is None else str(name) for name in spec.get("drives") or []]
+    names = [str(name) for name in spec.get("drives") or []]
     paths = {name: _file(folder, name) for name in names if _file(folder, name).is_file()}
     if len(paths) < 2:
         raise SpecError(
@@ -262,6 +263,8 @@ def chosen_drives(analysis: Analysis, drives: tuple[str, ...] | None) -> list[st
     """
     if drives is None:
         return list(analysis.models)
+    current = {old: m.name for m in Drive.members().values() for old in m.formerly}
+    drives = tuple(current.get(drive, drive) for drive in drives)
     for drive in drives:
         if drive not in analysis.models:
             raise SpecError(

@@ -79,7 +79,7 @@ class Table:
 
 def file_name(*parts: str) -> str:
     """Return a file name from names that may hold anything."""
-    return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", clean(p)).strip("-.") or "x" for p in parts)
+    return "_".join(re.sub(r"[^A-Za-z0-9._-]+", "-", clean(p)).strip("-.") or "x" for p in parts)
 
 
 def latex_table(table: Table) -> str:

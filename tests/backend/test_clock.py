@@ -83,7 +83,7 @@ def test_the_clock_known_best_is_taken(tiny_model, tiny_world) -> None:
         assert found is not None and found.name == name
     sharp = np.diag(np.where(np.arange(point.size) == own, 1e-6, 0.25))
     assert best_clock(c, point, every, sharp) is None
-    null = build_layout(tiny_model("null"), tiny_world).coordinates
+    null = build_layout(tiny_model("no_drive"), tiny_world).coordinates
     assert best_clock(null, np.zeros(99), np.arange(99), np.eye(99)) is None
     held = build_layout(tiny_model("trough", fixed={"recovery_half_life": 20.0}), tiny_world)
     assert best_clock(held.coordinates, np.zeros(99), np.arange(99), np.eye(99)) is None

@@ -33,7 +33,7 @@ LONG = pytest.mark.slow  # each compiles two functions
     [
         *(pytest.param(plain, d, marks=[LONG] * (d in ("peak", "level"))) for d in DRIVES),
         (rich, "encompassing"),
-        *(pytest.param(rich, d, marks=LONG) for d in ("trough", "null")),
+        *(pytest.param(rich, d, marks=LONG) for d in ("trough", "no_drive")),
     ],
 )
 def test_every_drive_and_channel(make, drive) -> None:
@@ -64,7 +64,7 @@ def test_a_wrong_number_is_noticed() -> None:
 
 
 def test_next_to_nothing_free() -> None:
-    layout = build_layout(Model("null", [Choice()], effects={"choice_rest": "1"}), study())
+    layout = build_layout(Model("no_drive", [Choice()], effects={"choice_rest": "1"}), study())
     assert compare(graph(layout), compile_layout(layout), [np.array([0.3, -0.2])]) == 1
 
 
@@ -237,7 +237,7 @@ def test_the_source_follows_from_the_claim_alone(tmp_path, monkeypatch) -> None:
     fuse.code_folder.cache_clear()
     try:
         for data in (study(), study(7, trials=12)):
-            layout = build_layout(plain("null"), data)
+            layout = build_layout(plain("no_drive"), data)
             names = tuple(prepare(used_arrays(layout)))
             fuse.load(layout.program, names, gradient=False)
         (path,) = (tmp_path / "kept" / "compiled").glob("*.py")

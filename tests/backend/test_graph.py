@@ -104,7 +104,7 @@ def check_gradient(f, q: np.ndarray, gradient: np.ndarray, h: float = 1e-5) -> N
         assert gradient @ direction == pytest.approx(slope, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("drive", ["encompassing", "level", "null"])
+@pytest.mark.parametrize("drive", ["encompassing", "level", "no_drive"])
 def test_the_graph_is_evaluate_plus_the_priors(drive: str) -> None:
     layout = build_layout(full(drive), study())
     call = compiled(layout, "FAST_COMPILE")
@@ -183,7 +183,7 @@ def test_pymc_has_the_same_density() -> None:
 
 
 def test_a_model_with_next_to_nothing_free() -> None:
-    model = Model(drive="null", channels=[Choice()], effects={"choice_rest": "1"})
+    model = Model(drive="no_drive", channels=[Choice()], effects={"choice_rest": "1"})
     layout = build_layout(model, study())
     call = compiled(layout, "FAST_COMPILE")
     q = np.array([0.3, -0.2])

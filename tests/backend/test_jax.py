@@ -30,7 +30,7 @@ LONG = pytest.mark.slow
     ("make", "drive"),
     [
         *(pytest.param(plain, d, marks=[LONG] * (d != "trough")) for d in DRIVES),
-        pytest.param(rich, "null", marks=LONG),
+        pytest.param(rich, "no_drive", marks=LONG),
         (rich, "encompassing"),
     ],
 )
@@ -78,8 +78,8 @@ def test_threads_get_their_own_answers_and_may_change_them(tiny) -> None:
 def test_other_data_share_the_function_and_the_process_is_left_alone() -> None:
     import jax
 
-    first = JaxDensity(build_layout(plain("null"), study()))
-    other = build_layout(plain("null"), study(7, trials=12))
+    first = JaxDensity(build_layout(plain("no_drive"), study()))
+    other = build_layout(plain("no_drive"), study(7, trials=12))
     second = JaxDensity(other)
     assert not second.fresh and not second.centred(np.zeros(other.coordinates.normals)).fresh
     before = first(np.zeros(first.size))[0]
@@ -107,11 +107,11 @@ def test_control_every_array_counts(tiny) -> None:
 # ------------------------------------------------------------------ what the user sees
 def test_a_fit_by_jax_is_the_fit_by_numba(tiny_model, tiny_world, tiny_fits, tmp_path) -> None:
     options = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
-    made = fit(tiny_model("null"), tiny_world, **options, backend="jax")
+    made = fit(tiny_model("no_drive"), tiny_world, **options, backend="jax")
     assert made.record["settings"]["backend"] == "jax"
     again = Fit.load(made.save(tmp_path / "fit.nc"))
     assert again.record["settings"]["backend"] == "jax"
-    assert tiny_fits["null"].record["settings"]["backend"] == "numba"
+    assert tiny_fits["no_drive"].record["settings"]["backend"] == "numba"
     settings = json.loads(made.record["sampler_settings"])
     assert settings["backend"] == "jax"
 
@@ -120,14 +120,14 @@ def test_a_fit_by_jax_is_the_fit_by_numba(tiny_model, tiny_world, tiny_fits, tmp
         error = np.hypot(a["sd"] / np.sqrt(a["ess_bulk"]), b["sd"] / np.sqrt(b["ess_bulk"]))
         return ((a["mean"] - b["mean"]).abs() / error).dropna()
 
-    found = distances(made, tiny_fits["null"])
+    found = distances(made, tiny_fits["no_drive"])
     assert len(found) > 10 and found.max() < 4
     # control: another claim's rest is another
     assert distances(made, tiny_fits["trough"]).max() > 4
 
 
 def test_exploring_by_jax(tiny_model, tiny_world) -> None:
-    found = explore(tiny_model("null"), tiny_world, seed=1, draws=100, backend="jax")
+    found = explore(tiny_model("no_drive"), tiny_world, seed=1, draws=100, backend="jax")
     assert found.record["settings"]["backend"] == "jax"
 
 
@@ -135,8 +135,8 @@ def test_a_backend_that_is_not_there(tiny_model, tiny_world, tiny, monkeypatch) 
     for call in (
         lambda: SamplerSettings(backend="jaxx"),
         lambda: compile_layout(tiny, "jaxx"),
-        lambda: explore(tiny_model("null"), tiny_world, seed=1, backend="jaxx"),
-        lambda: fit(tiny_model("null"), tiny_world, seed=1, backend="jaxx", progress="silent"),
+        lambda: explore(tiny_model("no_drive"), tiny_world, seed=1, backend="jaxx"),
+        lambda: fit(tiny_model("no_drive"), tiny_world, seed=1, backend="jaxx", progress="silent"),
     ):
         with pytest.raises(SpecError, match="'jaxx' is not known") as refused:
             call()
@@ -150,7 +150,7 @@ def test_a_backend_that_is_not_there(tiny_model, tiny_world, tiny, monkeypatch) 
     monkeypatch.setitem(sys.modules, "jax", None)
     for call in (
         lambda: compile_layout(tiny, "jax"),
-        lambda: fit(tiny_model("null"), tiny_world, seed=1, backend="jax", progress="silent"),
+        lambda: fit(tiny_model("no_drive"), tiny_world, seed=1, backend="jax", progress="silent"),
     ):
         with pytest.raises(FitError, match="cannot be imported") as missing:
             call()

@@ -81,7 +81,7 @@ SUBJECTS = 12
 def one_way() -> Coordinates:
     """A population mean (x_0) and one deviation per subject, spread h."""
     rows = pd.DataFrame({"subject": [f"s{i:02d}" for i in range(SUBJECTS)]})
-    coordinates = Coordinates(Model(drive="null", channels=[Choice()]))
+    coordinates = Coordinates(Model(drive="no_drive", channels=[Choice()]))
     formula = "(1 | subject)"
     coordinates.add_design("choice_rest", design(formula, rows, where="choice_rest"))
     assert coordinates.normals == 1 + SUBJECTS and coordinates.halves == 1
@@ -196,7 +196,7 @@ def test_the_scaling_changes_no_posterior(monkeypatch) -> None:
     from dopafit.study.datasets import load_dataset
 
     study = load_dataset("cue-pursuit")
-    model = Model(drive="null", channels=[Choice("pursue"), Latency("latency")])
+    model = Model(drive="no_drive", channels=[Choice("pursue"), Latency("latency")])
     options = {"seed": 5, "draws": 1500, "tune": 500, "chains": 4, "progress": "silent"}
     dense = fit(model, study, **options)
     assert dense.record["pilot"]["scaling"] == "dense" and dense.verdict.converged

@@ -68,7 +68,7 @@ def test_gains_keep_their_size_at_the_mean_peak(layout) -> None:
 
 
 def test_without_peaks_or_gains_nothing_moves(tiny_model, tiny_world) -> None:
-    for drive, effects in (("null", PEAKS), ("trough", {"peak": "1"})):
+    for drive, effects in (("no_drive", PEAKS), ("trough", {"peak": "1"})):
         layout = build_layout(tiny_model(drive, effects=effects), tiny_world)
         density = compile_layout(layout)
         sheared = density.sheared(np.zeros(layout.coordinates.normals))

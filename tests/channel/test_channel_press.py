@@ -175,7 +175,7 @@ def slow_total(study, channel: Presses, values: dict[str, float], drive: str) ->
 
 
 CASES = {
-    "constant": ("null", {}, {}),
+    "constant": ("no_drive", {}, {}),
     "trough": ("trough", {}, {}),
     "level": ("level", {"refractory": 1.5}, {}),
     "history": ("encompassing", {"history": (3.0, 25.0)}, {}),
@@ -206,14 +206,16 @@ def test_log_likelihood_is_that_of_direct_integration(make_study, case: str) -> 
     model = Model(
         drive=drive,
         channels=[channel],
-        effects={"presses_rest": "1", "peak": "1"} if drive != "null" else {"presses_rest": "1"},
+        effects={"presses_rest": "1", "peak": "1"}
+        if drive != "no_drive"
+        else {"presses_rest": "1"},
     )
     values = {"rest": -3.0, "gain_peak": 1.1, "gain_trough": 0.8, "weights": (1.5, -0.7)}
     values |= {"depth": 4.0, "duration": 8.0}
     values["weights"] = values["weights"][: len(channel.history)]
     layout = build_layout(model, study)
     truth = {f"presses_{g}": values[g] for g in Drive.named(drive).gains}
-    truth |= KERNEL if drive != "null" else {}
+    truth |= KERNEL if drive != "no_drive" else {}
     truth["presses_rest"] = values["rest"]
     if channel.pause_after:
         truth |= {"presses_pause_depth": 4.0, "presses_pause_duration": 8.0}

@@ -143,7 +143,7 @@ def test_scales_follow_the_prior_and_the_sessions() -> None:
     )
     assert long.finest == pytest.approx(100 * short.finest, rel=1e-9)
     assert long.coarsest == short.coarsest == 3600
-    null = scales_of(Model(drive="null", channels=channel), study)
+    null = scales_of(Model(drive="no_drive", channels=channel), study)
     assert null.finest == null.coarsest == 3600
     fixed = {"trough_ratio": 0.3, "recovery_half_life": 100.0, "onset_ratio": 0.1}
     model = Model(drive="trough", channels=channel, fixed=fixed)

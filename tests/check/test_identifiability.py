@@ -59,7 +59,7 @@ def test_the_card_of_a_fit(tiny_fits, tiny_model, tiny_world, fit_at) -> None:
     assert any("correlation of choice_gain_trough" in note for note in card.notes)
     assert any("closer than the median time to trough" in note for note in card.notes)
     assert "baseline: fixed by convention" in repr(card)
-    null = identifiability(tiny_fits["null"])
+    null = identifiability(tiny_fits["no_drive"])
     assert "peak" not in set(null.table["parameter"]) and "baseline" in set(null.table["parameter"])
     assert not any("correlation" in note for note in null.notes)
     held = fit_at(tiny_model("trough", fixed={"onset_ratio": 0.25}), tiny_world, {}, wiggle=0.1)
@@ -74,4 +74,4 @@ def test_close_pairs(tiny_fits) -> None:
         gaps = np.diff(np.sort(group["time"].to_numpy()))
         close, total = close + (gaps < limit).sum(), total + gaps.size
     assert close_pairs(fit) == pytest.approx(close / total) and 0 < close < total
-    assert close_pairs(tiny_fits["null"]) is None
+    assert close_pairs(tiny_fits["no_drive"]) is None

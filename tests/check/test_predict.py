@@ -27,10 +27,10 @@ NULL = {
 
 def test_a_null_fit_covers_null_data(tiny_model, tiny_design, fit_at) -> None:
     """The replicates come from the very values the data came from."""
-    data, _ = simulate(tiny_model("null"), tiny_design, seed=8, truth=NULL)
-    fit = fit_at(tiny_model("null"), data, NULL)
+    data, _ = simulate(tiny_model("no_drive"), tiny_design, seed=8, truth=NULL)
+    fit = fit_at(tiny_model("no_drive"), data, NULL)
     check = predictive_check(fit, seed=1, draws=80)
-    assert check.draws == 80 and check.failed == 0 and check.drive == "null"
+    assert check.draws == 80 and check.failed == 0 and check.drive == "no_drive"
     assert set(check.table["channel"]) == {"choice", "latency", "presses"}
     assert (check.summary["p_value"] > 0.02).all()
     assert check.summary["inside"].mean() > 0.8
@@ -53,10 +53,10 @@ def test_the_wrong_claim_fails_where_the_right_one_covers(tiny_model, fit_at) ->
         "peak_sd[1|subject]": 1e-3,
     }
     options = {"subjects": 3, "duration": 400.0, "trial_interval": 5.0, "trial_gap": 1.0}
-    models = {d: tiny_model(d, channels=[Choice()], effects={}) for d in ("trough", "null")}
+    models = {d: tiny_model(d, channels=[Choice()], effects={}) for d in ("trough", "no_drive")}
     data, _ = simulate(models["trough"], timetable(options, seed=2), seed=3, truth=truth)
     share = data.observations["pursue"].mean()
-    values = {"trough": truth, "null": {"choice_rest": float(np.log(share / (1 - share)))}}
+    values = {"trough": truth, "no_drive": {"choice_rest": float(np.log(share / (1 - share)))}}
     checks = {
         d: predictive_check(fit_at(m, data, values[d]), seed=1, draws=80, pair_within=7.0)
         for d, m in models.items()
@@ -64,7 +64,7 @@ def test_the_wrong_claim_fails_where_the_right_one_covers(tiny_model, fit_at) ->
     for drive, check in checks.items():
         assert f"{drive} drive" in repr(check) and "p = " in repr(check)
         p_value = check.summary.set_index(["signature", "group"])["p_value"]
-        if drive == "null":
+        if drive == "no_drive":
             assert p_value[PURSUIT, "all"] < 0.02
         else:
             assert (p_value > 0.02).all()
@@ -76,14 +76,14 @@ def test_the_wrong_claim_fails_where_the_right_one_covers(tiny_model, fit_at) ->
 def test_rival_drives_share_their_pairs(tiny_fits) -> None:
     """Else the observed side of one figure would differ between the drives."""
     seen = []
-    for drive in ("trough", "null"):
+    for drive in ("trough", "no_drive"):
         table = predictive_check(tiny_fits[drive], seed=1, draws=2).table
         seen.append(table[["signature", "group", "x", "n", "observed"]])
     pd.testing.assert_frame_equal(*seen)
 
 
 def test_prior_replicates(tiny_model, tiny_world, fit_at) -> None:
-    fit = fit_at(tiny_model("null", channels=[Choice()]), tiny_world, NULL)
+    fit = fit_at(tiny_model("no_drive", channels=[Choice()]), tiny_world, NULL)
     check = predictive_check(fit, seed=1, draws=60, source="prior")
     assert check.source == "prior" and check.draws + check.failed == 60
     own = predictive_check(fit, seed=1, draws=60).table
@@ -105,7 +105,7 @@ def test_draws_that_explode_are_counted(tiny_fits, monkeypatch) -> None:
         return whole(self, theta, rng, limit=limit)
 
     monkeypatch.setattr(Replicator, "draw", sometimes)
-    check = predictive_check(tiny_fits["null"], seed=1, draws=6)
+    check = predictive_check(tiny_fits["no_drive"], seed=1, draws=6)
     assert check.draws == 3 and check.failed == 3 and "3 left out" in repr(check)
 
     def never(self, theta, rng, *, limit):
@@ -113,15 +113,15 @@ def test_draws_that_explode_are_counted(tiny_fits, monkeypatch) -> None:
 
     monkeypatch.setattr(Replicator, "draw", never)
     with pytest.raises(FitError, match="no replicate"):
-        predictive_check(tiny_fits["null"], seed=1, draws=4)
+        predictive_check(tiny_fits["no_drive"], seed=1, draws=4)
 
 
 def test_a_study_without_events(tiny_world, fit_at) -> None:
     study = tiny_world.with_tables({"events": None})
-    fit = fit_at(Model("null", [Choice()]), study, NULL)
+    fit = fit_at(Model("no_drive", [Choice()]), study, NULL)
     check = predictive_check(fit, seed=1, draws=5)
     assert check.table.empty and check.summary.empty
-    assert {"signature", "p_value"} <= set(check.summary.columns) and "null" in repr(check)
+    assert {"signature", "p_value"} <= set(check.summary.columns) and "no_drive" in repr(check)
 
 
 def test_the_p_value_by_hand() -> None:

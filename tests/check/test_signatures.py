@@ -52,7 +52,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def layout(study):
-    return build_layout(Model("null", [Choice(), Latency(), Presses()]), study)
+    return build_layout(Model("no_drive", [Choice(), Latency(), Presses()]), study)
 
 
 def since(session: str, t: float) -> tuple[float, int]:

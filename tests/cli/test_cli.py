@@ -227,16 +227,16 @@ def test_explore_prints_its_name_and_writes_nothing(typed, analysis, tmp_path):
     content = ANALYSIS | {"simulate": {"design": {"subjects": 6, "duration": 600}}}
     analysis.write_text(yaml.safe_dump(content), encoding="utf-8")
     typed("simulate", analysis, "--out", tmp_path / "s", "--seed", 1)
-    content |= {"study": str(tmp_path / "s"), "drives": ["null"]}
+    content |= {"study": str(tmp_path / "s"), "drives": ["no_drive"]}
     analysis.write_text(yaml.safe_dump(content), encoding="utf-8")
     before = sorted(tmp_path.rglob("*"))
-    status, out, err = typed("explore", analysis, "--drive", "null")
+    status, out, err = typed("explore", analysis, "--drive", "no_drive")
     assert status == 0, err
     assert "APPROXIMATE (Laplace, Pareto k" in out and "choice_rest" in out
     assert "converged" not in out.replace("NOT CONVERGED", "") and "ok   Pareto k" in out
     assert sorted(tmp_path.rglob("*")) == before
-    assert "did you mean 'null'?" in typed("explore", analysis, "--drive", "nul")[2]
-    status, _, err = typed("explore", analysis, "--drive", "null", "--method", "laplas")
+    assert "did you mean 'no_drive'?" in typed("explore", analysis, "--drive", "no_drve")[2]
+    status, _, err = typed("explore", analysis, "--drive", "no_drive", "--method", "laplas")
     assert status == 2 and "did you mean 'laplace'?" in err
 
 

@@ -17,12 +17,12 @@ def test_the_trough_is_ahead_of_the_null_on_its_own_data(tiny_fits, unit) -> Non
     found = compare(tiny_fits, unit=unit, draws=60)
     assert found.best == "trough" and found.unit == unit
     assert found.pointwise.shape == (found.n_units, 2)
-    assert found.table.loc["null", "elpd_diff"] < -4
+    assert found.table.loc["no_drive", "elpd_diff"] < -4
     np.testing.assert_allclose(found.pointwise.sum(), found.table["elpd"])
     # neither converged: whatever the table says, it says that first
     assert found.stamp.startswith("NOT CONVERGED")
     if unit == "trial":
-        assert found.distinguishable["null"] and "ahead of null" in found.reading[0]
+        assert found.distinguishable["no_drive"] and "ahead of no_drive" in found.reading[0]
     else:
         again = compare(dict(reversed(tiny_fits.items())), unit=unit, draws=60)
         assert again.table["elpd"].to_dict() == pytest.approx(found.table["elpd"].to_dict())
@@ -36,11 +36,11 @@ def test_unlike_fits_are_refused_before_any_work(
         raise AssertionError("this was not to be computed")
 
     monkeypatch.setattr(Fit, "log_likelihood", costly)
-    null = tiny_fits["null"]
-    part = fit_at(tiny_model("null"), tiny_world.select(subjects=["s1", "s2"]), {}, draws=2)
-    two = fit_at(tiny_model("null", channels=[Choice(), Latency()]), tiny_world, {}, draws=2)
+    null = tiny_fits["no_drive"]
+    part = fit_at(tiny_model("no_drive"), tiny_world.select(subjects=["s1", "s2"]), {}, draws=2)
+    two = fit_at(tiny_model("no_drive", channels=[Choice(), Latency()]), tiny_world, {}, draws=2)
     blind = Latency(censored=None)
-    option = fit_at(tiny_model("null", channels=[Choice(), blind]), tiny_world, {}, draws=2)
+    option = fit_at(tiny_model("no_drive", channels=[Choice(), blind]), tiny_world, {}, draws=2)
     for fits, word in (
         ({"a": null, "b": part}, "different data"),
         ({"a": null, "b": two}, "different channels"),

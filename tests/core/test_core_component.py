@@ -114,7 +114,7 @@ def test_impossible_parameters(arguments: dict) -> None:
 
 
 def test_every_member_is_found_and_says_what_it_is() -> None:
-    assert sorted(Drive.members()) == ["encompassing", "level", "null", "peak", "trough"]
+    assert sorted(Drive.members()) == ["encompassing", "level", "no_drive", "peak", "trough"]
     assert sorted(Channel.members()) == ["choice", "latency", "latency_wald", "presses"]
     assert sorted(Kernel.members()) == ["opponent"]
     for family in (Drive, Channel, Kernel):

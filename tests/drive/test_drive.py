@@ -97,7 +97,7 @@ def test_trough_grows_below_and_peak_above() -> None:
 
 
 def test_null_moves_nothing() -> None:
-    null = Drive.named("null")()
+    null = Drive.named("no_drive")()
     assert null.motivation(np, np.ones(3), 0.3) == ()
     assert null.gains == ()
     assert null.implied_gains({}, np.array([0.3, 0.4]))["gain_peak"].tolist() == [0, 0]
@@ -108,7 +108,7 @@ def test_implied_gains_put_every_drive_into_one_plane() -> None:
     plane = {
         name: Drive.named(name)().implied_gains(gains, rho)
         for name, gains in {
-            "null": {},
+            "no_drive": {},
             "peak": {"gain_peak": b},
             "trough": {"gain_trough": b},
             "level": {"gain_peak": b},

@@ -90,7 +90,7 @@ def tables() -> dict[str, pd.DataFrame]:
         for group in ("placebo", "drug")
         for drive, shift in (("trough", 0.0), ("level", 0.05))
     ]
-    fits = ["trough", "level", "null"]
+    fits = ["trough", "level", "no_drive"]
     return {
         "curves": pd.DataFrame({"time": time, **bands(response)}),
         "landmarks": pd.DataFrame(

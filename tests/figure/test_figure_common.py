@@ -104,7 +104,7 @@ def test_unknown_module_is_an_attribute_error():
 
 
 def test_drive_colours_are_fixed_and_distinct():
-    ink = style.colours(["null", "trough", "peak", "level", "encompassing"])
+    ink = style.colours(["no_drive", "trough", "peak", "level", "encompassing"])
     assert ink["trough"] == "#0072b2" and ink["peak"] == "#e69f00" and ink["level"] == "#009e73"
     assert len(set(ink.values())) == 5
     more = style.colours(["trough", "mine", "yours"])

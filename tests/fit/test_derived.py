@@ -47,7 +47,7 @@ def test_the_event_rate_counts_the_kinds_of_the_claim(tiny_model, tiny_world) ->
     assert rate == pytest.approx(len(events.iloc[::3]) / 720.0) and magnitude == 4.0
     assert event_rate(tiny_model("trough"), study)[0] == pytest.approx(len(events) / 720.0)
     none = tiny_world.with_tables({"events": None})
-    assert event_rate(tiny_model("null"), none) == (0.0, 0.0)
+    assert event_rate(tiny_model("no_drive"), none) == (0.0, 0.0)
 
 
 def test_fixed_parameters_are_constants_in_the_landmarks(tiny_model, tiny_world, fit_at) -> None:
@@ -65,7 +65,7 @@ def test_fixed_parameters_are_constants_in_the_landmarks(tiny_model, tiny_world,
         ("peak", {"gain_peak": 2.0}, 2.0, 0.0),
         ("level", {"gain_peak": 2.0}, 2.0, -1.0),
         ("encompassing", {"gain_peak": 2.0, "gain_trough": -3.0}, 2.0, -3.0),
-        ("null", {}, 0.0, 0.0),
+        ("no_drive", {}, 0.0, 0.0),
     ],
 )
 def test_implied_gains(tiny_model, drive, own, peak, trough) -> None:
@@ -82,7 +82,7 @@ def test_implied_gains(tiny_model, drive, own, peak, trough) -> None:
 
 
 def test_the_null_drive_has_no_landmarks(tiny_fits) -> None:
-    assert not set(MARKS) & set(tiny_fits["null"].posterior.data_vars)
+    assert not set(MARKS) & set(tiny_fits["no_drive"].posterior.data_vars)
 
 
 @pytest.mark.parametrize("link", ["log", "logit", "identity"])

@@ -18,7 +18,7 @@ POOLED = {f"{channel}_rest": "drug" for channel in ("choice", "latency", "presse
 
 @pytest.fixture(scope="module")
 def sampled(tiny_model, tiny_world) -> Fit:
-    model = tiny_model("null", effects=POOLED)
+    model = tiny_model("no_drive", effects=POOLED)
     return dp.fit(model, tiny_world, seed=1, draws=500, tune=200, chains=2, progress="silent")
 
 
@@ -46,7 +46,7 @@ def test_near_the_sampler_and_labelled(sampled, tmp_path, method) -> None:
 
 def test_a_funnel_is_refused(tiny_model, tiny_world) -> None:
     """Three subjects hardly inform their spread: a normal at the mode misses most of it."""
-    found = dp.explore(tiny_model("null"), tiny_world, seed=1, method="laplace")
+    found = dp.explore(tiny_model("no_drive"), tiny_world, seed=1, method="laplace")
     assert found.verdict.stamp.endswith("NOT USABLE") and not found.verdict.usable
     assert found.verdict.failures[0].name == "Pareto k" and found.verdict.failures[0].value > 0.7
 
@@ -74,6 +74,6 @@ def test_a_verdict_without_a_usable_k_says_so() -> None:
 
 def test_what_cannot_be_asked(tiny_model, tiny_world) -> None:
     with pytest.raises(SpecError, match="'laplas' is not known"):
-        dp.explore(tiny_model("null"), tiny_world, seed=1, method="laplas")
+        dp.explore(tiny_model("no_drive"), tiny_world, seed=1, method="laplas")
     with pytest.raises(SpecError, match="draws = 5"):
-        dp.explore(tiny_model("null"), tiny_world, seed=1, draws=5)
+        dp.explore(tiny_model("no_drive"), tiny_world, seed=1, draws=5)

@@ -18,10 +18,10 @@ OPTIONS = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent
 
 
 def test_the_seed_decides(tiny_fits, tiny_model, tiny_world) -> None:
-    made = tiny_fits["null"]
-    again = dopafit.fit(tiny_model("null"), tiny_world, **OPTIONS, cores=1)
+    made = tiny_fits["no_drive"]
+    again = dopafit.fit(tiny_model("no_drive"), tiny_world, **OPTIONS, cores=1)
     assert again.posterior.identical(made.posterior)
-    other = fit(tiny_model("null"), tiny_world, **(OPTIONS | {"seed": 4}))
+    other = fit(tiny_model("no_drive"), tiny_world, **(OPTIONS | {"seed": 4}))
     assert not np.array_equal(other.coordinates["x"], made.coordinates["x"])
 
 
@@ -60,7 +60,7 @@ def test_what_a_fit_knows(tiny_fits) -> None:
         low, high = np.quantile(made.posterior["choice_rest"], [0.05, 0.95])
         assert table.loc["choice_rest", ["lower", "upper"]].tolist() == pytest.approx([low, high])
     assert "choice_gain_trough" in tiny_fits["trough"].posterior
-    assert "choice_gain_trough" not in tiny_fits["null"].posterior
+    assert "choice_gain_trough" not in tiny_fits["no_drive"].posterior
 
 
 def test_the_posterior_is_theta_on_its_natural_scale(tiny_fit) -> None:
@@ -106,7 +106,7 @@ def test_stopped_by_hand(tiny_model, tiny_world, monkeypatch) -> None:
         raise Interrupted(whole(compiled, settings, **options), 60, settings)
 
     monkeypatch.setattr(sampling, "run", stopped)
-    made = fit(tiny_model("null"), tiny_world, **OPTIONS)
+    made = fit(tiny_model("no_drive"), tiny_world, **OPTIONS)
     assert made.record["interrupted"] and not made.verdict.converged
     last = made.verdict.failures[-1]
     assert last.name == "finished" and "stopped by hand" in last.advice
@@ -116,15 +116,15 @@ def test_stopped_by_hand(tiny_model, tiny_world, monkeypatch) -> None:
 
     monkeypatch.setattr(sampling, "run", too_early)
     with pytest.raises(FitError, match="stopped after 3"):
-        fit(tiny_model("null"), tiny_world, **OPTIONS)
+        fit(tiny_model("no_drive"), tiny_world, **OPTIONS)
 
 
 def test_an_error_comes_before_the_sampler(tiny_model, tiny_world, monkeypatch) -> None:
     monkeypatch.setattr(sampling, "run", None)
     for wrong in ({"draws": 0}, {"seed": -1}, {"target_accept": 1.0}, {"progress": "loud"}):
         with pytest.raises(SpecError):
-            fit(tiny_model("null"), tiny_world, **(OPTIONS | wrong))
-    model = tiny_model("null", effects={"choice_rest": "dose"})
+            fit(tiny_model("no_drive"), tiny_world, **(OPTIONS | wrong))
+    model = tiny_model("no_drive", effects={"choice_rest": "dose"})
     with pytest.raises(SpecError, match="dose"):
         fit(model, tiny_world, **OPTIONS)
 

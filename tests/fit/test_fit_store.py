@@ -17,8 +17,8 @@ from dopafit.fit.fit import Fit
 
 @pytest.fixture(scope="module")
 def saved(tiny_fits, tmp_path_factory):
-    """The fit of the null drive, which has divergences or gets some, in a file."""
-    made = tiny_fits["null"]
+    """The fit without a drive, which has divergences or gets some, in a file."""
+    made = tiny_fits["no_drive"]
     stats = made.sample_stats.copy(deep=True)
     stats["diverging"][0, :3] = True
     made = Fit(
@@ -31,7 +31,7 @@ def saved(tiny_fits, tmp_path_factory):
         made.seed,
         made.record,
     )
-    return made, made.save(tmp_path_factory.mktemp("fits") / "null.nc")
+    return made, made.save(tmp_path_factory.mktemp("fits") / "no_drive.nc")
 
 
 def test_round_trip(saved) -> None:
@@ -79,7 +79,7 @@ def copy(path, tmp_path):
         ("model", None),
         ("model", "{"),
         ("model", '{"drive": "crest", "channels": {"choice": {}}}'),
-        ("model", '{"drive": "null", "channels": {"choice": {}}}'),
+        ("model", '{"drive": "no_drive", "channels": {"choice": {}}}'),
         ("model_hash", "0" * 64),
         ("study_hash", "0" * 64),
         ("verdict", '{"converged": true, "diagnostics": []}'),

@@ -154,7 +154,7 @@ def test_members_of_every_link(tiny_model, tiny_world, fit_at, name, natural, ba
 
 
 def test_what_is_not_there(tiny_fits) -> None:
-    null = tiny_fits["null"]
+    null = tiny_fits["no_drive"]
     for ask in (kernel_table, landmark_table, gain_draws):
         with pytest.raises(FitError, match="no trace"):
             ask(null)

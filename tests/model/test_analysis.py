@@ -47,10 +47,11 @@ def test_defaults(write):
     assert found.models["peak"].effects == {"choice_rest": "(1 | subject)", "peak": "(1 | subject)"}
 
 
-def test_bare_null_is_a_drive(write):
-    found = read_analysis(write(LEAST + "drives: [null, trough]\n"))
-    assert list(found.models) == ["null", "trough"]
-    assert [m.drive for m in found.models.values()] == ["null", "trough"]
+@pytest.mark.parametrize("written", ["null", '"null"', "no_drive", 'no_drive, "null"'])
+def test_the_former_name_of_no_drive_is_understood(write, written):
+    found = read_analysis(write(LEAST + f"drives: [{written}, trough]\n"))
+    assert list(found.models) == ["no_drive", "trough"]
+    assert [m.drive for m in found.models.values()] == ["no_drive", "trough"]
 
 
 def test_one_name_is_a_list(write):
@@ -72,7 +73,7 @@ def test_whole_numbers_are_formulas(write):
 
 
 def test_channels_without_options(write):
-    (channel,) = read_analysis(write("channels:\n  choice:\n")).models["null"].channels
+    (channel,) = read_analysis(write("channels:\n  choice:\n")).models["no_drive"].channels
     assert channel.prefix == "choice" and channel.column == "pursue"
 
 
@@ -119,7 +120,7 @@ def test_the_guides_example_is_read_and_states_the_defaults(write):
     whole, simulated = (read_analysis(write(block)) for block in blocks)
     assert list(whole.models) == list(DRIVES) and whole.sampling == Sampling()
     assert (whole.unit, whole.check_draws, whole.seed) == ("session", 200, 1)
-    assert whole.models["null"].typical_spacing == 30
+    assert whole.models["no_drive"].typical_spacing == 30
     assert simulated.schedule == Schedule()
 
 

@@ -149,7 +149,7 @@ def test_directed_gains_are_half_normal(tiny, three_channels) -> None:
 
 
 def test_a_model_without_free_half_normals_still_has_a_shape() -> None:
-    model = Model(drive="null", channels=[Choice()], effects={"choice_rest": "1"})
+    model = Model(drive="no_drive", channels=[Choice()], effects={"choice_rest": "1"})
     coordinates = Coordinates(model)
     assert (coordinates.normals, coordinates.halves) == (1, 1)
     x, h = coordinates.prior_draws(np.random.default_rng(0), (2, 3))

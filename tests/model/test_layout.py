@@ -150,7 +150,7 @@ def test_steps_of_covariates_are_seen_and_cut_the_grid(tiny) -> None:
         columns=[*KEYS, "time", "price"],
     )
     study = tiny.with_tables({"covariates": steps})
-    model = Model(drive="null", channels=[Presses()], effects={"presses_rest": "price"})
+    model = Model(drive="no_drive", channels=[Presses()], effects={"presses_rest": "price"})
     layout = build_layout(model, study)
     frame = layout.rows["presses"].frame
     late = (frame["subject"] == "a") & (frame["session"] == "1") & (frame["time"] >= 77)
@@ -207,7 +207,7 @@ def test_sparse_people(tiny, three_channels, draw_theta) -> None:
         assert len(layout.rows["choice"]) == len(table) - 1
         rows = evaluate(layout, draw_theta(layout))
         assert all(np.isfinite(r).all() for r in rows.values())
-        if drive != "null":
+        if drive != "no_drive":
             offset = layout.arrays["event_offset"]
             assert offset[1] == offset[2], "session 2 of a has no events"
             level = layout.program.level(layout.arrays, draw_theta(layout), numpy_machinery())
@@ -226,7 +226,7 @@ def test_a_subject_without_events_has_no_peak_of_its_own(tiny, three_channels) -
 def test_null_needs_no_events(tiny) -> None:
     study = tiny.with_tables({"events": None})
     channels = [Choice(), Presses(history=(5.0,))]
-    layout = build_layout(Model(drive="null", channels=channels), study)
+    layout = build_layout(Model(drive="no_drive", channels=channels), study)
     assert layout.arrays["event_time"].size == 0
     with pytest.raises(SpecError, match="the peak drive needs events"):
         build_layout(Model(drive="peak", channels=channels), study)

@@ -64,7 +64,7 @@ def slow(study, layout, theta, drive: str) -> dict[str, np.ndarray]:
 
     def eta(prefix: str, row) -> float:
         value = v[f"{prefix}_rest"] + v[f"{prefix}_rest_group[1|subject[{row.subject}]]"]
-        if drive != "null":
+        if drive != "no_drive":
             for gain, m in zip(*moved(row), strict=True):
                 value += v[f"{prefix}_{gain}"] * float(m)
         return value
@@ -107,7 +107,7 @@ def test_every_row_is_that_of_the_definitions(tiny, three_channels, draw_theta, 
 
 def plain(drive: str, channels, **options) -> Model:
     effects = {f"{c.prefix}_rest": "1" for c in channels} | (
-        {} if drive == "null" else {"peak": "1"}
+        {} if drive == "no_drive" else {"peak": "1"}
     )
     return Model(drive=drive, channels=channels, effects=effects, **options)
 
@@ -121,7 +121,7 @@ def total(model: Model, study, truth: dict[str, float], prefix: str | None = Non
 
 TRUTH = {"trough_ratio": 0.5, "onset_ratio": 0.2, "recovery_half_life": 20.0, "choice_rest": -0.4}
 GAINS = {
-    "null": {},
+    "no_drive": {},
     "trough": {"gain_trough": 1.2},
     "peak": {"gain_peak": 0.8},
     "level": {"gain_peak": 0.8},
@@ -130,7 +130,7 @@ GAINS = {
 
 
 def truth_of(drive: str, **changes) -> dict[str, float]:
-    kernel = {} if drive == "null" else TRUTH
+    kernel = {} if drive == "no_drive" else TRUTH
     gains = {f"choice_{k}": x for k, x in GAINS[drive].items()}
     return {"choice_rest": -0.4} | kernel | gains | changes
 
@@ -148,12 +148,12 @@ def scaled(study, factor: float):
 @pytest.mark.parametrize("drive", DRIVES)
 def test_the_unit_of_time_does_not_matter_to_choices(tiny, drive) -> None:
     seconds = total(plain(drive, [Choice()]), tiny, truth_of(drive))
-    longer = {} if drive == "null" else {"recovery_half_life": 20.0 / 60}
+    longer = {} if drive == "no_drive" else {"recovery_half_life": 20.0 / 60}
     minutes = plain(drive, [Choice()], typical_spacing=0.5)
     assert total(minutes, scaled(tiny, 1 / 60), truth_of(drive, **longer)) == pytest.approx(
         seconds, rel=1e-10
     )
-    if drive != "null":  # negative control: the half-life does matter
+    if drive != "no_drive":  # negative control: the half-life does matter
         assert total(plain(drive, [Choice()]), tiny, truth_of(drive, **longer)) != pytest.approx(
             seconds, abs=1e-3
         )
@@ -174,7 +174,7 @@ def test_the_unit_of_time_shifts_presses_by_a_constant_a_press(tiny) -> None:
     assert minutes - seconds == pytest.approx(-np.log(10) * len(tiny.presses), abs=1e-6)
 
 
-@pytest.mark.parametrize("drive", [d for d in DRIVES if d != "null"])
+@pytest.mark.parametrize("drive", [d for d in DRIVES if d != "no_drive"])
 def test_the_unit_of_magnitudes_is_the_peaks(tiny, drive) -> None:
     events = tiny.events
     tenfold = tiny.with_tables({"events": events.assign(magnitude=10 * events["magnitude"])})
@@ -254,7 +254,7 @@ def test_level_and_encompassing_agree_where_they_are_the_same_claim(tiny) -> Non
     level = total(plain("level", [Choice()]), tiny, truth_of("level"))
     both = total(plain("encompassing", [Choice()]), tiny, truth_of("encompassing") | gains)
     assert both == pytest.approx(level, rel=1e-11)
-    for drive in ("peak", "trough", "null"):
+    for drive in ("peak", "trough", "no_drive"):
         own = {f"choice_{k}": x for k, x in GAINS[drive].items()}
         zero = {"choice_gain_peak": 0.0, "choice_gain_trough": 0.0}
         both = total(plain("encompassing", [Choice()]), tiny, truth_of("encompassing") | zero | own)

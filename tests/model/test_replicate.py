@@ -39,7 +39,7 @@ def design() -> Study:
 
 
 def test_one_seed_one_study(design) -> None:
-    model = Model(drive="null", channels=CHANNELS, effects=FLAT)
+    model = Model(drive="no_drive", channels=CHANNELS, effects=FLAT)
     one, truth = simulate(model, design, seed=1, truth=TRUTH)
     two, again = simulate(model, design, seed=1, truth=TRUTH)
     other, _ = simulate(model, design, seed=2, truth=TRUTH)
@@ -55,7 +55,7 @@ def test_one_seed_one_study(design) -> None:
 
 
 def test_null_behaviour_has_the_stated_rates(design) -> None:
-    model = Model(drive="null", channels=CHANNELS, effects=FLAT)
+    model = Model(drive="no_drive", channels=CHANNELS, effects=FLAT)
     study, _ = simulate(model, design, seed=5, truth=TRUTH)
     table, n = study.observations, len(study.observations)
     chance = expit(-0.5)
@@ -72,7 +72,7 @@ def test_null_behaviour_has_the_stated_rates(design) -> None:
 def test_group_effects_and_covariates_are_drawn_as_stated() -> None:
     design = timetable({"subjects": 60, "duration": 2000.0, "trial_interval": 10.0}, seed=3)
     effects = {"choice_rest": "drug + (1 | subject)"}
-    model = Model(drive="null", channels=[Choice()], effects=effects)
+    model = Model(drive="no_drive", channels=[Choice()], effects=effects)
     truth = {"choice_rest": 0.2, "choice_rest_sd[1|subject]": 1.0}
     truth["choice_rest_effect[drug[precursor]]"] = -1.0
     study, values = simulate(model, design, seed=8, truth=truth)
@@ -211,7 +211,9 @@ def test_presses_are_simulated_inside_windows_only(tiny) -> None:
         columns=["subject", "session", "start", "end"],
     )
     study = tiny.with_tables({"windows": windows})
-    model = Model(drive="null", channels=[Presses(refractory=0.5)], effects={"presses_rest": "1"})
+    model = Model(
+        drive="no_drive", channels=[Presses(refractory=0.5)], effects={"presses_rest": "1"}
+    )
     found, _ = simulate(model, study, seed=1, truth={"presses_rest": 0.0})
     presses = found.presses
     assert set(zip(presses["subject"], presses["session"], strict=True)) == {("a", "1"), ("b", "1")}
@@ -245,7 +247,7 @@ def test_impossible_truths(tiny, truth, message) -> None:
 
 def test_absurd_rates_are_an_error_and_not_a_hang(tiny) -> None:
     for history, rest in (((), 30.0), ((5.0,), 700.0)):
-        model = Model(drive="null", channels=[Presses(history=history)])
+        model = Model(drive="no_drive", channels=[Presses(history=history)])
         started = time.monotonic()
         with pytest.raises(FitError, match="presses"):
             simulate(model, tiny, seed=1, truth={"presses_rest": rest})

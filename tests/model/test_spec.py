@@ -121,7 +121,7 @@ def test_gains_and_kernel_follow_the_drive(drive: str) -> None:
     parameters = Model(drive=drive, channels=[Choice(), Presses()]).parameters
     gains = {n for n in parameters if "_gain_" in n}
     wanted = {
-        "null": set(),
+        "no_drive": set(),
         "trough": {"gain_trough"},
         "peak": {"gain_peak"},
         "level": {"gain_peak"},
@@ -131,7 +131,7 @@ def test_gains_and_kernel_follow_the_drive(drive: str) -> None:
     for name in gains:
         family = "normal" if drive == "encompassing" else "half_normal"
         assert parameters[name].prior.family == family
-    assert ("trough_ratio" in parameters) == (drive != "null")
+    assert ("trough_ratio" in parameters) == (drive != "no_drive")
     assert "presses_pause_depth" not in parameters
 
 
@@ -156,7 +156,7 @@ def test_what_a_drive_does_not_use_is_left_out_and_comes_back_with_another() -> 
             moved = model.with_drive(second)
             assert moved == Model(drive=second, channels=[Choice()], **given)
             assert moved.with_drive(first) == model
-    null = Model(drive="null", channels=[Choice()], **given)
+    null = Model(drive="no_drive", channels=[Choice()], **given)
     assert dict(null.effects) == {"choice_rest": "(1 | subject)"}
     assert not null.priors and not null.fixed
     peak = null.with_drive("peak")
@@ -275,5 +275,13 @@ def test_words() -> None:
     assert any("onset_ratio is fixed at 0.1" in line for line in conventions(model))
     for drive in DRIVES:
         moved = model.with_drive(drive)
-        assert all(line for line in latex(moved)) and len(latex(moved)) >= 7 - 2 * (drive == "null")
+        assert all(line for line in latex(moved)) and len(latex(moved)) >= 7 - 2 * (
+            drive == "no_drive"
+        )
         assert drive in repr(moved)
+
+
+def test_a_drive_under_its_former_name_is_the_same_claim():
+    former, now = Model("null", [Choice()]), Model("no_drive", [Choice()])
+    assert former == now and former.hash == now.hash and former.drive == "no_drive"
+    assert Model.from_dict(now.to_dict() | {"drive": "null"}) == now

@@ -15,22 +15,22 @@ from matplotlib.figure import Figure
 
 from dopafit.fit.verdict import Diagnostic, Verdict
 
-DRIVES = ("null", "trough", "level", "encompassing")
-RANKED = ("trough", "encompassing", "level", "null")
+DRIVES = ("no_drive", "trough", "level", "encompassing")
+RANKED = ("trough", "encompassing", "level", "no_drive")
 GAINS = {
-    "null": (),
+    "no_drive": (),
     "trough": ("gain_trough",),
     "level": ("gain_peak",),
     "encompassing": ("gain_peak", "gain_trough"),
 }
 WORDS = {
-    "null": "motivation does not follow the events",
+    "no_drive": "motivation does not follow the events",
     "trough": "the deficit below baseline drives pursuit",
     "level": "the level drives pursuit: more above baseline, less below",
     "encompassing": "excess and deficit each have an effect of their own, of either sign",
 }
 LATEX = {
-    "null": r"M(t) = 0",
+    "no_drive": r"M(t) = 0",
     "trough": r"M(t) = \mathrm{sp}_k(-s(t)) / \mathrm{sp}_k(\rho)",
     "level": r"M(t) = s(t)",
     "encompassing": r"M_+(t) = \mathrm{sp}_k(s(t))/\mathrm{sp}_k(1),\quad "
@@ -78,7 +78,7 @@ def parameters(drive: str) -> list[dict[str, str]]:
         }
 
     rows = []
-    if drive != "null":
+    if drive != "no_drive":
         rows += [
             one(
                 "peak",
@@ -144,7 +144,7 @@ def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) ->
         )
 
     for fit in DRIVES:
-        if fit != "null":
+        if fit != "no_drive":
             add(fit, "trough_ratio", "1", 0.3341, 0.0312)
             add(fit, "recovery_half_life", "s", 423.7, 41.2)
             add(fit, "onset_ratio", "1", 0.0513, 0.012)
@@ -172,7 +172,7 @@ def identifiability() -> pd.DataFrame:
     columns.append("sensitivity")
     rows = []
     for fit in DRIVES:
-        if fit != "null":
+        if fit != "no_drive":
             rows += [
                 [
                     *(fit, "peak", "trace", "fixed by convention", math.nan, 0.0, 0.0, math.nan),
@@ -318,7 +318,7 @@ def _optional(root: Path, failed: tuple[str, ...], simulated: bool, image: bytes
         "reading": [
             "trough and encompassing are not distinguishable: 0.8 +- 0.9 (elpd, unit: session)",
             "trough is ahead of level by 27.9 +- 6.3 (elpd, unit: session)",
-            "trough is ahead of null by 43.6 +- 8.9 (elpd, unit: session)",
+            "trough is ahead of no_drive by 43.6 +- 8.9 (elpd, unit: session)",
         ],
         "warnings": ["level: Pareto k above 0.70 in 2 of 48 units"],
     }

@@ -5,7 +5,6 @@ import json
 
 import pandas as pd
 import pytest
-import yaml
 
 from dopafit.core.errors import DopafitError, FitError, SpecError
 from dopafit.report.folder import RunFolder
@@ -14,7 +13,7 @@ from dopafit.report.html import write_report
 
 def test_a_run_is_read_as_it_was_written(one_run):
     run = RunFolder.read(one_run)
-    assert run.fits == ("trough", "encompassing", "level", "null")  # as ranked
+    assert run.fits == ("trough", "encompassing", "level", "no_drive")  # as ranked
     assert run.focus == "trough" and run.simulated and run.failed == ()
     assert run.interval == "90 % equal-tailed posterior interval"
     assert len(run.figures) == 8 and run.figures[0].kind == "kernel"
@@ -31,26 +30,17 @@ def test_stored_numbers_keep_every_digit(one_run):
         assert repr(float(run.summary[column].iloc[0])) == rows[0][column]
 
 
-def test_the_null_drive_is_a_name_and_not_a_missing_value(one_run):
+def test_no_drive_is_a_name_and_not_a_missing_value(one_run):
     run = RunFolder.read(one_run)
-    assert set(run.summary["fit"]) == {"null", "trough", "level", "encompassing"}
-    assert "null" in run.comparison["model"].tolist()
+    assert set(run.summary["fit"]) == {"no_drive", "trough", "level", "encompassing"}
+    assert "no_drive" in run.comparison["model"].tolist()
     assert run.comparison["converged"].dtype == bool
-    assert len(run.of(run.identifiability, "null")) == 1
-
-
-def test_a_bare_null_in_the_specification_is_the_drive(make):
-    folder = make()
-    spec = yaml.safe_load((folder / "spec.yaml").read_text())
-    spec["models"][None] = spec["models"].pop("null")
-    spec["drives"][0] = None
-    (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
-    assert RunFolder.read(folder).model("null")["words"] == "motivation does not follow the events"
+    assert len(run.of(run.identifiability, "no_drive")) == 1
 
 
 def test_fits_without_a_comparison_keep_the_order_of_the_analysis(make):
     run = RunFolder.read(make(optional=False))
-    assert run.fits == ("null", "trough", "level", "encompassing")
+    assert run.fits == ("no_drive", "trough", "level", "encompassing")
     assert run.comparison is run.truth is run.identifiability is None
     assert run.figures == () and run.reading == ()
 

@@ -122,7 +122,7 @@ def test_the_verdict_comes_first(good):
     _, page = good
     assert page.text.index("Verdict") < page.text.index("Question and answer")
     verdict = page.part("verdict")
-    for fit in ("trough", "encompassing", "level", "null"):
+    for fit in ("trough", "encompassing", "level", "no_drive"):
         assert f"{fit} converged" in verdict
     assert "R-hat ≤ 1.005, ESS ≥ 913, 0 divergences" in verdict
     assert "NOT CONVERGED" not in page.text and "PROVISIONAL" not in page.text
@@ -133,7 +133,7 @@ def test_the_answer_has_unit_uncertainty_and_limits(good):
     answer = page.part("answer")
     assert "Does the trough below baseline drive pursuit?" in answer
     assert "With one session left out at a time (48 of them), the trough drive" in answer
-    assert "ahead of level and null, but cannot be told from encompassing" in answer
+    assert "ahead of level and no_drive, but cannot be told from encompassing" in answer
     assert "trough is ahead of level by 27.9 ± 6.3 (elpd, unit: session)" in answer
     assert "The baseline level is not identified; the resting predictor is." in answer
     assert "not about a new one" in answer

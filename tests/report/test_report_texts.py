@@ -174,9 +174,9 @@ def test_the_verdict_travels_into_tables(make):
     write_tables(RunFolder.read(folder))
     read = {
         name: (folder / "tables" / f"parameters_{name}.tex").read_text()
-        for name in ("level", "null")
+        for name in ("level", "no_drive")
     }
-    assert "NOT CONVERGED: level." in read["level"] and "NOT CONVERGED" not in read["null"]
+    assert "NOT CONVERGED: level." in read["level"] and "NOT CONVERGED" not in read["no_drive"]
     stored = pd.read_csv(folder / "tables" / "parameters_level.csv")
     assert not stored["converged"].any()
     assert "NOT CONVERGED: level." in (folder / "tables" / "comparison.tex").read_text()
@@ -239,7 +239,7 @@ def test_predictive_checks_are_shown_where_they_were_made(make):
     (folder / "tables" / "predictive_checks.csv").write_text(
         "signature,group,bins,inside,p_value,drive,source\n"
         "choice by lag,placebo,8,0.875,0.4,trough,posterior\n"
-        "choice by lag,1,8,0.5,0.005,null,posterior\n"
+        "choice by lag,1,8,0.5,0.005,no_drive,posterior\n"
         "choice by lag,placebo,8,1.0,0.9,trough,prior\n"
     )
     table = check_table(RunFolder.read(folder))

@@ -46,7 +46,7 @@ ANALYSIS = {
 }
 FILES = """
 spec.yaml data.json environment.json verdict.json identifiability.csv summary.csv comparison.csv
-truth.csv report.html methods.md checklist.md fits/null.nc fits/trough.nc figures/index.json
+truth.csv report.html methods.md checklist.md fits/no_drive.nc fits/trough.nc figures/index.json
 tables/comparison.csv tables/comparison.tex tables/predictive_checks.csv
 """.split()
 
@@ -100,7 +100,7 @@ def test_every_file_is_there(tiny):
 def test_the_verdict_travels(tiny):
     assert not tiny.result.converged
     verdicts = json.loads((tiny.out / "verdict.json").read_text("utf-8"))
-    assert set(verdicts) == {"null", "trough"}
+    assert set(verdicts) == {"no_drive", "trough"}
     for found in verdicts.values():
         failed = {d["name"] for d in found["diagnostics"] if not d["ok"]}
         assert not found["converged"] and "draws" in failed
@@ -114,7 +114,7 @@ def test_the_verdict_travels(tiny):
 
 def test_what_the_record_says(tiny):
     spec = yaml.safe_load((tiny.out / "spec.yaml").read_text("utf-8"))
-    assert spec["drives"] == ["null", "trough"] and spec["seed"] == 3
+    assert spec["drives"] == ["no_drive", "trough"] and spec["seed"] == 3
     analysis, study = read_analysis(tiny.path), read_study(tiny.base / "tiny")
     assert spec["models"]["trough"]["hash"] == analysis.models["trough"].hash
     data = json.loads((tiny.out / "data.json").read_text("utf-8"))
@@ -123,7 +123,7 @@ def test_what_the_record_says(tiny):
     assert 0 <= data["close_pairs"] <= 1
     environment = json.loads((tiny.out / "environment.json").read_text("utf-8"))
     assert environment["command"] == "dopafit run analysis.yaml"
-    assert set(environment["seconds"]) == {"null", "trough"}
+    assert set(environment["seconds"]) == {"no_drive", "trough"}
     assert environment["packages"]["pymc"] and environment["started"] <= environment["finished"]
 
 
@@ -138,7 +138,7 @@ def test_the_tables_are_those_of_the_fits(tiny):
     row = truth.set_index("parameter").loc["trough_ratio"]
     assert row["truth"] == 0.4 and row["covered"] == (row["lower"] <= 0.4 <= row["upper"])
     table = pd.read_csv(tiny.out / "comparison.csv", keep_default_na=False)
-    assert set(table["model"]) == {"null", "trough"} and set(table["unit"]) == {"session"}
+    assert set(table["model"]) == {"no_drive", "trough"} and set(table["unit"]) == {"session"}
     assert table["elpd"].max() == tiny.result.comparison.table["elpd"].max()
 
 
@@ -149,24 +149,24 @@ def test_a_second_run_keeps_the_fits(copy, monkeypatch, capsys):
     (copy.out / "report.html").unlink()
     assert typed(monkeypatch, "run", copy.path, "--out", copy.out, "--progress", "log") == 3
     out, err = capsys.readouterr()
-    assert "keeping null: already fitted" in err and "keeping trough" in err
+    assert "keeping no_drive: already fitted" in err and "keeping trough" in err
     assert "sampling" not in err and "trough: NOT CONVERGED" in out
     assert {p.name: p.stat().st_mtime_ns for p in (copy.out / "fits").iterdir()} == before
     assert {n: (copy.out / n).read_bytes() for n in tables} == tables
     assert (copy.out / "report.html").is_file()
     seconds = json.loads((copy.out / "environment.json").read_text("utf-8"))["seconds"]
-    assert set(seconds) == {"null", "trough"}  # of the run that made them
+    assert set(seconds) == {"no_drive", "trough"}  # of the run that made them
 
 
 def test_one_drive_after_the_other(copy, monkeypatch, capsys):
     """`fit` into a folder adds to its record; a changed claim forgets what was made from others."""
     write(copy.base, seed=4)
-    assert typed(monkeypatch, "fit", copy.path, "--drive", "null", "--out", copy.out) == 3
+    assert typed(monkeypatch, "fit", copy.path, "--drive", "no_drive", "--out", copy.out) == 3
     assert "NOT CONVERGED" in capsys.readouterr().out
-    assert Fit.load(copy.out / "fits" / "null.nc").seed == 4
+    assert Fit.load(copy.out / "fits" / "no_drive.nc").seed == 4
     for name in ("comparison.csv", "comparison.json", "figures/index.json", "truth.csv"):
         assert not (copy.out / name).exists(), name
-    assert list(json.loads((copy.out / "verdict.json").read_text("utf-8"))) == ["null"]
+    assert list(json.loads((copy.out / "verdict.json").read_text("utf-8"))) == ["no_drive"]
     assert typed(monkeypatch, "report", copy.out) == 0  # one fit alone has a page
     # the fit of the old seed is no part of it
     assert typed(monkeypatch, "compare", copy.out) == 2
@@ -198,9 +198,9 @@ def test_compare_and_report_rebuild(copy, monkeypatch, capsys):
 
 
 def test_damaged_fits_are_made_again_or_named(copy, monkeypatch, capsys):
-    (copy.out / "fits" / "null.nc").write_bytes(b"no netCDF")
+    (copy.out / "fits" / "no_drive.nc").write_bytes(b"no netCDF")
     assert typed(monkeypatch, "compare", copy.out) == 2
-    assert "null.nc" in capsys.readouterr().err
+    assert "no_drive.nc" in capsys.readouterr().err
     (copy.out / "spec.yaml").write_text("drives: [")
     assert typed(monkeypatch, "report", copy.out) == 2
     assert "spec.yaml" in capsys.readouterr().err
@@ -252,7 +252,7 @@ def test_ctrl_c_while_sampling(copy):
     assert child.returncode == 130, error
     assert "stopped while sampling trough" in error and "Traceback" not in error
     assert "run the same command again" in error
-    assert Fit.load(out / "fits" / "null.nc").record["interrupted"] is False
+    assert Fit.load(out / "fits" / "no_drive.nc").record["interrupted"] is False
     assert not (out / "fits" / "trough.nc").exists()
     partial = out / "fits" / "trough.interrupted.nc"
     if partial.exists():  # it was stopped after 50 draws per chain

@@ -1,4 +1,4 @@
-"""The null drive: events do not move motivation."""
+"""No drive: events do not move motivation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any
 
 from dopafit.drive.drive import Drive
 
-__all__ = ["Null"]
+__all__ = ["NoDrive"]
 
 
-class Null(Drive):
+class NoDrive(Drive):
     """No dynamics: the channels' resting predictors and covariates are all there is."""
 
-    name = "null"
+    name = "no_drive"
+    formerly = ("null",)  # read by pandas as a missing value, in YAML as nothing
     reference = "the hypothesis that nothing moves"
     words = "motivation does not follow the events"
     latex = r"M(t) = 0"
