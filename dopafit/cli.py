@@ -40,6 +40,7 @@ def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> No
 
     found = read_analysis(analysis)  # a typo is said before the libraries are loaded
 
+    from dopafit.report.record import fit_warnings
     from dopafit.report.run import run
 
     result = run(found, out, progress=progress, command=_command())
@@ -47,6 +48,8 @@ def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> No
         typer.echo(f"{drive}: {fit.verdict.stamp}")
     if result.comparison is not None:
         typer.echo(str(result.comparison))
+    for text in fit_warnings(result.fits):
+        typer.echo(f"warning: {text}", err=True)
     typer.echo(f"report: {result.report}")
     if not result.converged:
         raise typer.Exit(3)

@@ -100,6 +100,7 @@ def explore(
         {
             "settings": {"method": method, "draws": draws, "backend": backend},
             "interrupted": False,
+            "warnings": list(layout.warnings),
         },
     )
 

@@ -204,6 +204,7 @@ class Fit:
         lines = [f"Fit: {self.model.drive} drive on {self.study.name!r}, {self.verdict.stamp}"]
         if self.study.simulated:
             lines.append("SIMULATED DATA")
+        lines += [f"warning: {text}" for text in self.record.get("warnings", ())]
         table = keep.set_index("parameter")[["mean", "lower", "upper", "r_hat", "ess_bulk"]]
         lines.append(f"mean and {PROBABILITY:.0%} equal-tailed interval")
         lines.append(table.to_string(float_format=lambda v: f"{v:.4g}"))
@@ -290,6 +291,7 @@ def fit(
         "pilot": notes,
         "rows": {name: len(rows) for name, rows in layout.rows.items()},
         "excluded": {name: rows.excluded for name, rows in layout.rows.items()},
+        "warnings": list(layout.warnings),
         **{k: v for k, v in tree.attrs.items() if isinstance(v, (str, int, float))},
     }
     made = Fit(model, study, posterior, coordinates, stats, verdict, seed, record)

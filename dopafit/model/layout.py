@@ -15,6 +15,7 @@ from dopafit.drive import Drive
 from dopafit.model.assemble import Program
 from dopafit.model.coordinates import Coordinates
 from dopafit.model.covariates import KEYS, Joiner
+from dopafit.model.doubts import doubts
 from dopafit.model.formula import Design, design
 from dopafit.model.spec import Model
 from dopafit.study.study import Study
@@ -48,6 +49,8 @@ class Layout:
         The trials of leave-one-out: `subject`, `session`, `trial`.
     unit_of : mapping of str to array
         Trial of each row, by channel prefix.
+    warnings : tuple of str
+        What the study makes doubtful about the claim, for whoever reads the fit.
     """
 
     program: Program
@@ -58,6 +61,7 @@ class Layout:
     sessions: pd.DataFrame
     units: pd.DataFrame
     unit_of: Mapping[str, np.ndarray]
+    warnings: tuple[str, ...] = ()
 
 
 def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
@@ -153,7 +157,8 @@ def build_layout(
     places = {name: coordinates.place(name) for name in model.parameters}
     program = Program(model, places, frozenset(designs))
     units, unit_of = _units(sessions, rows, session_of)
-    return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of)
+    told = doubts(model, events)
+    return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of, told)
 
 
 def _check_labels(model: Model, coordinates: Coordinates) -> None:

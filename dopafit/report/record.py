@@ -27,6 +27,7 @@ from dopafit.report.written import file_hashes, stamp_versions, write_json, writ
 from dopafit.study.study import Study
 
 __all__ = [
+    "fit_warnings",
     "forget",
     "read_truth",
     "spec_text",
@@ -125,10 +126,15 @@ def write_data(
             "events_by_kind": {str(k): int(v) for k, v in kinds.items()},
             "rows_used": first.record["rows"] if first else {},
             "excluded": first.record["excluded"] if first else {},
-            "warnings": warnings,
+            "warnings": list(dict.fromkeys([*warnings, *fit_warnings(fits)])),
             "close_pairs": next((share for share in shares if share is not None), None),
         },
     )
+
+
+def fit_warnings(fits: Mapping[str, Fit]) -> list[str]:
+    """Return the warnings of all fits, each once."""
+    return list(dict.fromkeys(t for one in fits.values() for t in one.record.get("warnings", ())))
 
 
 def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:

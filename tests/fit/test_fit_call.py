@@ -43,6 +43,14 @@ def test_a_second_fit_on_other_data_compiles_nothing(
     assert [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start] == []
 
 
+def test_what_the_layout_doubts_stands_on_the_fit(tiny_model, tiny_world) -> None:
+    options = OPTIONS | {"draws": 10, "tune": 20, "chains": 1}
+    made = fit(tiny_model("trough", typical_spacing=3000.0), tiny_world, **options)
+    assert made.layout.warnings and made.record["warnings"] == list(made.layout.warnings)
+    assert any("typical_spacing is 3000 s" in text for text in made.record["warnings"])
+    assert repr(made).count("warning: ") == len(made.layout.warnings)
+
+
 def test_what_a_fit_knows(tiny_fits) -> None:
     for drive, made in tiny_fits.items():
         assert made.posterior.sizes["chain"] == 2 and made.posterior.sizes["draw"] == 60

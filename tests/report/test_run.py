@@ -22,6 +22,7 @@ from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.analysis import read_analysis
 from dopafit.report import record
+from dopafit.report.html import write_report
 from dopafit.report.run import compare_folder, run, run_fits
 from dopafit.report.simulated import simulate_folder
 from dopafit.study import read_study
@@ -204,6 +205,18 @@ def test_damaged_fits_are_made_again_or_named(copy, monkeypatch, capsys):
     (copy.out / "spec.yaml").write_text("drives: [")
     assert typed(monkeypatch, "report", copy.out) == 2
     assert "spec.yaml" in capsys.readouterr().err
+
+
+def test_a_warning_of_a_fit_reaches_the_record_and_the_page(copy):
+    found = {d: Fit.load(copy.out / "fits" / f"{d}.nc") for d in ("null", "trough")}
+    for one in found.values():
+        one.record["warnings"] = ["typical_spacing is <far> from these data"]
+    record.write_data(copy.out, read_study(copy.base / "tiny"), ["events.csv: odd"], found)
+    data = json.loads((copy.out / "data.json").read_text("utf-8"))
+    assert data["warnings"] == ["events.csv: odd", "typical_spacing is <far> from these data"]
+    write_report(copy.out)
+    page = (copy.out / "report.html").read_text("utf-8")
+    assert page.count("typical_spacing is &lt;far&gt; from these data") == 1
 
 
 def test_a_damaged_truth_is_named(copy):
