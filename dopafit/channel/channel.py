@@ -55,12 +55,15 @@ class Rows:
         number are left out together.
     excluded : int
         Rows of the table that were left out because the outcome is missing.
+    warnings : tuple of str
+        What about these rows the user should know before believing a result.
     """
 
     frame: pd.DataFrame
     data: Mapping[str, np.ndarray]
     unit: np.ndarray
     excluded: int = 0
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -185,13 +188,22 @@ def with_columns(study: Study, values: Mapping[str, Any]) -> Study:
 
 def outcome_column(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
     """Return the outcome column as numbers, or say which columns there are."""
+    return numbers(named_column(frame, column, channel), column, channel)
+
+
+def named_column(
+    frame: pd.DataFrame, column: str, channel: str, *, otherwise: str = ""
+) -> pd.DataFrame:
+    """Return the frame if it has the column a channel names, or say which columns there are."""
     if column not in frame:
         raise SpecError(
             f"channel {channel}: the study's observations have no column {column!r}",
-            allowed=", ".join(map(str, frame.columns)),
-            todo=suggest(column, frame.columns),
+            allowed=", ".join(map(str, frame.columns)) or "(the study has no observations)",
+            todo=suggest(column, frame.columns)
+            or otherwise
+            or "name a column of the study's observations",
         )
-    return numbers(frame, column, channel)
+    return frame
 
 
 def numbers(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
@@ -203,6 +215,7 @@ def numbers(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
         raise SpecError(
             f"channel {channel}: {column} = {frame[column].iloc[row]!r} in observation {row + 1}",
             allowed="finite numbers; an empty cell where nothing was measured",
+            todo="correct the cell, or name another column",
         )
     return values
 
@@ -216,5 +229,6 @@ def zero_one(values: pd.Series, column: str, channel: str) -> np.ndarray:
             f"channel {channel}: {column} = {values.iloc[row]:g} in observation "
             f"{values.index[row] + 1}",
             allowed="0 or 1",
+            todo="recode the column, or name another",
         )
     return values.to_numpy(float)

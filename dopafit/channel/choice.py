@@ -24,6 +24,13 @@ from dopafit.study.study import Study
 __all__ = ["Choice"]
 
 
+def _one_sided(pursued: np.ndarray, column: str) -> tuple[str, ...]:
+    """Say where nobody ever chose otherwise: nothing about gains can be learned from that."""
+    if len(pursued) < 2 or len(np.unique(pursued)) > 1:
+        return ()
+    return (f"channel choice: {column} is {pursued[0]:g} in all {len(pursued)} observations",)
+
+
 @dataclass(frozen=True)
 class Choice(Channel):
     r"""Bernoulli with a logistic link.
@@ -72,8 +79,11 @@ class Choice(Channel):
         value = outcome_column(frame, self.column, self.name)
         keep = value.notna().to_numpy()
         kept = frame[keep].reset_index(drop=True)
-        data = {"pursued": zero_one(value[keep], self.column, self.name)}
-        return Rows(kept, data, kept["trial_number"].to_numpy(np.int64), int((~keep).sum()))
+        pursued = zero_one(value[keep], self.column, self.name)
+        unit = kept["trial_number"].to_numpy(np.int64)
+        return Rows(
+            kept, {"pursued": pursued}, unit, int((~keep).sum()), _one_sided(pursued, self.column)
+        )
 
     def logp(self, xp: Any, eta: Any, pursued: Any, lapse: Any = 0.0) -> Any:
         """Return the log probability of each response."""

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import (
+    KEYS,
     At,
     Channel,
     Rows,
     Scales,
+    named_column,
     numbers,
     outcome_column,
     with_columns,
@@ -23,8 +25,10 @@ from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import normal_or_beyond
 from dopafit.study.study import Study
+from dopafit.study.waits import pile_up
 
 __all__ = [
+    "CENSORED",
     "DEADLINE",
     "Latency",
     "apply_deadline",
@@ -33,6 +37,9 @@ __all__ = [
     "latency_rows",
     "where",
 ]
+
+CENSORED = "latency_censored"
+"""Column of `observations` that marks censored rows unless a channel names another."""
 
 DEADLINE = "deadline"
 """Column of `observations`: how long a response was waited for [s]; used by simulation only."""
@@ -56,13 +63,75 @@ def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel
         )
     kept = frame[keep].reset_index(drop=True)
     latency = value[keep].to_numpy()
-    flag = np.zeros(len(kept))
-    if censored is not None and censored in frame:
-        flag = zero_one(numbers(frame, censored, channel)[keep].fillna(0.0), censored, channel)
+    flag, warnings = _censoring(frame, keep, latency, column, censored, channel)
     seen = pd.Series(np.where(flag > 0, np.nan, latency)).groupby(kept["subject"].to_numpy())
     fastest = seen.transform("min").fillna(float(latency.min()) if len(latency) else 1.0).to_numpy()
     data = {"latency": latency, "is_censored": flag, "fastest": np.minimum(fastest, latency)}
-    return Rows(kept, data, kept["trial_number"].to_numpy(np.int64), int((~keep).sum()))
+    unit = kept["trial_number"].to_numpy(np.int64)
+    return Rows(kept, data, unit, int((~keep).sum()), warnings)
+
+
+def _censoring(
+    frame: pd.DataFrame,
+    keep: np.ndarray,
+    latency: np.ndarray,
+    column: str,
+    censored: str | None,
+    channel: str,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return which kept rows are censored (0/1), and what looks wrong about it.
+
+    A column that was named must be there. The default one may be absent, where nothing is censored;
+    a column that by its name belongs to these latencies, or waits that pile up, tell otherwise.
+    """
+    none = "say censored: null if every wait ended with a response"
+    own = f"{column}_censored"
+    if censored is None:
+        return np.zeros(len(latency)), ()
+    if censored == CENSORED and censored not in frame:
+        if own in frame:
+            raise SpecError(
+                f"channel {channel}: column {own!r} marks which {column} are censored, "
+                "and the channel does not use it",
+                allowed=f"censored: {own}, or censored: null where none is censored",
+                todo=f"add censored: {own} to the channel",
+            )
+        return np.zeros(len(latency)), _unmarked(frame[keep], latency, column, channel)
+    named_column(frame, censored, channel, otherwise=none)
+    given = numbers(frame, censored, channel)[keep]
+    if len(given) and given.isna().all():
+        raise SpecError(
+            f"channel {channel}: {censored} is empty wherever there is a {column}",
+            allowed="0 (a response) or 1 (none until then)",
+            todo=f"fill the column, or {none}",
+        )
+    flag = zero_one(given.fillna(0.0), censored, channel)
+    if len(flag) and flag.all():
+        return flag, (
+            f"channel {channel}: all {len(flag)} latencies are censored: nobody responded",
+        )
+    return flag, ()
+
+
+def _unmarked(
+    frame: pd.DataFrame, latency: np.ndarray, column: str, channel: str
+) -> tuple[str, ...]:
+    """Ask about waits that pile up although no column says which are censored."""
+    piled = pile_up(latency, frame.groupby(KEYS, sort=False).ngroup().to_numpy())
+    if piled is None:
+        return ()
+    marks = [
+        name
+        for name in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[name])
+        and np.array_equal(frame[name].to_numpy(float) > 0, piled.rows)
+    ]
+    likely = f" ({marks[0]!r} is 1 in just these rows)" if marks else ""
+    return (
+        f"channel {channel}: {piled.words} of {column}, and as there is no column {CENSORED!r} all "
+        f"count as responses. Did these waits end without one? Then name the 0/1 column that says "
+        f"so (censored: COLUMN){likely}; else write censored: null",
+    )
 
 
 def blank_latency(study: Study, column: str, censored: str | None) -> Study:
@@ -106,11 +175,12 @@ class Latency(Channel):
     column : str
         Column of `observations` with the latency [s]; where censored, the time waited.
     censored : str or None
-        0/1 column: 1 where no response came by that time. Absent means none is censored.
+        0/1 column: 1 where no response came by that time; None means none is censored. The default
+        column may be absent, which means the same (with a warning where waits pile up).
     """
 
     column: str = "latency"
-    censored: str | None = "latency_censored"
+    censored: str | None = CENSORED
 
     name = "latency"
     prefix = "latency"

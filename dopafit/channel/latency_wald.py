@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from dopafit.channel.channel import At, Channel, Rows, Scales
-from dopafit.channel.latency import apply_deadline, blank_latency, latency_rows, where
+from dopafit.channel.latency import (
+    CENSORED,
+    apply_deadline,
+    blank_latency,
+    latency_rows,
+    where,
+)
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import erfcx
@@ -58,7 +64,7 @@ class WaldLatency(Channel):
     """
 
     column: str = "latency"
-    censored: str | None = "latency_censored"
+    censored: str | None = CENSORED
 
     name = "latency_wald"
     prefix = "latency"

@@ -147,12 +147,14 @@ class Presses(Channel):
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return the presses, then the quadrature nodes of every observed window."""
         acts = study.presses[study.presses["kind"] == self.kind]
+        self._check_pause(study)
         if acts.empty:
             kinds = sorted(study.presses["kind"].unique())
             raise SpecError(
                 f"channel presses: the study has no presses of kind {self.kind!r}",
                 allowed=", ".join(kinds) or "(the study has no presses at all)",
-                todo=suggest(self.kind, kinds),
+                todo=suggest(self.kind, kinds)
+                or "name the kind of presses, or leave the channel out",
             )
         mine = {key: self._marks(key, *found) for key, *found in self._sessions(study)}
         jumps = sum(m.events.size + m.acts.size for _, m, _ in mine.values())
@@ -185,6 +187,7 @@ class Presses(Channel):
 
         No press is needed; the self-history's columns are zero, and the simulation adds it.
         """
+        self._check_pause(study)
         parts = []
         for key, bounds, lists in self._sessions(study):
             marks = Marks(lists["events"], np.empty(0), lists["cuts"], sharpness=self._sharpness)
@@ -212,6 +215,17 @@ class Presses(Channel):
             parts.append(_frame(key, np.sort(np.append(even, steps[inside])), lists["pauses"]))
         frame = at(pd.concat(parts, ignore_index=True))
         return frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
+
+    def _check_pause(self, study: Study) -> None:
+        """Refuse a pause after events that never come: its parameters would be their priors."""
+        kinds = sorted(study.events["kind"].dropna().unique())
+        if self.pause_after is not None and self.pause_after not in kinds:
+            raise SpecError(
+                f"channel presses: pause_after: the study has no events of kind "
+                f"{self.pause_after!r}",
+                allowed=", ".join(kinds) or "(the study has no events at all)",
+                todo=suggest(self.pause_after, kinds) or "name a kind of event, or leave it out",
+            )
 
     def blank(self, study: Study) -> Study:
         """Return the study itself: a simulation needs no presses."""
