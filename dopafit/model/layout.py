@@ -158,6 +158,8 @@ def build_layout(
     program = Program(model, places, frozenset(designs))
     units, unit_of = _units(sessions, rows, session_of)
     told = doubts(model, events)
+    if not simulation:  # there, outcomes are placeholders
+        told += tuple(text for found in rows.values() for text in found.warnings)
     return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of, told)
 
 

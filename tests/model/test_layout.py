@@ -283,3 +283,13 @@ def test_a_prior_of_an_effect_that_no_formula_makes_gets_a_suggestion(tiny, thre
     )
     entries = [(e.parameter, e.label) for e in layout.coordinates.entries]
     assert layout.coordinates.loc[entries.index(("peak", "kind[pellet]"))] == 7
+
+
+def test_what_the_rows_make_doubtful_is_told(tiny_study):
+    trials = tiny_study().observations.drop(columns="latency_censored")
+    study = tiny_study(observations=trials.assign(latency=trials["latency"].clip(upper=2.5)))
+    model = Model("no_drive", channels=[Choice(), Latency()])
+    (text,) = build_layout(model, study).warnings
+    assert "2.5, the longest there is" in text and "latency_censored" in text
+    assert build_layout(model, study, simulation=True).warnings == ()
+    assert build_layout(model, tiny_study()).warnings == ()
