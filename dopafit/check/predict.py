@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from dopafit.channel.press import Presses
+from dopafit.check.residuals import LEAST, residuals
 from dopafit.check.signatures import Lags, Reducer
 from dopafit.core.errors import FitError, SpecError
 from dopafit.core.seed import generator
 from dopafit.fit.fit import Fit
 from dopafit.model.replicate import Replicator
 
-__all__ = ["PredictiveCheck", "predictive_check"]
+__all__ = ["PredictiveCheck", "p_text", "predictive_check"]
 
+COLUMNS = ["signature", "group", "bins", "inside", "p_value", "p_least"]
 MANY = 100
 """Times the observed number of presses (at least 1,000) at which a replicate is given up."""
 
@@ -30,8 +33,11 @@ class PredictiveCheck:
         One row per signature, group and bin: `observed`, `n` (trials, or seconds for rates),
         `replicate_median`, `lower_50`, `upper_50`, `lower_90`, `upper_90`.
     summary : DataFrame
-        One row per signature and group: share of bins inside the 90 % band and the predictive
-        p-value of the squared distance from the replicates' mean, in their standard deviations.
+        One row per signature and group: share of bins inside the 90 % band, the predictive
+        p-value of the squared distance from the replicates' mean, in their standard deviations,
+        and the smallest p-value that so many replicates can show. A posterior check of latencies
+        has a row ``latency residuals``, whose p-value needs no replicates: see
+        `dopafit.check.residuals`.
     source : {"posterior", "prior"}
         Where the parameters came from.
     drive : str
@@ -51,15 +57,33 @@ class PredictiveCheck:
 
     def __repr__(self) -> str:
         lines = [
-            f"{self.source} predictive check of the {self.drive} drive, {self.draws} replicates"
+            f"{self.source} predictive check of the {self.drive} fit, {self.draws} replicates"
             + (f" ({self.failed} left out: their press rate exploded)" if self.failed else "")
         ]
         lines += [
             f"  {r.signature} ({r.group}): {r.inside:.0%} of {r.bins} bins inside the 90 % band, "
-            f"p = {r.p_value:.3f}"
+            f"{p_text(r.p_value, r.p_least)}"
             for r in self.summary.itertuples()
         ]
         return "\n".join(lines)
+
+
+def p_text(p_value: float, least: float) -> str:
+    """Return a p-value in words that promise no more than the check can show.
+
+    Parameters
+    ----------
+    p_value, least : float
+        The p-value, and the smallest that the check could have shown.
+
+    Examples
+    --------
+    >>> p_text(0.2, 1 / 81), p_text(1 / 81, 1 / 81)
+    ('p = 0.200', 'p < 0.013')
+    """
+    if p_value <= least:
+        return f"p < {math.ceil(1000 * least - 1e-9) / 1000:.3f}"
+    return f"p = {p_value:.3f}"
 
 
 def predictive_check(
@@ -122,10 +146,23 @@ def predictive_check(
         raise FitError("no replicate could be drawn", todo="narrow the priors of the press rate")
     table = pd.concat(frames, ignore_index=True)
     replicates = np.array(values)
-    table = pd.concat([table, _bands(replicates)], axis=1).assign(
-        source=source, drive=fit.model.drive
-    )
+    table = pd.concat([table, _bands(replicates)], axis=1)
     summary = _summary(table, replicates)
+    if source == "posterior":
+        for channel in fit.model.channels:
+            placed = residuals(fit, channel, theta, rng)
+            if placed is not None:
+                table = pd.concat([table, placed.table], ignore_index=True)
+                first = placed.table.iloc[0]
+                summary.loc[len(summary)] = [
+                    first["signature"],
+                    first["group"],
+                    len(placed.table),
+                    placed.inside,
+                    placed.p_value,
+                    LEAST,
+                ]
+    table = table.assign(source=source, drive=fit.model.drive)
     empty = table["observed"].isna() & table["replicate_median"].isna()
     return PredictiveCheck(
         table[~empty].reset_index(drop=True), summary, source, fit.model.drive, len(values), failed
@@ -173,6 +210,7 @@ def _summary(table: pd.DataFrame, replicates: np.ndarray) -> pd.DataFrame:
                 "bins": int(keep.sum()),
                 "inside": float(((seen >= low) & (seen <= high)).mean()),
                 "p_value": float((1 + (distance >= mine).sum()) / (1 + len(block))),
+                "p_least": 1.0 / (1 + len(block)),
             }
         )
-    return pd.DataFrame(rows, columns=["signature", "group", "bins", "inside", "p_value"])
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -168,30 +168,7 @@ class Reducer:
                     }
                 )
             )
-        if prefix == "latency":
-            grid = self.quantiles
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "signature": "latency distribution",
-                        "channel": prefix,
-                        "group": "all",
-                        "x": grid,
-                        "x_lower": grid,
-                        "x_upper": grid,
-                        "n": len(self.layout.rows[prefix]),
-                        "x_label": "time since the offer [s]",
-                        "y_label": "share that has responded",
-                    }
-                )
-            )
         return pd.concat(parts, ignore_index=True)
-
-    @cached_property
-    def quantiles(self) -> np.ndarray:
-        """Times [s] at which the share of responses so far is read."""
-        latency = self.layout.rows[self.channel.prefix].data["latency"]
-        return np.unique(np.quantile(latency, np.linspace(0.02, 1.0, 15)))
 
     @cached_property
     def _amounts(self) -> dict[str, np.ndarray]:
@@ -217,16 +194,9 @@ class Reducer:
         code, paired = self._rows
         groups = _groups(paired).values()
         size = self.lags.edges.size - 1
-        if self.channel.prefix == "choice":
-            y = outcome[self.channel.column].to_numpy(float)
-            return np.concatenate([_bin_mean(y, code, mask, size) for mask in groups])
         y = outcome[self.channel.column].to_numpy(float)
-        censored = self.channel.censored
-        late = (
-            outcome[censored].to_numpy(float) > 0 if censored in outcome else np.zeros(y.size, bool)
-        )
-        shares = [np.mean((y <= t) & ~late) for t in self.quantiles]
-        return np.concatenate([*(_bin_median(y, code, mask, size) for mask in groups), shares])
+        reduce = _bin_mean if self.channel.prefix == "choice" else _bin_median
+        return np.concatenate([reduce(y, code, mask, size) for mask in groups])
 
     def _press_rates(self, outcome: pd.DataFrame) -> np.ndarray:
         since, event = self.lags.since(self.lags.place(outcome))

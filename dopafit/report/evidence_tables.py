@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from dopafit.check.predict import p_text
 from dopafit.fit.verdict import Diagnostic
 from dopafit.report.escape import signs
 from dopafit.report.folder import RunFolder
@@ -104,7 +105,12 @@ def check_table(folder: RunFolder) -> Table | None:
                     Cell(str(row["signature"]), str(row["group"])),
                     Cell(count(row["bins"])),
                     Cell(share(row["inside"])),
-                    Cell(number(row["p_value"], 2), mark="warn" if odd else ""),
+                    Cell(
+                        p_text(to_float(row["p_value"]), to_float(row["p_least"]))
+                        .removeprefix("p = ")
+                        .removeprefix("p "),
+                        mark="warn" if odd else "",
+                    ),
                 )
             )
     if not rows:

@@ -21,7 +21,7 @@ IDENTIFIABILITY = "fit parameter status contraction prior_sd posterior_sd conven
 COMPARISON = ("model rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
               "converged").split()  # fmt: skip
 TRUTH = "fit parameter truth lower upper covered".split()
-CHECKS = "signature group bins inside p_value drive source".split()
+CHECKS = "signature group bins inside p_value p_least drive source".split()
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,17 @@ def draw_all(
     return len(gallery.index)
 
 
+REPLICATED = (
+    "Points: data. Lines and bands: median and 90 % interval of replicates from each drive's "
+    "posterior, events as they were."
+)
+PLACED = (
+    "Points: share of outcomes in each part of the distribution that the fitted model gives them, "
+    "censored ones placed at random above their limit. Bands: where the shares lie if the model "
+    "holds. Early bins too full: more fast outcomes than the model makes."
+)
+
+
 def _signatures(
     gallery: _Gallery,
     fits: Mapping[str, Fit],
@@ -107,22 +118,23 @@ def _signatures(
     for prefix in channels:
         parts = [c.table[c.table["channel"] == prefix] for c in checks.values()]
         table = pd.concat(parts, ignore_index=True)
-        for kind, keep in (
-            ("", ~table["signature"].str.contains("paired")),
-            ("_paired", table["signature"].str.contains("paired")),
+        paired = table["signature"].str.contains("paired")
+        residual = table["signature"].str.endswith("residuals")
+        for kind, keep, what, told in (
+            ("", ~paired & ~residual, "by time since the last event", REPLICATED),
+            ("_paired", paired, "after paired and single events", REPLICATED),
+            ("_residuals", residual, "outcomes in the model's own distributions", PLACED),
         ):
             if keep.any():
                 part = table[keep]
                 figure = _signature_figure(part, fits)
-                what = "after paired and single events" if kind else "by time since the last event"
                 gallery.add(
                     f"signature_{prefix}{kind}",
                     figure,
                     {"signature": part},
                     kind="signatures",
                     title=f"Predictive check, {prefix}: {what}",
-                    caption="Points: data. Lines and bands: median and 90 % interval of replicates "
-                    "from each drive's posterior, events as they were.",
+                    caption=told,
                 )
         if found := [c for c in prior.values() if c is not None]:
             # the drive with the most gains expects the most from events

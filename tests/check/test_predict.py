@@ -62,7 +62,9 @@ def test_the_wrong_claim_fails_where_the_right_one_covers(tiny_model, fit_at) ->
         for d, m in models.items()
     }
     for drive, check in checks.items():
-        assert f"{drive} drive" in repr(check) and "p = " in repr(check)
+        assert f"{drive} fit" in repr(check) and ("p < 0.013" in repr(check)) == (
+            drive == "no_drive"
+        )
         p_value = check.summary.set_index(["signature", "group"])["p_value"]
         if drive == "no_drive":
             assert p_value[PURSUIT, "all"] < 0.02
@@ -78,6 +80,7 @@ def test_rival_drives_share_their_pairs(tiny_fits) -> None:
     seen = []
     for drive in ("trough", "no_drive"):
         table = predictive_check(tiny_fits[drive], seed=1, draws=2).table
+        table = table[~table["signature"].str.endswith("residuals")]  # of the model, not the data
         seen.append(table[["signature", "group", "x", "n", "observed"]])
     pd.testing.assert_frame_equal(*seen)
 

@@ -237,15 +237,15 @@ def test_predictive_checks_are_shown_where_they_were_made(make):
     assert check_table(RunFolder.read(folder)) is None
     (folder / "tables").mkdir()
     (folder / "tables" / "predictive_checks.csv").write_text(
-        "signature,group,bins,inside,p_value,drive,source\n"
-        "choice by lag,placebo,8,0.875,0.4,trough,posterior\n"
-        "choice by lag,1,8,0.5,0.005,no_drive,posterior\n"
-        "choice by lag,placebo,8,1.0,0.9,trough,prior\n"
+        "signature,group,bins,inside,p_value,p_least,drive,source\n"
+        "choice by lag,placebo,8,0.875,0.4,0.005,trough,posterior\n"
+        "choice by lag,1,8,0.5,0.005,0.005,no_drive,posterior\n"
+        "choice by lag,placebo,8,1.0,0.9,0.005,trough,prior\n"
     )
     table = check_table(RunFolder.read(folder))
     assert table.plain == [
-        ["choice by lag", "8", "87.5 %", "0.40"],
-        ["choice by lag", "8", "50.0 %", "0.0050"],
+        ["choice by lag", "8", "87.5 %", "0.400"],
+        ["choice by lag", "8", "50.0 %", "< 0.005"],
     ]
     marks = [row[3].mark for row in table.rows if not isinstance(row, str)]
     assert marks == ["", "warn"] and table.rows[1][0].sub == "placebo"
