@@ -14,6 +14,7 @@ from dopafit.check.signatures import Lags, Reducer
 from dopafit.core.errors import FitError, SpecError
 from dopafit.core.seed import generator
 from dopafit.fit.fit import Fit
+from dopafit.fit.verdict import Verdict
 from dopafit.model.replicate import Replicator
 
 __all__ = ["PredictiveCheck", "p_text", "predictive_check"]
@@ -46,6 +47,10 @@ class PredictiveCheck:
         Number of replicates.
     failed : int
         Draws with over a hundred times the observed presses; left out (a prior may produce them).
+    verdict : Verdict
+        Whether the fit may be believed.
+    simulated : bool
+        Whether the data were made by a program.
     """
 
     table: pd.DataFrame
@@ -54,12 +59,16 @@ class PredictiveCheck:
     drive: str
     draws: int
     failed: int
+    verdict: Verdict
+    simulated: bool
 
     def __repr__(self) -> str:
         lines = [
             f"{self.source} predictive check of the {self.drive} fit, {self.draws} replicates"
             + (f" ({self.failed} left out: their press rate exploded)" if self.failed else "")
         ]
+        lines += [] if self.verdict.converged else [f"  {self.verdict.stamp}"]
+        lines += ["  SIMULATED DATA"] if self.simulated else []
         lines += [
             f"  {r.signature} ({r.group}): {r.inside:.0%} of {r.bins} bins inside the 90 % band, "
             f"{p_text(r.p_value, r.p_least)}"
@@ -165,7 +174,14 @@ def predictive_check(
     table = table.assign(source=source, drive=fit.model.drive)
     empty = table["observed"].isna() & table["replicate_median"].isna()
     return PredictiveCheck(
-        table[~empty].reset_index(drop=True), summary, source, fit.model.drive, len(values), failed
+        table[~empty].reset_index(drop=True),
+        summary,
+        source,
+        fit.model.drive,
+        len(values),
+        failed,
+        fit.verdict,
+        fit.study.simulated,
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dopafit.backend.evidence import LooResult, compare_elpd, loo
 from dopafit.core.errors import SpecError
+from dopafit.fit.joint import joint_stamp
 
 __all__ = ["Comparison", "compare_loo", "compare_pointwise"]
 
@@ -36,6 +37,10 @@ class Comparison:
         Same shape: how far each left-out density can be trusted.
     warnings : tuple of str
         What a reader must know before believing the table.
+    simulated : bool
+        Whether the data were made by a program.
+    approximate : tuple of str
+        Fits whose draws are an approximation.
     """
 
     table: pd.DataFrame
@@ -44,6 +49,8 @@ class Comparison:
     pointwise: pd.DataFrame
     pareto_k: pd.DataFrame
     warnings: tuple[str, ...] = field(default=())
+    simulated: bool = False
+    approximate: tuple[str, ...] = ()
 
     @property
     def best(self) -> str:
@@ -71,12 +78,13 @@ class Comparison:
     @property
     def stamp(self) -> str:
         """A warning for figures if a fit did not converge, else an empty string."""
-        failed = list(self.table.index[~self.table["converged"]])
-        return f"NOT CONVERGED: {', '.join(map(str, failed))}" if failed else ""
+        failed = [str(name) for name in self.table.index[~self.table["converged"]]]
+        return joint_stamp(failed, self.approximate)
 
     def __str__(self) -> str:
         shown = self.table[["elpd", "se", "elpd_diff", "dse", "weight", "max_pareto_k"]].round(2)
         lines = [f"leave-one-out by {self.unit} ({self.n_units} units)"]
+        lines += ["SIMULATED DATA"] if self.simulated else []
         if self.stamp:
             lines.append(f"{self.stamp}: no conclusion can rest on this table")
         lines += [shown.to_string(), *self.reading, *(f"warning: {w}" for w in self.warnings)]
@@ -145,6 +153,8 @@ def compare_loo(
     converged: Mapping[str, bool],
     data_hash: Mapping[str, str] | None = None,
     seed: int = 0,
+    simulated: bool = False,
+    approximate: Sequence[str] = (),
 ) -> Comparison:
     """Compare fits whose left-out densities are known already.
 
@@ -154,6 +164,8 @@ def compare_loo(
         Per fit, its left-out densities.
     unit, labels, converged, data_hash, seed
         As in `compare_pointwise`.
+    simulated, approximate
+        As in `Comparison`.
 
     Returns
     -------
@@ -180,7 +192,16 @@ def compare_loo(
     order = list(table.index)
     points = pd.DataFrame({n: results[n].elpd_i for n in order}, index=index)
     shape = pd.DataFrame({n: results[n].pareto_k for n in order}, index=index)
-    return Comparison(table, unit, len(shared), points, shape, _warnings(table, unit, len(shared)))
+    return Comparison(
+        table,
+        unit,
+        len(shared),
+        points,
+        shape,
+        _warnings(table, unit, len(shared)),
+        bool(simulated),
+        tuple(approximate),
+    )
 
 
 def _checked(

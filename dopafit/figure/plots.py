@@ -13,6 +13,8 @@ import pandas as pd
 
 from dopafit.core.errors import SpecError
 from dopafit.fit import quantities
+from dopafit.fit.joint import joint_stamp
+from dopafit.fit.verdict import ESS_LEAST, ESS_PER_CHAIN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from dopafit.check.predict import PredictiveCheck
     from dopafit.compare.loo import Comparison
     from dopafit.fit.fit import Fit
+    from dopafit.fit.verdict import Verdict
 
 Tables = Mapping[str, pd.DataFrame]
 """Tables behind a figure, for a caller that has them already."""
@@ -39,10 +42,19 @@ __all__ = [
 
 
 def _marks(fit: Fit) -> dict[str, object]:
+    return _joint_marks({fit.model.drive: fit.verdict}, fit.study.simulated)
+
+
+def _joint_marks(verdicts: Mapping[str, Verdict], simulated: bool) -> dict[str, object]:
+    """Return the stamp of one fit, or what has to be said of several."""
+    failed = [name for name, verdict in verdicts.items() if not verdict.converged]
+    stamp = joint_stamp(failed, [name for name in failed if verdicts[name].approximation])
+    if len(verdicts) == 1:
+        stamp = next(iter(verdicts.values())).stamp
     return {
-        "stamp": fit.verdict.stamp,
-        "converged": fit.verdict.converged,
-        "simulated": fit.study.simulated,
+        "stamp": stamp or "all fits converged",
+        "converged": not failed,
+        "simulated": simulated,
     }
 
 
@@ -147,12 +159,18 @@ def prior_posterior_tables(
 def forest(
     fit: Fit, parameter: str, *, ax: Axes | None = None, tables: Tables | None = None
 ) -> Figure:
-    """Draw every subject's value of a parameter beside the population's."""
+    """Draw every group member's value of a parameter beside the population's."""
     from dopafit.figure import forest as module
 
     tables = tables or forest_tables(fit, parameter)
+    term = quantities.member_term(fit, parameter) or ""
     return module.draw(
-        tables["rows"], tables["population"], drive=fit.model.drive, ax=ax, **_marks(fit)
+        tables["rows"],
+        tables["population"],
+        drive=fit.model.drive,
+        member=term.partition("|")[2] or "member",
+        ax=ax,
+        **_marks(fit),
     )
 
 
@@ -165,18 +183,28 @@ def forest_tables(fit: Fit, parameter: str) -> dict[str, pd.DataFrame]:
 def signatures(
     checks: PredictiveCheck | Iterable[PredictiveCheck],
     *,
-    fit: Fit | None = None,
     ax: Axes | None = None,
+    table: pd.DataFrame | None = None,
 ) -> Figure:
-    """Draw observed behaviour over what one or several fitted drives would produce."""
+    """Draw observed behaviour over what one or several fitted drives would produce.
+
+    `table` takes some of the checks' rows instead of all.
+    """
     from dopafit.check.predict import PredictiveCheck
     from dopafit.figure import signatures as module
 
     found = [checks] if isinstance(checks, PredictiveCheck) else list(checks)
     if not found:
-        raise SpecError("there is no predictive check to draw", allowed="one or more")
-    table = pd.concat([check.table for check in found], ignore_index=True)
-    return module.draw(table, ax=ax, **(_marks(fit) if fit is not None else {}))
+        raise SpecError(
+            "there is no predictive check to draw",
+            allowed="one or more",
+            todo="dopafit.predictive_check(fit, seed=1) makes one",
+        )
+    if table is None:
+        table = pd.concat([check.table for check in found], ignore_index=True)
+    verdicts = {check.drive: check.verdict for check in found}
+    marks = _joint_marks(verdicts, any(check.simulated for check in found))
+    return module.draw(table, ax=ax, **marks)
 
 
 def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
@@ -188,17 +216,60 @@ def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
         table,
         unit=found.unit,
         n_units=found.n_units,
-        stamp=found.stamp,
+        stamp=found.stamp or "all fits converged",
         converged=bool(table["converged"].all()),
+        simulated=found.simulated,
         ax=ax,
     )
 
 
-def diagnostics(summary: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
-    """Draw R-hat and effective sample sizes of every quantity of every fit."""
+def diagnostics(
+    fits: Fit | Mapping[str, Fit], *, ax: Axes | None = None, tables: Tables | None = None
+) -> Figure:
+    """Draw R-hat and effective sample sizes of every quantity of one fit or of several by name."""
     from dopafit.figure import diagnostics as module
 
-    return module.draw(summary, ax=ax)
+    found = _by_name(fits)
+    chains = max(fit.posterior.sizes["chain"] for fit in found.values())
+    return module.draw(
+        (tables or diagnostics_tables(found))["diagnostics"],
+        limit_ess=max(ESS_LEAST, ESS_PER_CHAIN * chains),
+        ax=ax,
+        **_joint_marks(
+            {name: fit.verdict for name, fit in found.items()},
+            any(fit.study.simulated for fit in found.values()),
+        ),
+    )
+
+
+def diagnostics_tables(fits: Fit | Mapping[str, Fit]) -> dict[str, pd.DataFrame]:
+    """Return the table behind `diagnostics`."""
+    parts = [fit.summary.assign(fit=name) for name, fit in _by_name(fits).items()]
+    return {"diagnostics": pd.concat(parts, ignore_index=True)}
+
+
+def _by_name(fits: Fit | Mapping[str, Fit]) -> dict[str, Fit]:
+    """Return fits by name.
+
+    Raises
+    ------
+    SpecError
+        No fit, or something else.
+    """
+    from dopafit.fit.fit import Fit
+
+    found = {fits.model.drive: fits} if isinstance(fits, Fit) else fits
+    if not isinstance(found, Mapping) or not all(isinstance(f, Fit) for f in found.values()):
+        raise SpecError(
+            f"diagnostics of a {type(fits).__name__}",
+            allowed="a fit, or a mapping of names to fits",
+            todo='dopafit.plot.diagnostics({"trough": fit})',
+        )
+    if not found:
+        raise SpecError(
+            "there is no fit to draw", allowed="one fit or more", todo="give the fits by name"
+        )
+    return dict(found)
 
 
 def save(figure: Figure, tables: dict[str, pd.DataFrame], stem: str | Path) -> list[Path]:

@@ -11,10 +11,11 @@ from matplotlib.patches import Rectangle
 from dopafit.figure import style
 from dopafit.figure.table import clean
 
-__all__ = ["BANNER", "EXPLORING", "SIMULATED", "put"]
+__all__ = ["BANNER", "EXPLORING", "SIMULATED", "UNUSABLE", "put"]
 
 BANNER = "NOT CONVERGED — do not interpret"
 EXPLORING = "APPROXIMATE — for exploring only"
+UNUSABLE = "APPROXIMATE — NOT USABLE"
 SIMULATED = "SIMULATED DATA"
 _LINE = 2.7  # height of a line of the stamp [mm]
 _CHARACTER = 1.22  # generous width of a character of the stamp [mm]
@@ -105,7 +106,10 @@ def put(
 
 
 def _banner(text: str) -> str:
-    return EXPLORING if EXPLORING.split()[0] in text else BANNER
+    """Return what the banner says: the worst of what the stamp does."""
+    if BANNER.split(" —")[0] in text or EXPLORING.split()[0] not in text:
+        return BANNER
+    return UNUSABLE if "NOT USABLE" in text else EXPLORING
 
 
 def _wrap(text: str, room: int) -> list[str]:

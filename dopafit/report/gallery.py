@@ -82,11 +82,11 @@ def draw_all(
             comparison.best if comparison is not None and comparison.best in traced else traced[0]
         )
         _subjects(gallery, best, fits[best])
-    rows = pd.concat([f.summary.assign(fit=drive) for drive, f in fits.items()])
+    tables = plots.diagnostics_tables(fits)
     gallery.add(
         "diagnostics",
-        plots.diagnostics(rows),
-        {"diagnostics": rows},
+        plots.diagnostics(fits, tables=tables),
+        tables,
         kind="diagnostics",
         title="Convergence of every quantity",
         caption="Rank-normalised split R-hat and effective sample sizes of all sampled and derived "
@@ -127,7 +127,7 @@ def _signatures(
         ):
             if keep.any():
                 part = table[keep]
-                figure = _signature_figure(part, fits)
+                figure = plots.signatures(checks.values(), table=part)
                 gallery.add(
                     f"signature_{prefix}{kind}",
                     figure,
@@ -143,22 +143,13 @@ def _signatures(
             part = part[~part["signature"].str.contains("paired")]
             gallery.add(
                 f"prior_predictive_{prefix}",
-                _signature_figure(part, fits),
+                plots.signatures(check, table=part),
                 {"signature": part},
                 kind="signatures",
                 fit=check.drive,
                 title=f"Prior predictive check, {prefix}, {check.drive} drive",
                 caption="Points: data. Band: what the prior alone expects (50 and 90 %).",
             )
-
-
-def _signature_figure(table: pd.DataFrame, fits: Mapping[str, Fit]) -> Any:
-    from dopafit.figure import signatures
-
-    bad = [d for d, f in fits.items() if not f.verdict.converged]
-    stamp = "all fits converged" if not bad else f"NOT CONVERGED: {', '.join(bad)}"
-    simulated = next(iter(fits.values())).study.simulated
-    return signatures.draw(table, stamp=stamp, converged=not bad, simulated=simulated)
 
 
 def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:

@@ -26,6 +26,7 @@ from dopafit.report.html import write_report
 from dopafit.report.run import compare_folder, run, run_fits
 from dopafit.report.simulated import simulate_folder
 from dopafit.study import read_study
+from tests.pdf_text import pdf_text
 
 ROOT = Path(__file__).parents[2]
 ANALYSIS = {
@@ -111,6 +112,11 @@ def test_the_verdict_travels(tiny):
     page = (tiny.out / "report.html").read_text("utf-8")
     assert "NOT CONVERGED" in page and "SIMULATED" in page
     assert "Tiny &lt;b&gt;study&lt;/b&gt;" in page and "<b>study" not in page
+    drawn = sorted((tiny.out / "figures").glob("*.pdf"))
+    assert len(drawn) == len(list((tiny.out / "figures").glob("*.png"))) > 8
+    for path in drawn:
+        text = pdf_text(path)
+        assert "SIMULATED DATA" in text and "NOT CONVERGED" in text, path.name
 
 
 def test_what_the_record_says(tiny):
