@@ -214,7 +214,7 @@ def test_damaged_fits_are_made_again_or_named(copy, monkeypatch, capsys):
 
 
 def test_a_warning_of_a_fit_reaches_the_record_and_the_page(copy):
-    found = {d: Fit.load(copy.out / "fits" / f"{d}.nc") for d in ("null", "trough")}
+    found = {d: Fit.load(copy.out / "fits" / f"{d}.nc") for d in ("no_drive", "trough")}
     for one in found.values():
         one.record["warnings"] = ["typical_spacing is <far> from these data"]
     record.write_data(copy.out, read_study(copy.base / "tiny"), ["events.csv: odd"], found)
