@@ -82,7 +82,10 @@ def test_approximations_are_called_so(name, verdict, banner, failed) -> None:
 
 
 def test_several_fits_are_named(failed) -> None:
-    fits = {"trough": replace(failed.fits["trough"], verdict=ROUGH), "no_drive": failed.fits["no_drive"]}
+    fits = {
+        "trough": replace(failed.fits["trough"], verdict=ROUGH),
+        "no_drive": failed.fits["no_drive"],
+    }
     found = compare(fits, unit="session")
     checks = [replace(check, verdict=fits[check.drive].verdict) for check in failed.checks]
     for figure in (plots.comparison(found), plots.signatures(checks), plots.diagnostics(fits)):
