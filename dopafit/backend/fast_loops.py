@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, divide, exp
 
 __all__ = [
@@ -57,7 +58,7 @@ def sigmoid(x):
     return divide(1.0, 1.0 + exp(-x))
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def softplus_pair(x, value, slope):
     """Write ln(1 + e^x) and its derivative for a vector; both come from one exponential."""
     for i in range(x.size):
@@ -70,7 +71,7 @@ _HALF_LOG_2PI = 0.9189385332046727
 _ROOT_HALF = 0.7071067811865476
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def log_ndtr(x):
     """Return ln Phi(x) of the standard normal, to 1e-14 relative in both tails."""
     if x > 0.0:
@@ -82,25 +83,25 @@ def log_ndtr(x):
     return -0.5 * x * x - _HALF_LOG_2PI - math.log(-x) + math.log(series)
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def log_ndtr_slope(x):
     """Return the derivative of ln Phi(x)."""
     return math.exp(-0.5 * x * x - _HALF_LOG_2PI - log_ndtr(x))
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def normal_or_beyond_at(z, beyond):
     """Return a standard normal's log density, or its log mass above z where flagged."""
     return log_ndtr(-z) if beyond > 0.0 else -0.5 * z * z - _HALF_LOG_2PI
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def normal_or_beyond_slope(z, beyond):
     """Return the derivative by z."""
     return -log_ndtr_slope(-z) if beyond > 0.0 else -z
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def normal_or_beyond(z, beyond, value, slope):
     """Write both for vectors."""
     for i in range(z.size):
@@ -108,7 +109,7 @@ def normal_or_beyond(z, beyond, value, slope):
         slope[i] = normal_or_beyond_slope(z[i], beyond[i])
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def affine(centre, shape, u):
     """Return centre + shape @ u; a loop, because BLAS would start threads beside the chains'."""
     out = centre.copy()
@@ -120,7 +121,7 @@ def affine(centre, shape, u):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def transposed(shape, g):
     """Return shape.T @ g."""
     out = np.zeros(shape.shape[1])

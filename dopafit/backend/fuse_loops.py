@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from dopafit.backend.fast_loops import (
     log_ndtr,
@@ -13,6 +12,7 @@ from dopafit.backend.fast_loops import (
     normal_or_beyond_at,
     normal_or_beyond_slope,
 )
+from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, exp, plus
 
 __all__ = [
@@ -45,10 +45,9 @@ STRIDE = CHUNK + 24
 a row fall into the same few places of the cache."""
 
 _ROOT_PI = 1.772453850905516
-_CACHED = {"cache": True, **JIT}
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_centring, x_spread):
     """Return theta (entry,) and the log prior of q = (x, log h); see `Coordinates.arrays`."""
     prior = 0.0
@@ -72,7 +71,7 @@ def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_
     return theta, prior
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def pull(
     by_theta,
     theta,
@@ -110,14 +109,14 @@ def pull(
     return found
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def keep(w, at, target, first, count):
     """Write w to some rows of target."""
     for i in range(count):
         target[first + i] = w[at + i]
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def run_values(indptr, indices, data, theta):
     """Return the share of every run: its row times theta."""
     found = np.empty(indptr.size - 1)
@@ -129,7 +128,7 @@ def run_values(indptr, indices, data, theta):
     return found
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def run_values_back(indptr, indices, data, by_runs, by_theta):
     """Add the runs' gradients to those of theta."""
     for i in range(by_runs.size):
@@ -137,7 +136,7 @@ def run_values_back(indptr, indices, data, by_runs, by_theta):
             by_theta[indices[k]] += data[k] * by_runs[i]
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def rows(w, to, first, count, dense, own, start, run, first_run, runs):
     """Write some rows of a parameter's table times theta; `own` is theta[columns]."""
     chunk = first // CHUNK
@@ -151,7 +150,7 @@ def rows(w, to, first, count, dense, own, start, run, first_run, runs):
             w[to + i] += column[i] * weight
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
     """Add the transposed product of some rows with w."""
     chunk = first // CHUNK
@@ -164,7 +163,7 @@ def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs
         by_own[j] += value
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def total(w, at, count):
     """Return the sum of w over some rows."""
     value = 0.0
@@ -173,7 +172,7 @@ def total(w, at, count):
     return value
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def erfcx(x):
     """Return e^(x^2) erfc(x) to 1e-14 relative."""
     if x < 0.0:
@@ -181,7 +180,7 @@ def erfcx(x):
     return erfcx_positive(x)
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def erfcx_positive(x):
     """Return the same for x >= 0."""
     if x > 12.0:  # asymptotic series; its terms fall below 1e-17 before they rise
@@ -198,7 +197,7 @@ def erfcx_positive(x):
     return math.exp(high * high) * math.exp((x - high) * (x + high)) * math.erfc(x)
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def states_progression(gap, size, offset, row, rate, decay, state):
     """Write the trace's states after each event, and the decays since the event before.
 
@@ -226,7 +225,7 @@ def states_progression(gap, size, offset, row, rate, decay, state):
     state[:, 0] = 0.0
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def states_progression_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     for session in range(row.size):
@@ -250,7 +249,7 @@ def states_progression_back(gap, size, offset, row, rate, decay, state, by_state
         by_rate[row[session], 2] += l2
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def states(gap, size, offset, row, rate, decay, state):
     """Write the same for any number of rates."""
     for k in range(rate.shape[1]):
@@ -266,7 +265,7 @@ def states(gap, size, offset, row, rate, decay, state):
         state[k, 0] = 0.0
 
 
-@njit(**_CACHED)
+@kept(**JIT)
 def states_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     by_size[:] = 0.0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dopafit.core.machine_code import kept
 
 __all__ = ["linear_rows", "linear_rows_transposed"]
 
-_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
+_JIT = {"nogil": True, "fastmath": {"contract"}}
 
 
-@njit(**_JIT)
+@kept(**_JIT)
 def linear_rows(dense, columns, indptr, indices, data, theta):
     """Return y (N,), y[i] = dense[i] @ theta[columns] + sum of data * theta[indices] over row i."""
     n, k = dense.shape
@@ -26,7 +27,7 @@ def linear_rows(dense, columns, indptr, indices, data, theta):
     return out
 
 
-@njit(**_JIT)
+@kept(**_JIT)
 def linear_rows_transposed(dense, columns, indptr, indices, data, gradient, size):
     """Return x (size,), the transposed product with `gradient` (N,)."""
     n, k = dense.shape

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dopafit.core.machine_code import kept
 
 
-@njit(cache=True, nogil=True)
+@kept(nogil=True)
 def thin(rng, offset, start, stop, log_start, log_stop, tau, weight, refractory, limit, tries):
     """Simulate presses session by session; see `dopafit.channel.thinning`."""
     session = np.empty(1024, np.int64)

@@ -44,6 +44,7 @@ def examine() -> Iterator[Examined]:
         yield Examined(name, found, have >= least, f"install {name} {wanted} or newer")
     yield Examined("cores", str(os.cpu_count()), True)
     yield _writable("temporary folder", Path(tempfile.gettempdir()))
+    yield _kept()
     yield _numba()
 
 
@@ -55,6 +56,15 @@ def _writable(name: str, folder: Path) -> Examined:
         return Examined(
             name, f"{folder}: {error.strerror}", False, "set TMPDIR to a folder you can write"
         )
+
+
+def _kept() -> Examined:
+    """Say where compiled functions are kept; a machine without such a place is slow, not unfit."""
+    from dopafit.core.cache import CACHE, own_folder
+
+    folder = own_folder("compiled")
+    nowhere = f"not kept, so every start compiles: set {CACHE} to a folder of your own"
+    return Examined("compiled functions", nowhere if folder is None else f"kept in {folder}", True)
 
 
 def _numba() -> Examined:

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
+from dopafit.core.machine_code import kept
 from dopafit.trace import newton
 from dopafit.trace._solve import solve_scalar
 
@@ -22,7 +23,7 @@ _roots = njit(**_JIT)(newton.roots)
 _LOG_LN2 = math.log(math.log(2.0))
 
 
-@njit(cache=True, **_JIT)
+@kept(**_JIT)
 def log_clock(which, log_ratio, log_onset):
     """Return ln(time / half-life) of one of `Opponent.clocks`, and its slopes by both logs."""
     nu = np.exp(log_onset)

@@ -3,7 +3,6 @@
 Every session owns a block of events and a block of reads. `work` holds what the pullback needs
 again: the decay over each gap (the time since the previous event) and the states after each
 event. For a progression of rates (lam, lam + kap, lam + 2 kap) two decays per gap give all three.
-All in one file, because numba's disk cache watches a function's own file only.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+
+from dopafit.core.machine_code import kept
 
 __all__ = [
     "divide",
@@ -104,7 +105,7 @@ def exp(x):
     return 0.0 if x < -708.0 else value
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def work_size(n_events, n_reads, n_terms, progression):
     """Return the length of `work`."""
     n_decays = 2 if progression else n_terms
@@ -141,7 +142,7 @@ def _two_decays(first, second, lam, kap):
         second[i] = exp(-kap * gap)
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def forward_progression(
     event_time, event_input, event_offset, read_time, read_offset, row, coef, rate, level, work
 ):
@@ -189,7 +190,7 @@ def forward_progression(
             out[last] = ra[last] * (d0 + x * (d1 + x * d2))
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def pullback_progression(
     event_time,
     event_input,
@@ -276,7 +277,7 @@ def _decay(out, gap, rate):
         out[i] = exp(-rate * gap[i])
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def forward(
     event_time, event_input, event_offset, read_time, read_offset, row, coef, rate, level, work
 ):
@@ -321,7 +322,7 @@ def forward(
                 out[last] += c * state * rd[last]
 
 
-@njit(cache=True, **JIT)
+@kept(**JIT)
 def pullback(
     event_time,
     event_input,
