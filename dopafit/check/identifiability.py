@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dopafit.check.sensitivity import sensitivity
 from dopafit.fit.fit import Fit
 from dopafit.model.coordinates import on_link
 
@@ -25,7 +26,9 @@ class Identifiability:
     table : DataFrame
         One row a parameter: `status`, `contraction` (1 - posterior over prior variance, on the
         scale on which effects add up), `prior_sd`, `posterior_sd`, `shift` (of the median, in prior
-        standard deviations), `convention`.
+        standard deviations), `convention`, and how far it moves when prior or likelihood are made
+        stronger (`prior_sensitivity`, `data_sensitivity`, `sensitivity` in words; see
+        `dopafit.check.sensitivity`).
     notes : tuple of str
         Sentences that go with every fit.
     """
@@ -42,13 +45,15 @@ class Identifiability:
         return "\n".join(["Identifiability card", *lines, *(f"  {n}" for n in self.notes)])
 
 
-def identifiability(fit: Fit) -> Identifiability:
+def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
     """Compare posterior with prior for every population quantity and list the conventions.
 
     Parameters
     ----------
     fit : Fit
         A fit.
+    scaling : bool
+        Compute the sensitivities too; they need the likelihood of a thousand draws.
     """
     from dopafit.model.equations import conventions
 
@@ -109,7 +114,10 @@ def identifiability(fit: Fit) -> Identifiability:
             "convention": "0: the baseline level is not identified; the resting predictor is",
         }
     )
-    return Identifiability(pd.DataFrame(rows), (*conventions(fit.model), *_correlations(fit)))
+    table = pd.DataFrame(rows)
+    if scaling:
+        table = table.join(sensitivity(fit), on="parameter").fillna({"sensitivity": ""})
+    return Identifiability(table, (*conventions(fit.model), *_correlations(fit)))
 
 
 def _spread(values: np.ndarray) -> float:

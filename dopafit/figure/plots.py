@@ -151,7 +151,7 @@ def prior_posterior_tables(
     draws = quantities.prior_posterior_table(fit)
     if parameters is not None:
         draws = draws[draws["parameter"].isin(list(parameters))]
-    card = identifiability(fit).table
+    card = identifiability(fit, scaling=False).table
     card = card[card["parameter"].isin(draws["parameter"])]
     return {"draws": draws, "contraction": card[["parameter", "unit", "contraction", "status"]]}
 

@@ -17,7 +17,8 @@ __all__ = ["Figure", "RunFolder"]
 
 SUMMARY = ("fit parameter mean sd median lower upper interval_kind interval_prob "
            "r_hat ess_bulk ess_tail").split()  # fmt: skip
-IDENTIFIABILITY = "fit parameter status contraction prior_sd posterior_sd convention".split()
+IDENTIFIABILITY = ("fit parameter status contraction prior_sd posterior_sd convention "
+                   "prior_sensitivity data_sensitivity sensitivity").split()  # fmt: skip
 COMPARISON = ("model rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
               "converged").split()  # fmt: skip
 TRUTH = "fit parameter truth lower upper covered".split()

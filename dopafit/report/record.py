@@ -147,7 +147,7 @@ def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:
         stem = table["parameter"].str.partition("[")[0]
         table.insert(2, "unit", stem.map(unit).fillna(""))
         summaries.append(table)
-        card = identifiability(one).table.assign(sensitivity="")
+        card = identifiability(one).table
         card.insert(0, "fit", drive)
         cards.append(card)
     write_table(folder / "summary.csv", pd.concat(summaries))

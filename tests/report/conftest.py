@@ -169,16 +169,16 @@ def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) ->
 
 def identifiability() -> pd.DataFrame:
     columns = "fit parameter unit status contraction prior_sd posterior_sd shift convention".split()
-    columns.append("sensitivity")
-    rows = []
+    columns += ["prior_sensitivity", "data_sensitivity", "sensitivity"]
+    rows, low, unscaled = [], (0.012, 0.3, "low"), (math.nan, math.nan, "")
     for fit in DRIVES:
         if fit != "no_drive":
             rows += [
                 [
                     *(fit, "peak", "trace", "fixed by convention", math.nan, 0.0, 0.0, math.nan),
-                    *("1: population peak of the reference event is the unit", ""),
+                    *("1: population peak of the reference event is the unit", *unscaled),
                 ],
-                [fit, "trough_ratio", "1", "informed", 0.982, 0.7, 0.0931, -3.42, "", "0.012"],
+                [fit, "trough_ratio", "1", "informed", 0.982, 0.7, 0.0931, -3.42, "", *low],
                 [
                     fit,
                     "onset_ratio",
@@ -189,10 +189,14 @@ def identifiability() -> pd.DataFrame:
                     0.77,
                     0.11,
                     "",
-                    "0.11",
+                    0.11,
+                    0.01,
+                    "prior weighs more than the data",
                 ],
             ]
-        rows.append([fit, "choice_rest", "log odds", "informed", 0.985, 1.5, 0.183, 0.4, "", ""])
+        rows.append(
+            [fit, "choice_rest", "log odds", "informed", 0.985, 1.5, 0.183, 0.4, "", *unscaled]
+        )
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -1,0 +1,80 @@
+"""Whether prior and data pull on what a fit says: power scaling, quantity by quantity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dopafit.backend.power_scaling import MIN_DRAWS, power_sensitivity
+from dopafit.fit.fit import Fit
+
+__all__ = ["SENSITIVE", "log_parts", "sensitivity"]
+
+SENSITIVE = 0.05
+"""Distance per doubling from which a quantity counts as sensitive (Kallioinen et al. 2023)."""
+
+DRAWS = 1000
+"""Draws in all that the likelihood is computed for."""
+
+
+def log_parts(fit: Fit, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return log prior and log likelihood, (chain, draw), of these draws of each chain.
+
+    The prior is that of the population: its values, effects and the standard deviations of its
+    groups. How members spread given those is part of the model, and is not scaled.
+    """
+    coordinates = fit.layout.coordinates
+    x = fit.coordinates["x"].values[:, kept]
+    h = fit.coordinates["h"].values[:, kept]
+    arrays = coordinates.arrays()
+    shared = arrays["x_spread"] == 0  # a coordinate with a spread is a member of a group
+    scale = np.where(arrays["half_free"] > 0, arrays["half_scale"], np.inf)
+    log_prior = -0.5 * (x[..., shared] ** 2).sum(axis=-1) - 0.5 * ((h / scale) ** 2).sum(axis=-1)
+    log_lik, _ = fit.log_likelihood("session", draws=len(kept))
+    return log_prior, log_lik.sum(axis=-1)
+
+
+def sensitivity(fit: Fit) -> pd.DataFrame:
+    """Scale prior and likelihood by a power, and see what moves.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit.
+
+    Returns
+    -------
+    DataFrame, indexed by the summary's row names
+        `prior_sensitivity` and `data_sensitivity`: distance moved per doubling of the power;
+        `sensitivity` in words: ``"low"``, ``"prior and data disagree"`` (both move it) or
+        ``"prior weighs more than the data"`` (the prior moves it, the data hardly do). Empty where
+        there are fewer than 400 draws. Group members are left out.
+    """
+    chains, draws = fit.theta.shape[:2]
+    kept = np.linspace(0, draws - 1, min(draws, max(1, -(-DRAWS // chains)))).astype(int)
+    columns = ["prior_sensitivity", "data_sensitivity", "sensitivity"]
+    if chains * len(kept) < MIN_DRAWS:
+        return pd.DataFrame(columns=columns)
+    labels, values = [], []
+    for name in fit.posterior.data_vars:
+        if str(name).endswith("_group"):
+            continue
+        array = fit.posterior[name].isel(draw=kept)
+        if array.ndim == 2:
+            labels.append(str(name))
+            values.append(array.values)
+        else:
+            labels += [f"{name}[{term}]" for term in array[array.dims[-1]].values]
+            values += list(np.moveaxis(array.values, -1, 0))
+    parts = log_parts(fit, kept)
+    prior, data = (power_sensitivity(np.array(values), part) for part in parts)
+    words = [_words(p, d) for p, d in zip(prior, data, strict=True)]
+    return pd.DataFrame(dict(zip(columns, (prior, data, words), strict=True)), index=labels)
+
+
+def _words(prior: float, data: float) -> str:
+    if np.isnan(prior) or np.isnan(data):
+        return ""
+    if prior < SENSITIVE:
+        return "low"
+    return "prior and data disagree" if data >= SENSITIVE else "prior weighs more than the data"
