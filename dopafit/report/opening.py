@@ -28,10 +28,10 @@ def open_study(analysis: Analysis) -> tuple[Study, list[str]]:
         )
     folder = analysis.study_folder
     if folder is not None:
-        return read_study(folder), [finding.line() for finding in validate(folder).warnings]
+        return read_study(folder), validate(folder).warning_lines
     if analysis.study in list_datasets():
         study = load_dataset(analysis.study)
-        return study, [finding.line() for finding in validate(study).warnings]
+        return study, validate(study).warning_lines
     raise StudyError(
         f"study {analysis.study!r} is neither a folder beside {analysis.path.name} nor a data set",
         allowed=f"a folder relative to {analysis.path.parent}, or one of: "

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dopafit.study.cross_keys import doubled_rows, known_names, order_of_ends, overlaps
+from dopafit.study.cross_levels import given_twice, near_levels
+from dopafit.study.cross_repeats import (
+    one_timetable,
+    overlapping_sessions,
+    same_sessions,
+    same_times,
+)
 from dopafit.study.cross_times import covariates_begin, inside_windows, ties
+from dopafit.study.cross_units import latencies, magnitudes, spans
 from dopafit.study.cross_values import censoring, thin_data
 from dopafit.study.report import Finding
 from dopafit.study.rows import Tables
@@ -30,6 +38,15 @@ def check_across(tables: Tables) -> list[Finding]:
         ties,
         thin_data,
         covariates_begin,
+        magnitudes,
+        latencies,
+        spans,
+        near_levels,
+        given_twice,
+        same_times,
+        same_sessions,
+        one_timetable,
+        overlapping_sessions,
     ):
         findings += check(tables)
     return findings

@@ -101,6 +101,20 @@ def thin_data(tables: Tables) -> list[Finding]:
                 severity="warning",
             )
     for column in filter(is_choice, table.frame.columns):
+        every = table.frame[column].dropna()
+        if len(every) > 1 and every.nunique() == 1 and table.frame["subject"].nunique() > 1:
+            findings.append(
+                table.finding(
+                    None,
+                    column,
+                    f"every subject always chose {every.iloc[0]:g} ({len(every)} observations)",
+                    allowed="both choices; else nothing about choice can be learned",
+                    todo="check the coding, or leave the channel out",
+                    kind="one-choice",
+                    severity="warning",
+                )
+            )
+            continue
         for subject, values in by_subject[column]:
             given = values.dropna().unique()
             if len(given) == 1 and values.count() > 1:

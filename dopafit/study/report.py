@@ -97,6 +97,15 @@ class Report:
         return tuple(f for f in self.findings if f.severity == "warning")
 
     @property
+    def warning_lines(self) -> list[str]:
+        """Return one line per kind of warning and column, for places that are short."""
+        lines = []
+        for group in _groups(self.warnings):
+            more = f" (and {len(group) - 1} more like this)" if len(group) > 1 else ""
+            lines.append(group[0].line() + more)
+        return lines
+
+    @property
     def ok(self) -> bool:
         """Tell whether the study can be used."""
         return not self.errors
@@ -146,15 +155,20 @@ def _advice(lines: list[str], finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _blocks(findings: Iterable[Finding]) -> list[str]:
-    """Return one text block per (file, column, kind), the first few findings of each."""
+def _groups(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return the findings by (severity, file, column, kind)."""
     groups: dict[tuple, list[Finding]] = {}
     for finding in findings:
         key = (finding.severity, finding.file, finding.column, finding.kind)
         groups.setdefault(key, []).append(finding)
+    return list(groups.values())
+
+
+def _blocks(findings: Iterable[Finding]) -> list[str]:
+    """Return one text block per group of findings, the first few of each."""
     blocks = []
-    for (severity, *_), group in groups.items():
-        lines = [f"  {severity}: {f.line()}" for f in group[:_SHOWN]]
+    for group in _groups(findings):
+        lines = [f"  {f.severity}: {f.line()}" for f in group[:_SHOWN]]
         if len(group) > _SHOWN:
             lines.append(f"    ... and {len(group) - _SHOWN} more like this")
         blocks.append(_advice(lines, group[0]))

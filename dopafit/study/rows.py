@@ -45,11 +45,13 @@ def each(
 
 def complete(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Return the rows whose keys (and these columns) can be used, with their positions."""
-    wanted = [c for c in (*KEY, *columns) if c in frame.columns]
-    usable = frame[wanted].notna().all(axis=1)
+    usable = np.ones(len(frame), dtype=bool)
+    for column in (*KEY, *columns):
+        if column in frame.columns:
+            usable &= frame[column].notna().to_numpy()
     for column in columns:
-        usable &= np.isfinite(frame[column])
-    return frame[usable]
+        usable &= np.isfinite(frame[column].to_numpy())
+    return frame if usable.all() else frame[usable]
 
 
 def by_session(frame: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:

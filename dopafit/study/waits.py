@@ -134,7 +134,7 @@ def mixed_units(values: np.ndarray) -> UnitMix | None:
     low, high = float(np.median(ranked[:cut])), float(np.median(ranked[cut:]))
     if not FACTOR[0] <= high / low <= FACTOR[1]:
         return None
-    few = order[:cut] if cut <= ranked.size - cut else order[cut:]
+    few = order[:cut] if cut < ranked.size - cut else order[cut:]
     return UnitMix(np.sort(few), low, high)
 
 
@@ -158,6 +158,6 @@ def unit_by_group(values: np.ndarray, groups: Sequence[str]) -> tuple[list[str],
     low, high = float(np.median(ranked[:cut])), float(np.median(ranked[cut:]))
     if ranked[cut] / ranked[cut - 1] < GAP or not FACTOR[0] <= high / low <= FACTOR[1]:
         return None
-    few = medians.index[:cut] if cut <= len(ranked) - cut else medians.index[cut:]
+    few = medians.index[:cut] if cut < len(ranked) - cut else medians.index[cut:]
     rows = np.flatnonzero(pd.Series(list(groups)).isin(few))
     return sorted(map(str, few)), UnitMix(rows, low, high)
