@@ -84,15 +84,40 @@ class Node:
     def __lt__(self, other: Any) -> Node:
         return self.book.make("lt", self, other)
 
+    def __ge__(self, other: Any) -> Node:
+        return self.book.make("switch", self < other, 0.0, 1.0)
+
+    def __le__(self, other: Any) -> Node:
+        return self.book.make("switch", self > other, 0.0, 1.0)
+
+    # Python would answer these three at once, for all rows and without a word
+    def __eq__(self, other: object) -> bool:
+        raise _refused("compares with == or !=")
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise _refused("branches (if, and, or, not, min, max) on a value")
+
     def __abs__(self) -> Node:
         return self.book.make("abs", self)
 
     def __pow__(self, power: float) -> Node:
+        if isinstance(power, Node):
+            raise _refused("raises to a power that is no number")
         if power == 2:
             return self * self
         if power == 0.5:
             return self.book.make("sqrt", self)
         return self.book.make("pow", self, float(power))
+
+
+def _refused(what: str) -> SpecError:
+    return SpecError(
+        f"a formula {what}, which cannot be compiled",
+        allowed="xp.where(condition, yes, no) with <, >, <= or >=; powers that are numbers",
+        todo="ask a 0/1 flag by xp.where(flag > 0, ...); write x ** y as xp.exp(y * xp.log(x))",
+    )
 
 
 class Book:
@@ -219,6 +244,8 @@ class Book:
             case "maximum", (a, b):
                 first = self.make("gt", a, b)
                 return [(a, self.switch(first, g, zero)), (b, self.switch(first, zero, g))]
+            case "gt" | "lt", _:  # a step
+                return []
             case "switch", (condition, a, b):
                 return [(a, self.switch(condition, g, zero)), (b, self.switch(condition, zero, g))]
             case "solve", (_, nu):

@@ -265,7 +265,7 @@ class _Sweep:
             return node * self.book.leaf("count", domain, domain=None)
         total = self.book.leaf("sum", node, domain=None)
         sums = self._pass(domain).sums
-        if total not in sums:
+        if all(total is not one for one in sums):
             sums.append(total)
         return total
 

@@ -175,7 +175,7 @@ class _Writer:
     def scalar(self, node: Node) -> str:
         """Return a number's text; what it is made from is written first."""
         if node.op == "constant":
-            return repr(node.args[0])
+            return repr(node.args[0]).replace("inf", "np.inf").replace("nan", "np.nan")
         if node.op == "count":
             return self.length(node.args[0])
         if node.op == "value":
@@ -262,25 +262,25 @@ class _Chunk:
                     else f"taken{values.number}[r]"
                 )
                 put(f"    w[{self.place(node)} + i] = {source}")
-        ends, summed = set(self.one.leaving), {n.args[0] for n in self.one.sums}
+        ends = set(self.one.leaving)
         last = max(self.part.values(), default=0)
         for part in range(last + 1):
             here = [n for n in self.nodes if not _leaf(n) and self.part[n] == part]
-            alone = [n for n in here if n.op in ALONE and not self.short]
+            alone = {n: None for n in here if n.op in ALONE and not self.short}
             fast = [n for n in here if n not in alone]
-            kept = ends | summed if part < last else ends
-            keep = [n for n in fast if n in kept or self._later(n, part)]
-            known = [n for n in self.one.sums if part == last and n.args[0] not in alone]
-            self._loop(fast, keep, known)
+            keep = [n for n in fast if n in ends or self._later(n, part)]
+            # each sum where its value is made, and nowhere else
+            sums = [n for n in self.one.sums if self.part[n.args[0]] == part]
+            self._loop(fast, keep, [n for n in sums if n.args[0] not in alone])
             for node in alone:
-                self._loop([node], [node], [n for n in self.one.sums if n.args[0] is node])
+                self._loop([node], [node], [n for n in sums if n.args[0] is node])
         for node in dict.fromkeys(n for n in ends if n.domain is None or n.op == "array"):
             put("for i in range(m):")
             put(f"    w[{self.place(node)} + i] = {self.read(node, set())}")
         self._leave()
 
     def _later(self, node: Node, part: int) -> bool:
-        users = [n for n in self.nodes if node in n.nodes and not _leaf(n)]
+        users = [n for n in self.nodes if node in set(n.nodes) and not _leaf(n)]
         return any(self.part[n] > part or (n.op in ALONE and not self.short) for n in users)
 
     def read(self, node: Node, local: set[Node]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import special
 
 from dopafit.backend import fuse
 from dopafit.backend.compiled import RowDensity, compile_layout
@@ -17,15 +17,15 @@ from dopafit.backend.fuse_node import PLAIN, Book, Node
 from dopafit.backend.fuse_plan import make_plan
 from dopafit.backend.fuse_tables import prepare, run_table
 from dopafit.backend.fuse_text import ALONE, ONCE, TEXT
-from dopafit.backend.fuse_write import identifier, write
+from dopafit.backend.fuse_write import _Writer, identifier, write
 from dopafit.backend.graph import used_arrays
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.model.layout import build_layout
 from dopafit.model.machinery import evaluate
 from dopafit.model.spec import DRIVES, Model
-from dopafit.trace.newton import solve
 from tests.backend.claims import compare, graph, plain, points, rich, study
+from tests.backend.operations import NUMBERS
 
 LONG = pytest.mark.slow  # each compiles two functions
 
@@ -71,40 +71,6 @@ def test_next_to_nothing_free() -> None:
 
 
 # ---------------------------------------------------------------- expressions
-NUMBERS = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-    "neg": np.negative,
-    "exp": np.exp,
-    "decay": lambda x: np.exp(-np.abs(x)),
-    "softplus": lambda x, _: np.logaddexp(0, x),
-    "sigmoid": lambda x, _: special.expit(x),
-    "abs": np.abs,
-    "pow": np.power,
-    "expm1": np.expm1,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tanh": np.tanh,
-    "log": np.log,
-    "log1p": np.log1p,
-    "sqrt": np.sqrt,
-    "maximum": np.maximum,
-    "switch": np.where,
-    "gt": np.greater,
-    "lt": np.less,
-    "erfcx": special.erfcx,
-    "log_ndtr": special.log_ndtr,
-    "log_ndtr_slope": lambda x: np.exp(stats.norm.logpdf(x) - special.log_ndtr(x)),
-    "normal_or_beyond": lambda z, b: np.where(b > 0, special.log_ndtr(-z), stats.norm.logpdf(z)),
-    "normal_or_beyond_slope": lambda z, b: np.where(
-        b > 0, -np.exp(stats.norm.logpdf(z) - special.log_ndtr(-z)), -z
-    ),
-    "solve": solve,
-}
-
-
 def value(node: Node, given: dict[Node, float]) -> float:
     """Work an expression out in numpy."""
     if node in given:
@@ -169,6 +135,41 @@ def test_expressions_are_simple_and_unique() -> None:
         here + there
     with pytest.raises(SpecError, match=r"uses xp.arctan, which cannot be compiled"):
         book.arctan(x)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda b, x, flag: b.where(flag == 1.0, x, 0.0),
+        lambda b, x, flag: b.where(flag != x, x, 0.0),
+        lambda b, x, flag: x if x > 1.0 else flag,
+        lambda b, x, flag: max(x, 0.0) * flag,
+        lambda b, x, flag: b.where(x > 0.0 and flag > 0.0, x, 0.0),
+        lambda b, x, flag: np.where(x > 0.0, x, 0.0),
+        lambda b, x, flag: x**flag,
+    ],
+)
+def test_what_python_would_answer_for_all_rows_at_once_is_refused(formula) -> None:
+    """Each of these was compiled with one answer, whatever the rows hold."""
+    book = Book()
+    x, flag = book.leaf("theta", 0, domain=None), book.leaf("array", "flag", domain="rows")
+    with pytest.raises(SpecError, match=r"cannot be compiled(.|\n)*allowed(.|\n)*to do"):
+        formula(book, x, flag)
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan, -2.5, 1e-300])
+def test_every_number_has_a_text(number) -> None:
+    """A formula may give minus infinity: the log of what cannot be."""
+    text = _Writer(None, ()).scalar(Book().node(number))
+    assert text in ("np.inf", "-np.inf", "np.nan") or float(text) == number
+
+
+def test_comparisons_that_can_be_compiled() -> None:
+    book = Book()
+    x = book.leaf("theta", 0, domain=None)
+    for at in (0.9, 1.0, 1.1):
+        for truth, node in ((at >= 1.0, x >= 1.0), (at <= 1.0, x <= 1.0)):
+            assert value(book.where(node, 2.0, 3.0), {x: at}) == (2.0 if truth else 3.0)
 
 
 @pytest.mark.parametrize("x", [-5.0, -0.3, 0.0, 1e-9, 0.4, 3.0, 11.9, 12.1, 40.0, 1e6])
