@@ -23,6 +23,7 @@ from dopafit.report.numbers import (
     to_float,
 )
 from dopafit.report.tabular import Cell, Table
+from dopafit.report.truth import POPULATION
 
 __all__ = ["check_table", "comparison_table", "diagnostics_table", "shown", "truth_table"]
 
@@ -189,22 +190,60 @@ def truth_table(folder: RunFolder) -> Table | None:
                     Cell(fixed(row["truth"], places)),
                     Cell(between(row["lower"], row["upper"], places)),
                     Cell("inside") if inside else Cell("outside", mark="warn"),
+                    *_totals(row),
                 )
             )
-    inside = sum(_true(v) for v in table["covered"])
+    inside = _counted(table)
     probability = 100 * float(folder.summary["interval_prob"].iloc[0])
     return Table(
         name="truth",
         caption=f"The values the data were simulated with, beside the {folder.interval} of the "
-        f"fit: {inside} of {len(table)} lie inside. One data set: about {probability:g} % are "
-        "expected inside, and a few outside are no fault.",
-        heads=(("Parameter", "l"), ("Truth", "r"), ("Interval", "r"), ("Truth is", "l")),
+        f"fit: {inside}. One data set: about {probability:g} % are expected inside, and a few "
+        "outside are no fault. A member of a group has a deviation from the population and, on "
+        "the natural scale, their total.",
+        heads=(
+            ("Parameter", "l"),
+            ("Truth", "r"),
+            ("Interval", "r"),
+            ("Truth is", "l"),
+            ("Total", "r"),
+            ("Interval of the total", "r"),
+            ("Truth is", "l"),
+        ),
         rows=tuple(rows),
         data=table.assign(
             converged=[folder.verdicts[fit].converged for fit in table["fit"]],
             simulated=folder.simulated,
         ),
         flags=folder.flags(*table["fit"].unique()),
+    )
+
+
+def _counted(table: pd.DataFrame) -> str:
+    """Say how many true values lie inside: the population's, each group's, each group's totals."""
+    parts = []
+    for group, rows in table.groupby("member_of", sort=False):
+        inside = f"{sum(_true(v) for v in rows['covered'])} of {len(rows)}"
+        if group == POPULATION:
+            parts.append(f"{inside} of the population's lie inside")
+            continue
+        known = rows[rows["total_truth"].notna()]
+        totals = sum(_true(v) for v in known["total_covered"])
+        parts.append(
+            f"of the deviations by {group} {inside}, of the totals {totals} of {len(known)}"
+        )
+    return "; ".join(parts)
+
+
+def _totals(row: Any) -> tuple[Cell, ...]:
+    if math.isnan(to_float(row["total_truth"])):
+        return (Cell(""), Cell(""), Cell(""))
+    width = to_float(row["total_upper"]) - to_float(row["total_lower"])
+    places = decimals(width / 3.3, row["total_upper"])
+    return (
+        Cell(fixed(row["total_truth"], places)),
+        Cell(between(row["total_lower"], row["total_upper"], places)),
+        Cell("inside") if _true(row["total_covered"]) else Cell("outside", mark="warn"),
     )
 
 

@@ -20,7 +20,7 @@ AGAIN = "run the analysis again (dopafit run ANALYSIS.yaml --out DIR)"
 # columns of names: a fit called "null" or a subject called "NA" is a name, not a missing value
 NAMES = frozenset(
     "fit parameter unit status convention sensitivity model warning interval_kind "
-    "signature group drive source".split()
+    "signature group drive source member_of".split()
 )
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -21,7 +21,8 @@ IDENTIFIABILITY = ("fit parameter status contraction prior_sd posterior_sd conve
                    "prior_sensitivity data_sensitivity sensitivity").split()  # fmt: skip
 COMPARISON = ("model rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
               "converged").split()  # fmt: skip
-TRUTH = "fit parameter truth lower upper covered".split()
+TRUTH = ("fit parameter member_of truth lower upper covered total_truth total_lower total_upper "
+         "total_covered").split()  # fmt: skip
 CHECKS = "signature group bins inside p_value p_least drive source".split()
 
 

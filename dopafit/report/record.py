@@ -17,19 +17,19 @@ import yaml
 from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
-from dopafit.core.errors import FitError, SpecError, StudyError
+from dopafit.core.errors import FitError
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
 from dopafit.model.equations import conventions, latex, parameter_table
 from dopafit.report.files import read_json, write_text
+from dopafit.report.truth import read_truth, truth_rows
 from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
 from dopafit.study.study import Study
 
 __all__ = [
     "fit_warnings",
     "forget",
-    "read_truth",
     "spec_text",
     "write_checks",
     "write_comparison",
@@ -154,49 +154,10 @@ def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:
     write_table(folder / "identifiability.csv", pd.concat(cards))
     truth = read_truth(study)
     if truth is not None and truth["drive"] in fits:
-        drive, values = truth["drive"], truth["values"]
-        rows = [
-            {
-                "fit": drive,
-                "parameter": row["parameter"],
-                "truth": values[row["parameter"]],
-                "lower": row["lower"],
-                "upper": row["upper"],
-                "covered": bool(row["lower"] <= values[row["parameter"]] <= row["upper"]),
-            }
-            for _, row in fits[drive].summary.iterrows()
-            if row["parameter"] in values
-        ]
-        if rows:
-            write_table(folder / "truth.csv", pd.DataFrame(rows))
+        rows = truth_rows(truth["drive"], fits[truth["drive"]], truth["values"])
+        if len(rows):
+            write_table(folder / "truth.csv", rows)
     write_json(folder / "verdict.json", {drive: f.verdict.to_dict() for drive, f in fits.items()})
-
-
-def read_truth(study: Study) -> dict[str, Any] | None:
-    """Return the values a simulated study was made with, if they lie beside it.
-
-    Raises
-    ------
-    StudyError
-        ``truth.json`` is there and damaged.
-    """
-    if not study.simulated or study.source is None:
-        return None
-    path = Path(study.source) / "truth.json"
-    if not path.is_file():
-        return None
-    try:
-        found = read_json(path)
-        return {
-            "drive": Drive.named(found["drive"]).name,
-            "values": {str(k): float(v) for k, v in found["values"].items()},
-        }
-    except (FitError, SpecError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StudyError(
-            f"{path} is damaged: {error!r}",
-            allowed="drive and values, as dopafit simulate writes them",
-            todo="simulate the study again, or remove the file",
-        ) from error
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:

@@ -167,6 +167,9 @@ def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) ->
     return pd.DataFrame(rows, columns=columns)
 
 
+NO_TOTAL = (math.nan, math.nan, math.nan, "")
+
+
 def identifiability() -> pd.DataFrame:
     columns = "fit parameter unit status contraction prior_sd posterior_sd shift convention".split()
     columns += ["prior_sensitivity", "data_sensitivity", "sensitivity"]
@@ -329,10 +332,15 @@ def _optional(root: Path, failed: tuple[str, ...], simulated: bool, image: bytes
     (root / "comparison.json").write_text(json.dumps(told), "utf-8")
     if simulated:
         truth = [
-            ["trough", "trough_ratio", 0.35, 0.2828, 0.3854, True],
-            ["trough", "choice_gain_trough", 2.1, 0.7, 1.7262, False],
+            ["trough", "trough_ratio", "population", 0.35, 0.2828, 0.3854, True, *NO_TOTAL],
+            ["trough", "choice_gain_trough", "population", 2.1, 0.7, 1.7262, False, *NO_TOTAL],
+            [
+                *("trough", "choice_rest_group[1|subject[s01]]", "subject", 0.5, 0.6, 1.1, False),
+                *(-0.25, -0.4, 0.1, True),
+            ],
         ]
-        columns = "fit parameter truth lower upper covered".split()
+        columns = "fit parameter member_of truth lower upper covered".split()
+        columns += [f"total_{name}" for name in ("truth", "lower", "upper", "covered")]
         pd.DataFrame(truth, columns=columns).to_csv(root / "truth.csv", index=False)
     folder = root / "figures"
     folder.mkdir(exist_ok=True)

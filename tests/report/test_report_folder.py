@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dopafit.core.errors import DopafitError, FitError, SpecError
-from dopafit.report.folder import RunFolder
+from dopafit.report.folder import TRUTH, RunFolder
 from dopafit.report.html import write_report
 
 
@@ -49,7 +49,7 @@ def test_an_empty_truth_is_no_truth(make):
     folder = make()
     (folder / "truth.csv").write_text("\n")
     assert RunFolder.read(folder).truth is None
-    (folder / "truth.csv").write_text("fit,parameter,truth,lower,upper,covered\n")
+    (folder / "truth.csv").write_text(",".join(TRUTH) + "\n")
     assert RunFolder.read(folder).truth is None
 
 
@@ -84,7 +84,7 @@ DAMAGE = {
     "models": (change("spec.yaml", "models: [1]"), SpecError, "models is a list"),
     "table": (change("summary.csv", "fit,mean\ntrough,1\n"), FitError, "no column parameter"),
     "row": (
-        change("truth.csv", "fit,parameter,truth,lower,upper,covered\na,b\n"),
+        change("truth.csv", ",".join(TRUTH) + "\na,b\n"),
         FitError,
         "row 2",
     ),

@@ -106,7 +106,10 @@ def test_no_item_of_the_checklist_is_blank(run):
     assert answers["Prior predictive check"] == NOT_DONE
     assert answers["Posterior draws"] == NOT_DONE
     assert answers["Posterior predictive check"].endswith("signatures_trough")
-    assert answers["Truth beside the estimates (simulated data)"] == "1 of 2 lie inside"
+    assert answers["Truth beside the estimates (simulated data)"] == (
+        "1 of 2 of the population's lie inside; "
+        "of the deviations by subject 0 of 1, of the totals 1 of 1"
+    )
     assert "power scaling of 6" in answers["Sensitivity of the posterior to the priors"]
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -25,6 +26,7 @@ from dopafit.report import record
 from dopafit.report.html import write_report
 from dopafit.report.run import compare_folder, run, run_fits
 from dopafit.report.simulated import simulate_folder
+from dopafit.report.truth import read_truth, truth_rows
 from dopafit.study import read_study
 from tests.pdf_text import pdf_text
 
@@ -227,14 +229,14 @@ def test_a_warning_of_a_fit_reaches_the_record_and_the_page(copy):
 
 def test_a_damaged_truth_is_named(copy):
     study = read_study(copy.base / "tiny")
-    assert record.read_truth(study)["values"]["trough_ratio"] == 0.4
+    assert read_truth(study)["values"]["trough_ratio"] == 0.4
     path = copy.base / "tiny" / "truth.json"
     for text in ("{", "[]", '{"drive": "trough"}', '{"drive": "trough", "values": {"a": "x"}}'):
         path.write_text(text)
         with pytest.raises(StudyError, match=r"truth\.json is damaged"):
-            record.read_truth(study)
+            read_truth(study)
     path.unlink()
-    assert record.read_truth(study) is None
+    assert read_truth(study) is None
 
 
 def test_comparing_nothing(tmp_path):
@@ -276,3 +278,28 @@ def test_ctrl_c_while_sampling(copy):
     partial = out / "fits" / "trough.interrupted.nc"
     if partial.exists():  # it was stopped after 50 draws per chain
         assert not Fit.load(partial).verdict.converged
+
+
+def test_members_are_held_against_the_truth_apart_and_in_total(tiny_model, tiny_world, fit_at):
+    """A population too high and deviations too low by the same amount: the totals are right."""
+    effects = {"choice_rest": "(1 | subject)", "peak": "(1 | subject)"}
+    model = tiny_model("trough", effects=effects)
+    fit = fit_at(model, tiny_world, {"choice_rest": 1.0}, draws=50, wiggle=0.01)
+    members = [m for m in fit.summary["parameter"] if "_group[" in m]
+    assert any(m.startswith("choice_rest_group[1|subject[") for m in members)
+    values = {m: 0.5 if m.startswith("choice_rest") else 0.0 for m in members}
+    values |= {"choice_rest": 0.5, "trough_ratio": 0.3}
+    table = truth_rows("trough", fit, values).set_index("parameter")
+    assert set(table.index) == set(values)
+    assert table.loc["choice_rest", "member_of"] == "population"
+    assert not table.loc["choice_rest", "covered"]
+    assert np.isnan(table.loc["choice_rest", "total_truth"])
+    of_rest = table[table.index.str.startswith("choice_rest_group")]
+    assert set(of_rest["member_of"]) == {"subject"} and not of_rest["covered"].any()
+    assert of_rest["total_covered"].all() and (of_rest["total_truth"] == 1.0).all()
+    # on the natural scale: a peak's population is fixed at 1, and its members' totals around it
+    of_peak = table[table.index.str.startswith("peak_group")]
+    assert (of_peak["total_truth"] == 1.0).all()
+    assert ((of_peak["total_lower"] > 0.5) & (of_peak["total_upper"] < 2)).all()
+    alone = truth_rows("trough", fit, {"trough_ratio": 0.3})
+    assert list(alone.columns) == list(table.reset_index().columns[[1, 0, *range(2, 11)]])
