@@ -21,6 +21,7 @@ from dopafit.core.seed import generator, integer_seed
 from dopafit.fit.derived import name_draws
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.fit.quadrature import quadrature_check
+from dopafit.fit.stored import contradiction
 from dopafit.fit.verdict import Diagnostic, Verdict, judge_draws
 from dopafit.model.layout import Layout, build_layout
 from dopafit.model.spec import Model
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "fit"]
 
-FORMAT = 1
+FORMAT = 2
+DEEP = (AttributeError, RecursionError, OverflowError)
+"""What text of the wrong form raises inside a reader, beside the usual."""
+
 PROBABILITY = 0.9
 """Probability of the intervals in summaries (equal-tailed)."""
 
@@ -165,38 +169,32 @@ class Fit:
         if str(attributes.get("dopafit_format")) != str(FORMAT):
             raise FitError(
                 f"{path} is not a fit of format {FORMAT}",
+                allowed=f"format {FORMAT}",
                 todo="fit again, or read it with the version of dopafit that wrote it",
             )
+        changed = {
+            "allowed": "a fit as it was saved: model, data and verdict those of the draws",
+            "todo": "the file was changed or damaged; restore it from a copy, or fit again",
+        }
         try:
             model = Model.from_dict(json.loads(attributes["model"]))
             study = study_from_bytes(blob)
             verdict = Verdict.from_dict(json.loads(attributes["verdict"]))
-            seed, record = int(attributes["seed"]), json.loads(attributes["record"])
+            seed, record = int(attributes["seed"]), dict(json.loads(attributes["record"]))
             hashes = str(attributes["model_hash"]), str(attributes["study_hash"])
-        except (DopafitError, KeyError, TypeError, ValueError) as error:
-            raise FitError(
-                f"{path} cannot be read: {error}",
-                todo="the file was changed or damaged; fit again",
-            ) from error
+        except (DopafitError, LookupError, TypeError, ValueError, *DEEP) as error:
+            raise FitError(f"{path} cannot be read: {error}", **changed) from error
         for what, have, want in (
             ("model", model.hash, hashes[0]),
             ("study", study.hash, hashes[1]),
         ):
             if have != want:
                 raise FitError(
-                    f"{path}: the {what} in the file does not match its checksum",
-                    todo="the file was changed or damaged; fit again",
+                    f"{path}: the {what} in the file does not match its checksum", **changed
                 )
-        return cls(
-            model,
-            study,
-            groups["posterior"],
-            groups["coordinates"],
-            groups["sample_stats"],
-            verdict,
-            seed,
-            record,
-        )
+        if wrong := contradiction(verdict, *groups.values()):
+            raise FitError(f"{path}: {wrong}", **changed)
+        return cls(model, study, *groups.values(), verdict, seed, record)
 
     def __repr__(self) -> str:
         rows = self.summary

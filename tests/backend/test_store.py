@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5netcdf
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
-from dopafit.backend.store import read_tree, write_tree
+from dopafit.backend.store import read_tree, sealed, write_tree
 from dopafit.core.errors import FitError
+
+ROOT = Path(__file__).parents[2]
 
 
 def groups() -> dict[str, xr.Dataset]:
@@ -62,7 +71,7 @@ def test_a_failed_write_leaves_nothing(tmp_path) -> None:
 def test_what_is_no_fit(tmp_path) -> None:
     with pytest.raises(FitError, match="does not exist"):
         read_tree(tmp_path / "none.nc")
-    with pytest.raises(FitError, match="does not exist"):
+    with pytest.raises(FitError, match="is a folder"):
         read_tree(tmp_path)
     text, plain = tmp_path / "text.nc", tmp_path / "plain.nc"
     text.write_text("no netCDF")
@@ -72,6 +81,68 @@ def test_what_is_no_fit(tmp_path) -> None:
     cut.write_bytes(whole[: len(whole) // 2])
     empty = tmp_path / "empty.nc"
     empty.touch()
-    for path in (text, plain, cut, empty):
-        with pytest.raises(FitError, match="is not a fit"):
+    pipe, late = tmp_path / "pipe.nc", tmp_path / "late.nc"
+    os.mkfifo(pipe)
+    late.write_bytes(whole + b"x")
+    for path in (text, plain, cut, empty, pipe, late):
+        with pytest.raises(FitError, match="is not a fit") as caught:
             read_tree(path)
+        assert caught.value.allowed and caught.value.todo
+
+
+def test_the_checksum_covers_every_byte(tmp_path) -> None:
+    path = write_tree(tmp_path / "fit.nc", groups(), {"seed": "1"}, b"x" * 99)
+    whole = path.read_bytes()
+    for at in np.random.default_rng(0).integers(0, len(whole), 60):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(FitError, match="checksum"):
+            read_tree(path)
+    path.write_bytes(whole)
+    with h5py.File(path) as file, xr.open_datatree(path, engine="h5netcdf") as tree:
+        assert set(file) == set(tree.children) == {*groups(), "study"}  # still a netCDF file
+
+
+def test_a_file_that_unpacks_without_end(tmp_path) -> None:
+    path = tmp_path / "fit.nc"
+    with h5netcdf.File(path, "w") as file:
+        made = {name: file.create_group(name) for name in (*groups(), "study")}
+        made["posterior"].dimensions = {"chain": 10**6, "draw": 10**6}
+        made["posterior"].create_variable("a", ("chain", "draw"), float, chunks=(1000, 1000))
+    path.write_bytes(sealed(path.read_bytes()))
+    with pytest.raises(FitError, match="that unpack to 8,000,000,000,"):
+        read_tree(path)
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from dopafit.backend.store import write_tree
+from dopafit.core.errors import FitError
+from tests.backend.test_store import groups
+path = Path(sys.argv[1])
+write_tree(path, groups(), {}, b"x")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    write_tree(path, groups(), {}, bytes(range(256)) * 5000)
+except FitError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the limit is POSIX")
+def test_a_full_disk(tmp_path) -> None:
+    """A message, the earlier file is whole, nothing else is left; it was a segmentation fault."""
+    path = tmp_path / "fit.nc"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    wrong, allowed, todo = done.stdout.strip().split("\n")
+    assert "could not be written" in wrong and "MB left" in allowed and "make room" in todo
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"] and read_tree(path)[2] == b"x"
