@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales
-from dopafit.channel.quadrature import LARGEST_SHARE, TOLERANCE, Marks, grid, segments
+from dopafit.channel.quadrature import (
+    LARGEST_SHARE,
+    TOLERANCE,
+    Marks,
+    grid,
+    refuse_above,
+    segments,
+)
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
@@ -22,6 +29,9 @@ __all__ = ["Presses", "since_last"]
 SHARPNESS = 6.0
 """Exponent of the pause after an event: from 90 % to 10 % within a factor of 2 in time."""
 
+
+SHORTEST = 1e-3
+"""Shortest time constant of the self-history [s]: no press is timed more finely."""
 
 PAUSE_SHARPNESS = 2.5
 """How much finer than the time since an event the grid is where there is a pause."""
@@ -127,9 +137,11 @@ class Presses(Channel):
         if isinstance(self.history, str) or not isinstance(self.history, Iterable):
             raise SpecError(f"presses: history = {self.history!r}", allowed="a list of times [s]")
         history = tuple(_seconds("history", tau) for tau in self.history)
-        if len(set(history)) < len(history) or 0.0 in history:
+        if len(set(history)) < len(history) or any(tau < SHORTEST for tau in history):
             raise SpecError(
-                f"presses: history = {list(history)}", allowed="different times above 0 s"
+                f"presses: history = {list(history)}",
+                allowed=f"different times of {SHORTEST} s or more",
+                todo="give each time constant once, in seconds",
             )
         object.__setattr__(self, "history", history)
 
@@ -160,13 +172,15 @@ class Presses(Channel):
         jumps = sum(m.events.size + m.acts.size for _, m, _ in mine.values())
         # errors after different marks are independent: they add up like a square root
         share = min(TOLERANCE / np.sqrt(jumps + 1), LARGEST_SHARE)
-        parts = []
+        parts, points = [], 0
         for key, (bounds, marks, pauses) in mine.items():
             observed = float((bounds[:, 1] - bounds[:, 0]).sum())
             rate = (marks.acts.size + 1) / observed
             resolved = self._resolved(scales)
             pieces = segments(bounds, marks, resolved)
             nodes = grid(pieces, marks, resolved, rate, share)
+            points += nodes.time.size
+            refuse_above(points)
             time = np.concatenate([marks.acts, nodes.time])
             frame = _frame(key, time, pauses)
             frame["is_press"] = np.repeat([1.0, 0.0], [marks.acts.size, nodes.time.size])
@@ -188,10 +202,12 @@ class Presses(Channel):
         No press is needed; the self-history's columns are zero, and the simulation adds it.
         """
         self._check_pause(study)
-        parts = []
+        parts, points = [], 0
         for key, bounds, lists in self._sessions(study):
             marks = Marks(lists["events"], np.empty(0), lists["cuts"], sharpness=self._sharpness)
             pieces = segments(bounds, marks, self._resolved(scales))
+            points += pieces.size
+            refuse_above(points)
             start, stop = pieces.T
             # just inside: an event at the start already counts, a step at the end not yet
             inset = 1e-6 * (stop - start)

@@ -16,8 +16,9 @@ import numpy as np
 from scipy.special import gammaln
 
 from dopafit.channel.channel import Scales
+from dopafit.core.errors import SpecError
 
-__all__ = ["Grid", "Marks", "grid", "segments"]
+__all__ = ["Grid", "GridError", "Marks", "grid", "refuse_above", "segments"]
 
 GROWTH = 1.5
 """Length of a segment over the time since the last mark."""
@@ -51,6 +52,32 @@ SAME_SIGN = 0.25
 
 MOST = 12
 """Most nodes in one segment."""
+
+
+LARGEST = 10_000_000
+"""Most points of a grid over all sessions: about 2 GB where all are laid out."""
+
+
+class GridError(SpecError):
+    """The grid over time would not fit into memory."""
+
+
+def refuse_above(points: float) -> None:
+    """Refuse a grid that is too large, before anything is allocated for it.
+
+    Raises
+    ------
+    GridError
+        More points than `LARGEST`.
+    """
+    if points > LARGEST:
+        raise GridError(
+            f"channel presses: the grid over time needs more than {LARGEST:,} points "
+            f"({points:,.0f} so far)",
+            allowed=f"at most {LARGEST:,} points in all sessions together",
+            todo="give longer times: the prior of the kernel's times (typical_spacing), time "
+            "constants in history; or shorter windows, if their times are not in seconds",
+        )
 
 
 @dataclass(frozen=True)
@@ -156,11 +183,20 @@ def segments(windows: np.ndarray, marks: Marks, scales: Scales) -> np.ndarray:
     -------
     array, (segment, 2)
         Start and end [s], in order, of positive length.
+
+    Raises
+    ------
+    GridError
+        More segments than a grid may have points.
     """
     begin, end = _smooth(windows, marks)
-    starts, stops = [begin[:0]], [end[:0]]
+    refuse_above(begin.size + (end - begin).sum() * scales.refine / scales.coarsest)
+    starts, stops, count = [begin[:0]], [end[:0]], 0
     while begin.size:
-        step = marks.step(begin, scales)
+        count += begin.size
+        refuse_above(count)
+        # a step must be seen in the time: of a large time the last digits are coarse
+        step = np.maximum(marks.step(begin, scales), 8.0 * np.spacing(np.abs(begin)))
         reach = begin + step
         reach = np.where(end - reach < JOIN * step, end, reach)
         starts.append(begin)
@@ -200,6 +236,11 @@ def grid(pieces: np.ndarray, marks: Marks, scales: Scales, mean_rate: float, sha
         Presses per observed second [1/s].
     share : float
         Error allowed to one segment [nats].
+
+    Raises
+    ------
+    GridError
+        More nodes than a grid may have.
     """
     start, length = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
     allowed = share / marks.rate(start, mean_rate) * 100.0 ** (1 - scales.refine)
@@ -208,6 +249,7 @@ def grid(pieces: np.ndarray, marks: Marks, scales: Scales, mean_rate: float, sha
     for tau, weight in marks.weights(start):
         wanted = np.maximum(wanted, _history_order(length / tau, weight, SAME_SIGN * allowed / tau))
     count = np.clip(wanted, 1, MOST).astype(int)
+    refuse_above(count.sum())
     times, weights = [np.empty(0)], [np.empty(0)]
     for order in np.unique(count):
         node, weight = np.polynomial.legendre.leggauss(order)

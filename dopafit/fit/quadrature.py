@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dopafit.channel.press import Presses
+from dopafit.channel.quadrature import LARGEST, GridError
 from dopafit.fit.verdict import Diagnostic
 from dopafit.model.layout import Layout, build_layout
 from dopafit.model.machinery import evaluate
@@ -31,6 +33,28 @@ def integral_error(layout: Layout, fine: Layout, theta: np.ndarray, prefix: str)
     )
 
 
+def _finer(model: Model, study: Study) -> Layout | None:
+    """Lay the model out on the finest grid that memory allows; None if none is finer."""
+    for refine in (3, 2):
+        try:
+            return build_layout(model, study, refine=refine)
+        except GridError:
+            continue
+    return None
+
+
+def _unmeasured(prefix: str) -> Diagnostic:
+    return Diagnostic(
+        name="quadrature",
+        value=math.nan,
+        limit=f"<= {LIMIT}",
+        ok=False,
+        where=prefix,
+        advice=f"a finer grid over time would have more than {LARGEST:,} points, so the error was "
+        "not measured: give a larger typical_spacing or a prior with longer times",
+    )
+
+
 def quadrature_check(
     layout: Layout, model: Model, study: Study, coordinates: xr.Dataset, *, draws: int = 12
 ) -> tuple[Diagnostic, ...]:
@@ -43,7 +67,9 @@ def quadrature_check(
     press = [c.prefix for c in model.channels if isinstance(c, Presses)]
     if not press:
         return ()
-    fine = build_layout(model, study, refine=3)
+    fine = _finer(model, study)
+    if fine is None:
+        return tuple(_unmeasured(prefix) for prefix in press)
     theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
     flat = theta.reshape(-1, theta.shape[-1])
     flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]

@@ -73,11 +73,8 @@ def kernel_table(fit: Fit, *, source: str = "posterior", draws: int = 1000) -> p
     """
     _needs_trace(fit)
     end = 2.2 * float(np.quantile(fit.posterior["time_to_trough"], 0.9))
-    end = max(
-        end,
-        4.0
-        * float(fit.posterior.get("recovery_half_life", fit.posterior["time_to_peak"]).median()),
-    )
+    slow = "recovery_half_life" if "recovery_half_life" in fit.posterior else "time_to_peak"
+    end = max(end, 4.0 * float(fit.posterior[slow].median()))
     time = np.concatenate([[0.0], np.geomspace(end / 400, end, 300)])
     shape = _shape(fit, _draws(fit, source), draws)
     kernel = Kernel.named(fit.model.kernel)()

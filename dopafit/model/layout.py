@@ -23,6 +23,9 @@ from dopafit.trace.kernel import Kernel
 
 __all__ = ["Layout", "build_layout", "scales_of"]
 
+FLOOR = 1e-3
+"""Shortest time [s] that a grid resolves: no behaviour is timed more finely."""
+
 DENSE = 0.5
 """Share of filled rows above which a column of a parameter's table is kept dense."""
 
@@ -67,7 +70,13 @@ class Layout:
 def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
     """Time scales that a grid has to resolve under the model's prior.
 
-    The finest is half the prior's 10 % quantile of the time to peak [s].
+    The finest is half the prior's 10 % quantile of the kernel's shortest time [s], but no less
+    than `FLOOR`.
+
+    Raises
+    ------
+    SpecError
+        The kernel's shortest time is no number, or below 0.
     """
     if not Drive.named(model.drive).gains:
         finest = np.inf
@@ -83,11 +92,25 @@ def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
                     if parameter.prior
                     else np.full(2000, parameter.fixed)
                 )
-        marks = kernel.landmarks(peak=1.0, **draws)
-        finest = 0.5 * float(np.quantile(marks["time_to_peak"], 0.1))
+        finest = max(0.5 * _shortest(kernel, draws), FLOOR)
     span = float((study.windows["end"] - study.windows["start"]).max())
     coarsest = min(3600.0, span / 4)
     return Scales(min(finest, coarsest), coarsest, refine)
+
+
+def _shortest(kernel: Kernel, draws: Mapping[str, np.ndarray]) -> float:
+    """Return the 10 % quantile over draws of a kernel's shortest time [s]."""
+    times = np.asarray(kernel.shortest_time(**draws), dtype=float)
+    bad = ~(times >= 0)
+    if bad.any():
+        raise SpecError(
+            f"kernel {kernel.name}: its shortest_time is {times[bad].flat[0]} s at a draw of the "
+            "prior",
+            allowed="times [s], 0 or above",
+            todo="correct the kernel's shortest_time, or leave it out: then the fastest of its "
+            "exponentials tells",
+        )
+    return float(np.quantile(times, 0.1))
 
 
 def build_layout(

@@ -133,9 +133,17 @@ class Model:
         found: dict[str, Parameter] = {}
         if member.gains:
             kernel = dict(Kernel.named(self.kernel).parameters)
-            half_life = kernel["recovery_half_life"]
-            centred = Prior.lognormal(np.log(2) * self.typical_spacing, half_life.prior.scale)
-            kernel["recovery_half_life"] = replace(half_life, prior=centred)
+            if "trough_ratio" not in kernel:  # by which the drives are scaled
+                raise SpecError(
+                    f"kernel {self.kernel}: it has no trough_ratio",
+                    allowed="a kernel with a parameter trough_ratio: the depth of its trough over "
+                    "its peak",
+                    todo="add one; fix it at a small value where the response has no trough",
+                )
+            half_life = kernel.get("recovery_half_life")
+            if half_life is not None and half_life.prior is not None:
+                centred = Prior.lognormal(np.log(2) * self.typical_spacing, half_life.prior.scale)
+                kernel["recovery_half_life"] = replace(half_life, prior=centred)
             found |= kernel
         for channel in self.channels:
             found |= {f"{channel.prefix}_{k}": v for k, v in channel.active().items()}

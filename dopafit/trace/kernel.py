@@ -53,6 +53,28 @@ class Kernel(Component, ABC, family=True):
     def landmarks(self) -> Mapping[str, np.ndarray]:
         """Return the derived times and sizes by name."""
 
+    def shortest_time(self, **shape: Any) -> np.ndarray:
+        """Return the shortest time [s] over which the response moves after an event.
+
+        Grids over time resolve it. A jump at the event itself does not count, for grids begin
+        anew at every event. Unless a kernel says otherwise it is the time constant of the
+        fastest exponential.
+
+        Parameters
+        ----------
+        **shape : array, (draw,)
+            The kernel's parameters, `peak` aside.
+
+        Returns
+        -------
+        ndarray, (draw,)
+            Above 0 [s].
+        """
+        from dopafit.trace.newton import solve
+
+        _, rates = self.exponentials(np, solve, **shape)
+        return 1.0 / np.max(np.broadcast_arrays(*rates), axis=0)
+
     @staticmethod
     def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
         """Return ln(time of a landmark / `clock_unit`), and its slopes by `log_shape`.

@@ -131,6 +131,10 @@ class Opponent(Kernel):
         value, *slopes = log_clock(Opponent.clocks.index(name), *log_shape)
         return value, np.array(slopes)
 
+    def shortest_time(self, **shape: Any) -> np.ndarray:
+        """Return the time to the peak [s]: nothing of the response is faster."""
+        return self.landmarks(**shape)["time_to_peak"]
+
     def response(
         self,
         t: Any,
