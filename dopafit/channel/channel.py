@@ -85,11 +85,17 @@ class Channel(Component, family=True):
     gain: ClassVar[Parameter]
     parameters: ClassVar[dict[str, Parameter]]
     table: ClassVar[str] = "observations"
-    latex: ClassVar[str] = ""
     outcome: ClassVar[str] = ""
 
     def extra_terms(self) -> dict[str, Prior]:
         """Columns of the rows that always enter the resting predictor, with their priors."""
+        return {}
+
+    def predictor_terms(self) -> dict[str, dict[str, str]]:
+        """Return what a member adds to rest and motivation in the predictor, in LaTeX, signed.
+
+        Each term with the meaning of those of its symbols that stand for no parameter.
+        """
         return {}
 
     def active(self) -> dict[str, Parameter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class Choice(Channel):
     reference = "logistic mixed model; lapse as in Wichmann & Hill (2001), recalled"
     outcome = "pursue or not"
     latex = r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
+    notation: ClassVar = {"rest": r"\alpha", "lapse": r"\epsilon"}
+    symbols: ClassVar = {"y": "pursued (1) or not (0)"}
     arguments = frozenset({"eta", "pursued"})
 
     rest = Parameter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -186,7 +186,9 @@ class Latency(Channel):
     prefix = "latency"
     reference = "lognormal response times; vigour, Niv et al. (2007)"
     outcome = "latency [s]"
-    latex = r"\ln y \sim N(-\eta, \sigma)"
+    latex = r"\ln y \sim N(-\eta, \sigma^2)"
+    notation: ClassVar = {"rest": r"\alpha", "sigma": r"\sigma"}
+    symbols: ClassVar = {"y": "latency [s]"}
     arguments = frozenset({"eta", "latency", "log_latency", "is_censored", "fastest"})
 
     rest = Parameter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,7 +70,13 @@ class WaldLatency(Channel):
     prefix = "latency"
     reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
     outcome = "latency [s]"
-    latex = r"y - \theta_0 \sim \mathrm{Wald}(v = e^{\eta}, a)"
+    latex = r"y - \phi y_0 \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
+    notation: ClassVar = {"rest": r"\alpha", "threshold": "a", "shift": r"\phi"}
+    symbols: ClassVar = {
+        "y": "latency [s]",
+        "y_0": "the subject's fastest response [s]",
+        "v": "drift of the accumulator [1/s]",
+    }
     arguments = frozenset({"eta", "latency", "is_censored", "fastest"})
 
     rest = Parameter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,17 @@ class Presses(Channel):
     reference = "point process likelihood, Truccolo et al. (2005), recalled"
     table = "presses"
     outcome = "presses per second"
-    latex = r"\ln\lambda(t) = \eta(t),\quad \ln L = \sum_i\ln\lambda(t_i)-\int\lambda"
+    latex = r"\ln r(t) = \eta(t),\quad \ln L = \sum_i \ln r(y_i) - \int r(t)\,\mathrm{d}t"
+    notation: ClassVar = {
+        "rest": r"\alpha",
+        "pause_depth": "d",
+        "pause_duration": "D",
+    }
+    symbols: ClassVar = {
+        "r": "rate of presses [1/s]",
+        "L": "likelihood of the presses",
+        "y_i": "time of press i [s]",
+    }
     arguments = frozenset({"eta", "is_press", "weight", "log_since_event"})
 
     rest = Parameter(
@@ -151,6 +161,22 @@ class Presses(Channel):
         if self.pause_after is None:
             used = {k: v for k, v in used.items() if not k.startswith("pause_")}
         return used
+
+    def predictor_terms(self) -> dict[str, dict[str, str]]:
+        """Return the self-history and the pause."""
+        terms: dict[str, dict[str, str]] = {}
+        if self.history:
+            times = ", ".join(f"{tau:g}" for tau in self.history)
+            terms[r"+ \sum_l g_l\, e^{-w(t)/\tau_l}"] = {
+                "g_l": "weights of the presses' own past (presses_rest_effect[history_...])",
+                "w": "time since the last press [s]",
+                r"\tau_l": f"time constants of the past, set by the analysis: {times} s",
+            }
+        if self.pause_after:
+            terms[rf"- d / (1 + (q(t)/D)^{{{SHARPNESS:g}}})"] = {
+                "q": f"time since the last event of kind {self.pause_after} [s]"
+            }
+        return terms
 
     def extra_terms(self) -> dict[str, Prior]:
         """Return one column per time constant of the self-history."""

@@ -72,7 +72,8 @@ class Component:
     `Parameter`, and in `formerly` the names it had in earlier versions, which are still
     understood. The method named by `formula` must take exactly those parameters (beside the
     names in `arguments`, and less those in `elsewhere`); a mismatch is an error when the class
-    is defined, and so is a name that another member has.
+    is defined, and so is a name that another member has. `latex` is its equation, `notation` the
+    symbol in it of each parameter, `symbols` the meaning of every other one.
     """
 
     name: ClassVar[str] = ""
@@ -82,6 +83,9 @@ class Component:
     arguments: ClassVar[frozenset[str]] = frozenset()
     elsewhere: ClassVar[frozenset[str]] = frozenset()
     parameters: ClassVar[dict[str, Parameter]] = {}
+    latex: ClassVar[str] = ""
+    notation: ClassVar[dict[str, str]] = {}
+    symbols: ClassVar[dict[str, str]] = {}
     _members: ClassVar[dict[str, type]]
 
     def __init_subclass__(cls, family: bool = False, **kwargs: Any) -> None:

@@ -49,7 +49,6 @@ class Drive(Component, family=True):
     gains: ClassVar[tuple[str, ...]] = ()
     directed: ClassVar[bool] = True
     words: ClassVar[str] = ""
-    latex: ClassVar[str] = ""
 
     def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
         """Return the scaled motivation, one array per name in `gains`."""

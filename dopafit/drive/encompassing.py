@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,10 @@ class Encompassing(Drive):
         r"M_+(t) = \mathrm{sp}_k(s(t))/\mathrm{sp}_k(1),\quad "
         r"M_-(t) = \mathrm{sp}_k(-s(t))/\mathrm{sp}_k(\rho)"
     )
+    symbols: ClassVar = {
+        "M_+": "excess above baseline, 1 at the top of one unit event",
+        "M_-": "deficit below baseline, 1 at the bottom of one unit event",
+    }
 
     def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
         """Return the scaled excess and the scaled deficit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from dopafit.drive import RECTIFIER, Drive
+from dopafit.model.notation import RECTIFIED, at_one, bar, formulas, motivation, place, plain
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["conventions", "describe", "latex", "parameter_table"]
@@ -33,11 +34,13 @@ def parameter_table(model: object) -> pd.DataFrame:
 def conventions(model: object) -> list[str]:
     """Return the constraints without which the model is not identified, as sentences."""
     lines = ["The baseline level is not identified; the resting predictor is (baseline := 0)."]
-    if Drive.named(model.drive).gains:
+    drive = Drive.named(model.drive)
+    if drive.gains:
+        lines += [*_unit(model)]
+        if RECTIFIED in drive.latex:
+            lines.append(f"The rectifier's softness is fixed at {RECTIFIER:g} peak units.")
         lines += [
-            "The population's peak after one unit event is the unit of the trace (peak := 1).",
-            f"The rectifier's softness is fixed at {RECTIFIER:g} peak units.",
-            "A channel's gain is common to all subjects; subjects differ in their peak.",
+            *_common(model),
             "Baseline, peak and trough in absolute units, and the gain apart from the peak, "
             "cannot be learned from behaviour.",
         ]
@@ -49,22 +52,86 @@ def conventions(model: object) -> list[str]:
     return lines
 
 
+def _unit(model: object) -> list[str]:
+    """Say what the unit of the trace is, where the model fixes it."""
+    peak = model.parameters.get("peak")
+    if peak is None or peak.prior is not None:
+        return []
+    if peak.fixed == 1.0:
+        whose = "The population's peak" if "peak" in formulas(model) else "The peak"
+        return [f"{whose} after one unit event is the unit of the trace (peak := 1)."]
+    return [f"The population's peak after one unit event is fixed at {peak.fixed:g}."]
+
+
+def _common(model: object) -> list[str]:
+    """Say which of gain and peak differ between whom."""
+    found, lines = formulas(model), []
+    gains = [
+        f"{c.prefix}_{gain}" for c in model.channels for gain in Drive.named(model.drive).gains
+    ]
+    common = [name for name in gains if name not in found]
+    if len(common) == len(gains):
+        lines.append("A channel's gain is common to all subjects and sessions.")
+    elif common:
+        lines.append(f"Common to all subjects and sessions: {', '.join(common)}.")
+    if "peak" in found:
+        factors = list(dict.fromkeys(part.label for part in found["peak"].groups))
+        who = [f"{factor}s" if factor.isalpha() else f"levels of {factor}" for factor in factors]
+        if who:
+            lines.append(f"{' and '.join(who).capitalize()} differ in their peak.")
+    return lines
+
+
 def latex(model: object) -> list[str]:
-    """Return the model's equations."""
+    """Return the model's equations, from the events to the differences between group members."""
     drive, lines = Drive.named(model.drive), []
     if drive.gains:
-        lines += [
-            r"s(t) = \sum_{t_j < t} m_j P_j\, h(t - t_j), \quad \max h = 1,\ \min h = -\rho",
-            Kernel.named(model.kernel).latex,
-        ]
-    lines.append(drive.latex)
+        kernel = Kernel.named(model.kernel)
+        level = r"s(t) = \sum_{j:\, t_j < t} m_j P\, h(t - t_j)"
+        ratio = kernel.notation.get("trough_ratio")
+        least = rf",\quad \max h = 1,\quad \min h = -{ratio}" if ratio else ""
+        lines += [level + least, *([kernel.latex] if kernel.latex else [])]
+    lines += [drive.latex] if drive.latex else []
+    if RECTIFIED in drive.latex:
+        lines.append(rf"{RECTIFIED}(u) = k \ln(1 + e^{{u/k}}) - k \ln 2")
+    moved = [f"{gain} {what}" for gain, what in motivation(model)]
+    predictors: dict[str, list[str]] = {}
     for channel in model.channels:
-        lines.append(r"\text{" + channel.prefix + r"}:\ " + channel.latex)
-        terms = " + ".join(
-            [r"\alpha", *(rf"b_{{{'+' if 'peak' in g else '-'}}} M" for g in drive.gains)]
-        )
-        lines.append(rf"\eta = {terms}")
-    return lines
+        if channel.latex:
+            lines.append(rf"\text{{{channel.prefix}}}:\ {channel.latex}")
+        own = " ".join(channel.predictor_terms())
+        terms = " + ".join([place(model, f"{channel.prefix}_rest").symbol, *moved])
+        predictors.setdefault(f"{terms} {own}".strip(), []).append(channel.prefix)
+    lines += [rf"{_label(names)}\eta = {terms}" for terms, names in predictors.items()]
+    return lines + _effects(model)
+
+
+def _label(channels: list[str]) -> str:
+    return rf"\text{{{', '.join(plain(name) for name in channels)}}}:\ "
+
+
+def _effects(model: object) -> list[str]:
+    """Return how parameters vary: fixed effects and the deviations of group members."""
+    shared: dict[str, list[str]] = {}
+    factors: dict[str, None] = {}
+    for name, parsed in formulas(model).items():
+        where, link = place(model, name), model.parameters[name].link
+        scale = {"identity": "{}", "log": r"\ln {}", "logit": r"\mathrm{{logit}}({})"}[link]
+        terms = [] if at_one(model, name) else [scale.format(bar(where.symbol))]
+        terms += [r"z \cdot \beta"] if parsed.terms else []
+        for part in parsed.groups:
+            deviation = rf"\gamma_{{\text{{{plain(part.label)}}}}}"
+            terms += [deviation] if part.intercept else []
+            terms += [rf"z \cdot {deviation}"] if part.terms else []
+            factors[plain(part.label)] = None
+        line = f"{scale.format(where.symbol)} = {' + '.join(terms)}"
+        shared.setdefault(line, []).append(where.channel)
+    lines = [
+        (_label(channels) if all(channels) else "") + line for line, channels in shared.items()
+    ]
+    return lines + [
+        rf"\gamma_{{\text{{{f}}}}} \sim N(0,\, \omega_{{\text{{{f}}}}}^2)" for f in factors
+    ]
 
 
 def describe(model: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import itertools
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from dopafit.report.escape import clean, signs
 from dopafit.report.files import write_text
 from dopafit.report.folder import Figure, RunFolder
 from dopafit.report.limits import BASELINE
-from dopafit.report.mathematics import draw_line
-from dopafit.report.methods import equations, methods, write_methods
+from dopafit.report.mathematics import draw, draw_line
+from dopafit.report.methods import equations, methods, symbols, write_methods
 from dopafit.report.numbers import share
 from dopafit.report.tables import write_tables
 from dopafit.report.tabular import Table
@@ -153,6 +154,9 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "figures": figures,
         "tables": shown,
         "equations": drawn,
+        "symbols": symbols(folder),
+        "draw": functools.cache(draw),
+        "draw_line": draw_line,
         "conventions": _conventions(folder),
         "fixed": _fixed(folder),
         "baseline": BASELINE,

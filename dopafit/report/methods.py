@@ -14,7 +14,7 @@ from dopafit.report.priors import rows as prior_rows
 from dopafit.report.prose import Block, Span, name, say, series, to_markdown
 from dopafit.report.references import cited
 
-__all__ = ["equations", "methods", "write_methods"]
+__all__ = ["equations", "methods", "symbols", "write_methods"]
 
 CHANNELS = {
     "choice": "choices, with a Bernoulli likelihood",
@@ -59,7 +59,8 @@ def methods(folder: RunFolder) -> list[Block]:
     blocks = [
         *_section("Data", _data(folder)),
         *_section("Model", _model(folder)),
-        *[Block("equation", tuple(say(Span(e)) for e, _ in equations(folder)))],
+        *_equations(folder),
+        Block("paragraph", (_symbols(folder),)),
         Block("bullets", tuple(_conventions(folder))),
         *_section("Priors", [_prior_lead(folder)]),
         Block("bullets", tuple(_priors(folder))),
@@ -69,7 +70,7 @@ def methods(folder: RunFolder) -> list[Block]:
         *_section("References", []),
         Block("bullets", tuple(say(text) for text in cited(folder))),
     ]
-    return [block for block in blocks if block.lines]
+    return [block for block in blocks if any(block.lines)]
 
 
 def equations(folder: RunFolder) -> list[tuple[str, tuple[str, ...]]]:
@@ -79,6 +80,38 @@ def equations(folder: RunFolder) -> list[tuple[str, tuple[str, ...]]]:
         for line in dict.fromkeys(folder.model(fit).get("equations_latex") or []):
             found.setdefault(clean(line), []).append(fit)
     return [(line, tuple(fits)) for line, fits in found.items()]
+
+
+def symbols(folder: RunFolder) -> dict[str, str]:
+    """Return what every symbol of the equations means, each once."""
+    found: dict[str, str] = {}
+    for fit in folder.fits:
+        told = folder.model(fit).get("symbols")
+        for symbol, words in told.items() if isinstance(told, dict) else ():
+            found.setdefault(clean(symbol), clean(words))
+    return found
+
+
+def _equations(folder: RunFolder) -> list[Block]:
+    """Return the equations of every fit, then those of single fits under their names."""
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for line, fits in equations(folder):
+        parts.setdefault(fits, []).append(line)
+    blocks = []
+    for fits in sorted(parts, key=lambda fits: -len(fits)):
+        shared = len(fits) == len(folder.fits)
+        lead = say("In every fit:") if shared else say("In ", series(map(name, fits)), ":")
+        if len(folder.fits) > 1:
+            blocks.append(Block("paragraph", (lead,)))
+        blocks.append(Block("equation", tuple(say(Span(line)) for line in parts[fits])))
+    return blocks
+
+
+def _symbols(folder: RunFolder) -> tuple[Span, ...]:
+    line: list[Span] = []
+    for symbol, words in symbols(folder).items():
+        line += [Span("; " if line else "Here "), Span(symbol, "math"), Span(f" is {words}")]
+    return say(line, ".") if line else ()
 
 
 def _section(title: str, lines: list[tuple[Span, ...]]) -> list[Block]:

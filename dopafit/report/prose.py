@@ -18,7 +18,7 @@ class Span:
     ----------
     text : str
         Unescaped.
-    kind : {"text", "code", "strong"}
+    kind : {"text", "code", "strong", "math"}
     """
 
     text: str
@@ -98,10 +98,13 @@ def to_markdown(blocks: Iterable[Block], level: int = 2) -> str:
 
 
 def _equation(source: str) -> str:
+    return f"$$\n{_inline(source)}\n$$"
+
+
+def _inline(source: str) -> str:
     # a space after "<" is nothing to LaTeX, and no tag to a reader of Markdown; a dollar sign or
     # a blank line would end the equation
-    inner = clean(source).replace("$", "").replace("`", "").replace("<", "< ")
-    return f"$$\n{inner}\n$$"
+    return clean(source).replace("$", "").replace("`", "").replace("<", "< ")
 
 
 def _line(spans: tuple[Span, ...]) -> str:
@@ -109,6 +112,9 @@ def _line(spans: tuple[Span, ...]) -> str:
     for i, span in enumerate(spans):
         if span.kind == "code":
             pieces.append(code(span.text))
+            continue
+        if span.kind == "math":
+            pieces.append(f"${_inline(span.text)}$")
             continue
         # escaping trims; the spaces between spans are the line's own
         body = markdown(span.text)

@@ -22,6 +22,7 @@ from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
 from dopafit.model.equations import conventions, latex, parameter_table
+from dopafit.model.notation import symbols
 from dopafit.report.files import read_json, write_text
 from dopafit.report.truth import read_truth, truth_rows
 from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
@@ -68,6 +69,7 @@ def spec_text(analysis: Analysis, study: Study, drives: Iterable[str]) -> str:
             "hash": model.hash,
             "words": Drive.named(drive).words,
             "equations_latex": latex(model),
+            "symbols": symbols(model),
             "conventions": conventions(model),
             "parameters": parameter_table(model).to_dict(orient="records"),
         }

@@ -30,7 +30,6 @@ class Kernel(Component, ABC, family=True):
     clocks: ClassVar[tuple[str, ...]] = ()
     clock_unit: ClassVar[str] = ""
     clock_by: ClassVar[tuple[str, ...]] = ()
-    latex = ""
 
     @abstractmethod
     def exponentials(self, xp: Any, solve: Callable[[Any, Any], Any]) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,19 @@ class Opponent(Kernel):
         r"h(t) = C e^{-\lambda t}(1 - x)(x - x_c),\quad x = e^{-\kappa t},\quad "
         r"\lambda = \ln 2 / t_{1/2},\quad \kappa = \lambda / \nu"
     )
+    notation: ClassVar = {
+        "peak": "P",
+        "trough_ratio": r"\rho",
+        "recovery_half_life": "t_{1/2}",
+        "onset_ratio": r"\nu",
+    }
+    symbols: ClassVar = {
+        "C": "the scale at which the maximum of the response is 1",
+        r"\lambda": "rate of the late return [1/s]",
+        r"\kappa": "rate of the onset [1/s]",
+        "x": "how much of the onset is still to come",
+        "x_c": "its value at the crossing, which follows from trough_ratio and onset_ratio",
+    }
 
     peak = Parameter(
         meaning="maximum of the response to one unit event, above baseline",
