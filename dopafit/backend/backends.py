@@ -21,7 +21,7 @@ def known_backend(name: str) -> str:
         raise SpecError(
             f"backend {name!r} is not known",
             allowed=", ".join(BACKENDS),
-            todo=suggest(name, BACKENDS),
+            todo=suggest(name, BACKENDS) or "take one of those allowed",
         )
     return name
 

@@ -67,7 +67,11 @@ def scalars(posterior: xr.Dataset) -> tuple[list[str], np.ndarray, np.ndarray]:
         continuous += [variable.dtype.kind == "f"] * len(blocks[-1])
         labels += _labels(name, [_coordinate(variable, d) for d in rest])
     if not labels:
-        raise FitError("the posterior holds no draws", allowed="variables with dims (chain, draw)")
+        raise FitError(
+            "the posterior holds no draws",
+            allowed="variables with dims (chain, draw)",
+            todo="fit again, or load a run with Fit.load",
+        )
     return labels, np.concatenate(blocks), np.array(continuous)
 
 
@@ -197,12 +201,17 @@ def summary(
         raise FitError(
             f"interval {kind!r} with probability {prob!r}",
             allowed="kind 'eti' or 'hdi', 0 < probability < 1",
+            todo="name one of the two kinds and a probability such as 0.95",
         )
     labels, draws, _ = scalars(posterior)
     table = diagnose(posterior) if diagnosis is None else diagnosis
     table = table.set_index("quantity")
     if not set(labels) <= set(table.index):
-        raise FitError("the diagnosis belongs to another posterior", allowed="diagnose(posterior)")
+        raise FitError(
+            "the diagnosis belongs to another posterior",
+            allowed="diagnose(posterior)",
+            todo="diagnose this posterior first",
+        )
     flat = draws.reshape(len(draws), -1)
     flat = np.where(np.isfinite(flat).all(axis=1, keepdims=True), flat, np.nan)
     sd = flat.std(axis=1, ddof=min(1, flat.shape[1] - 1))

@@ -86,12 +86,18 @@ def loo(log_lik: np.ndarray, r_eff: float | np.ndarray | None = None) -> LooResu
     values = np.asarray(log_lik, dtype=float)
     if values.ndim != 3 or values.shape[2] == 0:
         raise FitError(
-            f"log-likelihood of shape {values.shape}", allowed="(chain, draw, unit), 1 unit or more"
+            f"log-likelihood of shape {values.shape}",
+            allowed="(chain, draw, unit), 1 unit or more",
+            todo="give one log-likelihood per chain, draw and unit",
         )
     n_chains, n_draws, n_units = values.shape
     size = n_chains * n_draws
     if size < MIN_DRAWS:
-        raise FitError(f"leave-one-out from {size} draws", allowed=f"at least {MIN_DRAWS} draws")
+        raise FitError(
+            f"leave-one-out from {size} draws",
+            allowed=f"at least {MIN_DRAWS} draws",
+            todo="fit with more draws",
+        )
     finite = np.isfinite(values).all(axis=(0, 1))
     if not finite.all():
         raise FitError(
@@ -102,7 +108,11 @@ def loo(log_lik: np.ndarray, r_eff: float | np.ndarray | None = None) -> LooResu
         )
     efficiency = None if r_eff is None else np.broadcast_to(np.asarray(r_eff, float), (n_units,))
     if efficiency is not None and not (np.isfinite(efficiency).all() and (efficiency > 0).all()):
-        raise FitError("r_eff is not a relative efficiency", allowed="numbers > 0")
+        raise FitError(
+            "r_eff is not a relative efficiency",
+            allowed="numbers > 0",
+            todo="leave r_eff out, or give one number per unit",
+        )
     elpd_i, lppd_i, pareto_k = np.empty(n_units), np.empty(n_units), np.zeros(n_units)
     for unit in range(n_units):
         one = values[:, :, unit]
@@ -160,7 +170,11 @@ def compare_elpd(
     """
     names = sorted(results)
     if len(names) < 2:
-        raise SpecError(f"a comparison of {len(names)} fit", allowed="two fits or more")
+        raise SpecError(
+            f"a comparison of {len(names)} fit",
+            allowed="two fits or more",
+            todo="fit another drive to the same study",
+        )
     sizes = {name: results[name].n_units for name in names}
     if len(set(sizes.values())) > 1:
         raise SpecError(
@@ -170,7 +184,11 @@ def compare_elpd(
         )
     points = np.column_stack([results[name].elpd_i for name in names])
     if not np.isfinite(points).all():
-        raise SpecError("a unit's predictive density is not finite", allowed="finite numbers")
+        raise SpecError(
+            "a unit's predictive density is not finite",
+            allowed="finite numbers",
+            todo="look at the fit's verdict; fit with tighter priors if it did not converge",
+        )
     points = points[np.lexsort(points.T)]  # a canonical order of units
     elpd = points.sum(axis=0)
     best = int(np.argmax(elpd))

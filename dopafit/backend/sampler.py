@@ -77,21 +77,28 @@ class SamplerSettings:
             whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
             if not whole or value < least:
                 raise SpecError(
-                    f"sampler: {name} = {value!r}", allowed=f"a whole number >= {least}"
+                    f"sampler: {name} = {value!r}",
+                    allowed=f"a whole number >= {least}",
+                    todo=f"give {name} such a number, or leave it out",
                 )
             object.__setattr__(self, name, int(value))
         if self.seed >= 2**64:
-            raise SpecError(f"sampler: seed = {self.seed}", allowed="0 <= seed < 2**64")
+            raise SpecError(
+                f"sampler: seed = {self.seed}",
+                allowed="0 <= seed < 2**64",
+                todo="give a whole number such as 1",
+            )
         if not isinstance(self.target_accept, (int, float)) or not 0 < self.target_accept < 1:
             raise SpecError(
                 f"sampler: target_accept = {self.target_accept!r}",
                 allowed="a number between 0 and 1, e.g. 0.9",
+                todo="leave it at 0.9; nearer to 1 takes smaller steps",
             )
         if self.adaptation not in ADAPTATIONS:
             raise SpecError(
                 f"sampler: adaptation {self.adaptation!r} is not known",
                 allowed=", ".join(ADAPTATIONS),
-                todo=suggest(self.adaptation, ADAPTATIONS),
+                todo=suggest(self.adaptation, ADAPTATIONS) or "take one of those allowed",
             )
         known_backend(self.backend)
 

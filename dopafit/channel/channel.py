@@ -166,6 +166,7 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
         raise SpecError(
             f"channels: {name}: {options!r} is not a list of options",
             allowed=f"{{{name}: {{option: value}}}}, or nothing for the defaults",
+            todo=f"write the options of {name} as key: value, or leave them out",
         )
     options = dict(options or {})
     likelihood = options.pop("likelihood", None)
@@ -177,13 +178,17 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
             raise SpecError(
                 f"channels: {name}: option {option!r} is not known",
                 allowed=", ".join(["likelihood", *known]),
-                todo=suggest(option, known),
+                todo=suggest(option, known) or "take one of those allowed",
             )
     for field in fields(member):
         value = options.get(field.name, "")
         text = isinstance(value, str) or (value is None and field.type == "str | None")
         if str(field.type).startswith("str") and not text:
-            raise SpecError(f"channels: {name}: {field.name} = {value!r}", allowed="a name")
+            raise SpecError(
+                f"channels: {name}: {field.name} = {value!r}",
+                allowed="a name",
+                todo="give the name as text, in quotes if it looks like a number",
+            )
     return member(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 

@@ -49,7 +49,11 @@ def since_last(time: np.ndarray, marks: np.ndarray) -> np.ndarray:
 def _seconds(option: str, value: Any) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value < np.inf:
-        raise SpecError(f"presses: {option} = {value!r}", allowed="times [s], finite, not negative")
+        raise SpecError(
+            f"presses: {option} = {value!r}",
+            allowed="times [s], finite, not negative",
+            todo=f"give {option} in seconds, or leave it out",
+        )
     return float(value)
 
 
@@ -145,7 +149,11 @@ class Presses(Channel):
         # as floats: 5 and 5.0 are the same claim and must have the same hash
         object.__setattr__(self, "refractory", _seconds("refractory", self.refractory))
         if isinstance(self.history, str) or not isinstance(self.history, Iterable):
-            raise SpecError(f"presses: history = {self.history!r}", allowed="a list of times [s]")
+            raise SpecError(
+                f"presses: history = {self.history!r}",
+                allowed="a list of times [s]",
+                todo="write for instance history: [2.0]",
+            )
         history = tuple(_seconds("history", tau) for tau in self.history)
         if len(set(history)) < len(history) or any(tau < SHORTEST for tau in history):
             raise SpecError(
@@ -291,7 +299,11 @@ class Presses(Channel):
             bounds = window[["start", "end"]].sort_values("start").to_numpy(float)
             found.append((key, bounds, {n: t.get(key, np.empty(0)) for n, t in times.items()}))
         if not found:
-            raise SpecError("channel presses: the study has no observed windows")
+            raise SpecError(
+                "channel presses: the study has no observed windows",
+                allowed="sessions that end later than they start",
+                todo="check start and end of the sessions table, or leave the channel presses out",
+            )
         return found
 
     def _marks(
@@ -305,6 +317,7 @@ class Presses(Channel):
                 f"{where}: presses at {acts[first]:g} s and {acts[first + 1]:g} s are closer than "
                 f"the refractory time {self.refractory:g} s",
                 allowed=f"refractory <= {gaps.min():g} s for this study",
+                todo="set a shorter refractory time, or remove presses recorded twice",
             )
         window = np.searchsorted(bounds[:, 0], acts, side="right") - 1
         outside = (window < 0) | (acts > bounds[np.maximum(window, 0), 1])

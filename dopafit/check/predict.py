@@ -130,7 +130,11 @@ def predictive_check(
         No replicate could be drawn.
     """
     if source not in ("posterior", "prior"):
-        raise SpecError(f"source {source!r}", allowed="posterior or prior")
+        raise SpecError(
+            f"source {source!r}",
+            allowed="posterior or prior",
+            todo="leave source out for replicates from the posterior",
+        )
     lags = Lags(fit.study, None if fit.model.events is None else tuple(fit.model.events))
     within = fit.model.typical_spacing if pair_within is None else float(pair_within)
     rng = generator(seed, f"predict/{source}/{fit.model.drive}")
@@ -152,7 +156,11 @@ def predictive_check(
             continue
         values.append(np.concatenate([r.values(drawn[r.channel.prefix]) for r in reducers]))
     if not values:
-        raise FitError("no replicate could be drawn", todo="narrow the priors of the press rate")
+        raise FitError(
+            "no replicate could be drawn",
+            todo="narrow the priors of the press rate",
+            allowed="parameter draws whose press rate stays finite",
+        )
     table = pd.concat(frames, ignore_index=True)
     replicates = np.array(values)
     table = pd.concat([table, _bands(replicates)], axis=1)

@@ -138,6 +138,7 @@ def compare_pointwise(
             raise SpecError(
                 f"log-likelihood of {name!r} has shape {shape}",
                 allowed=f"(chain, draw, {len(shared)}): one {unit} per label",
+                todo="check that labels and log-likelihood come from the same study",
             )
     results = {name: loo(log_lik[name]) for name in names}
     return compare_loo(
@@ -184,6 +185,7 @@ def compare_loo(
                 f"{name!r} was scored on {results[name].n_units} units, "
                 f"but there are {len(shared)} labels",
                 allowed=f"one {unit} per label",
+                todo="check that labels and scores come from the same study",
             )
     table = compare_elpd(results, seed=seed)
     table["unit"], table["n_units"] = unit, len(shared)
@@ -213,7 +215,11 @@ def _checked(
 ) -> list[str]:
     """Return the units' labels if the fits can be compared at all."""
     if len(names) < 2:
-        raise SpecError(f"a comparison of {len(names)} fit", allowed="two fits or more")
+        raise SpecError(
+            f"a comparison of {len(names)} fit",
+            allowed="two fits or more",
+            todo="fit another drive to the same study",
+        )
     unjudged = [n for n in names if n not in converged]
     if unjudged:
         raise SpecError(
@@ -232,7 +238,11 @@ def _checked(
     per_fit = labels if isinstance(labels, Mapping) else dict.fromkeys(names, labels)
     missing = [n for n in names if n not in per_fit]
     if missing:
-        raise SpecError(f"no {unit} labels for {', '.join(missing)}", allowed="labels for each fit")
+        raise SpecError(
+            f"no {unit} labels for {', '.join(missing)}",
+            allowed="labels for each fit",
+            todo="give labels for every fit, under the fit's name",
+        )
     first = [str(v) for v in per_fit[names[0]]]
     for name in names[1:]:
         other = [str(v) for v in per_fit[name]]
@@ -240,10 +250,15 @@ def _checked(
             raise SpecError(
                 f"{names[0]!r} and {name!r} were scored on different {unit}s: {_gap(first, other)}",
                 allowed="the same units in the same order for every fit",
+                todo="compare fits of one study with the same channels",
             )
     if len(set(first)) != len(first):
         twice = sorted({v for v in first if first.count(v) > 1})[:3]
-        raise SpecError(f"{unit} labels occur twice: {', '.join(twice)}", allowed="unique labels")
+        raise SpecError(
+            f"{unit} labels occur twice: {', '.join(twice)}",
+            allowed="unique labels",
+            todo="name each unit once",
+        )
     return first
 
 

@@ -134,7 +134,7 @@ class Component:
             raise SpecError(
                 f"{cls.__name__.lower()} {name!r} is not known",
                 allowed=", ".join(members),
-                todo=suggest(name, members),
+                todo=suggest(name, members) or "take one of those allowed",
             )
         return known[name]
 

@@ -55,27 +55,40 @@ class Prior:
             raise SpecError(
                 f"prior family {self.family!r} is not known",
                 allowed=", ".join(FAMILIES),
-                todo=suggest(self.family, FAMILIES),
+                todo=suggest(self.family, FAMILIES) or "take one of those allowed",
             )
         if not all(_is_number(value) for value in (self.location, self.scale)):
             raise SpecError(
-                f"prior {self.family}({self.location!r}, {self.scale!r})", allowed="two numbers"
+                f"prior {self.family}({self.location!r}, {self.scale!r})",
+                allowed="two numbers",
+                todo="give location and scale as numbers, without quotes",
             )
         if not (np.isfinite(self.location) and np.isfinite(self.scale) and self.scale > 0):
             raise SpecError(
                 f"prior {self.family}({self.location}, {self.scale}) is not a distribution",
                 allowed="finite numbers with a positive scale",
+                todo="give a finite location and a scale above 0",
             )
         object.__setattr__(self, "location", float(self.location))
         object.__setattr__(self, "scale", float(self.scale))
         if self.family == "lognormal" and self.location <= 0:
             raise SpecError(
-                f"lognormal median {self.location} is not positive", allowed="median > 0"
+                f"lognormal median {self.location} is not positive",
+                allowed="median > 0",
+                todo="give a median above 0, on the parameter's own scale",
             )
         if self.family == "half_normal" and self.location != 0:
-            raise SpecError(f"half_normal with location {self.location}", allowed="location 0")
+            raise SpecError(
+                f"half_normal with location {self.location}",
+                allowed="location 0",
+                todo="write Prior.half_normal(sd)",
+            )
         if self.family == "logit_normal" and not 0 < self.location < 1:
-            raise SpecError(f"logit_normal median {self.location}", allowed="0 < median < 1")
+            raise SpecError(
+                f"logit_normal median {self.location}",
+                allowed="0 < median < 1",
+                todo="give a median between 0 and 1, on the parameter's own scale",
+            )
 
     @classmethod
     def normal(cls, mean: float, sd: float) -> Prior:
@@ -106,30 +119,38 @@ class Prior:
             raise SpecError(
                 f"{where}: {spec!r} is not a prior",
                 allowed="one family with its numbers, e.g. {lognormal: {median: 0.3, sigma: 0.7}}",
+                todo="write the family, then its numbers",
             )
         family, arguments = next(iter(spec.items()))
         if family not in FAMILIES:
             raise SpecError(
                 f"{where}: prior family {family!r} is not known",
                 allowed=", ".join(FAMILIES),
-                todo=suggest(family, FAMILIES),
+                todo=suggest(family, FAMILIES) or "take one of those allowed",
             )
         names = [n for n in FAMILIES[family] if n is not None]
         if not isinstance(arguments, Mapping) or set(arguments) != set(names):
             raise SpecError(
                 f"{where}: {family} got {arguments!r}",
                 allowed=f"{{{family}: {{{', '.join(f'{n}: number' for n in names)}}}}}",
+                todo="name these numbers and no others",
             )
         numbers = {}
         for name in names:
             value = arguments[name]
             if not _is_number(value):
-                raise SpecError(f"{where}: {family} {name} = {value!r}", allowed="a number")
+                raise SpecError(
+                    f"{where}: {family} {name} = {value!r}",
+                    allowed="a number",
+                    todo=f"write {name} as a number, without quotes",
+                )
             numbers[name] = float(value)
         try:
             return getattr(cls, family)(**numbers)
         except SpecError as error:
-            raise SpecError(f"{where}: {error.wrong}", allowed=error.allowed) from error
+            raise SpecError(
+                f"{where}: {error.wrong}", allowed=error.allowed, todo=error.todo
+            ) from error
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         """Return the form that `from_dict` reads."""

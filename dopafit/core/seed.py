@@ -23,7 +23,9 @@ def spawn(seed: int, purpose: str) -> np.random.SeedSequence:
         The seed is not a whole number, 0 or above.
     """
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise SpecError(f"seed = {seed!r}", allowed="a whole number, 0 or above")
+        raise SpecError(
+            f"seed = {seed!r}", allowed="a whole number, 0 or above", todo="give a number such as 1"
+        )
     return np.random.SeedSequence(int(seed), spawn_key=(zlib.crc32(purpose.encode()),))
 
 

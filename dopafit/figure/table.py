@@ -35,14 +35,17 @@ def need(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame
     """
     if not isinstance(table, pd.DataFrame):
         raise FigureError(
-            f"{name} is a {type(table).__name__}", allowed="a pandas DataFrame", todo=""
+            f"{name} is a {type(table).__name__}",
+            allowed="a pandas DataFrame",
+            todo="give the table of a result, e.g. comparison.table",
         )
     missing = [c for c in columns if c not in table.columns]
     if missing:
         raise FigureError(
             f"{name}: no column {', '.join(map(repr, missing))}",
             allowed=f"columns {', '.join(columns)}",
-            todo=suggest(missing[0], [str(c) for c in table.columns]),
+            todo=suggest(missing[0], [str(c) for c in table.columns])
+            or "take one of those allowed",
         )
     return table
 
@@ -60,7 +63,11 @@ def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
     try:
         return pd.to_numeric(table[column]).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise FigureError(f"column {column!r}: {error}", allowed="numbers or missing") from None
+        raise FigureError(
+            f"column {column!r}: {error}",
+            allowed="numbers or missing",
+            todo="turn the column into numbers first",
+        ) from None
 
 
 def has(table: pd.DataFrame | None, *columns: str) -> bool:

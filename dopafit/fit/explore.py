@@ -69,10 +69,14 @@ def explore(
         raise SpecError(
             f"method: {method!r} is not known",
             allowed=", ".join(METHODS),
-            todo=suggest(method, METHODS),
+            todo=suggest(method, METHODS) or "take one of those allowed",
         )
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
-        raise SpecError(f"draws = {draws!r}", allowed="a whole number, 100 or above")
+        raise SpecError(
+            f"draws = {draws!r}",
+            allowed="a whole number, 100 or above",
+            todo="leave draws out, or give for instance 1000",
+        )
     from dopafit.backend.approximation import resample
     from dopafit.backend.backends import require_backend
 
@@ -85,6 +89,7 @@ def explore(
         raise FitError(
             f"{METHODS[method]} found no usable draws",
             todo="fit with the sampler instead: dopafit fit",
+            allowed="a posterior near enough to a normal distribution",
         )
     found = [expand(u) for u in points]
     x, h = (np.array([[one[name] for one in found]]) for name in ("x", "h"))
@@ -108,7 +113,7 @@ def explore(
 def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> tuple[Any, Any]:
     from dopafit.backend.approximation import pathfinder, standard
     from dopafit.backend.compiled import Sampled, compile_layout
-    from dopafit.backend.pilot import Pilot, locate, pilot_seed, starting_points
+    from dopafit.backend.pilot import LARGEST, Pilot, locate, pilot_seed, starting_points
 
     density = compile_layout(layout, backend)
     rng = generator(seed, f"explore/{method}/{layout.program.model.drive}")
@@ -123,6 +128,7 @@ def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> t
         raise SpecError(
             f"Laplace over {density.size} coordinates that subjects share",
             todo="use method 'pathfinder'",
+            allowed=f"at most {LARGEST} of them",
         )
     target = Sampled(layout, density, pilot)
     return standard(target, density.size, rng, count), target.expand

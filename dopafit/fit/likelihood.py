@@ -33,7 +33,7 @@ def unit_log_likelihood(
         raise SpecError(
             f"unit {unit!r} cannot be left out",
             allowed=" or ".join(UNITS),
-            todo=suggest(unit, UNITS),
+            todo=suggest(unit, UNITS) or "take one of those allowed",
         )
     layout, theta = fit.layout, fit.theta
     if draws is not None and draws < theta.shape[1]:

@@ -232,7 +232,9 @@ def auto_progress(stream: TextIO | None = None, mode: str = "auto") -> Progress:
     """
     if mode not in MODES:
         raise SpecError(
-            f"progress {mode!r} is not known", allowed=", ".join(MODES), todo=suggest(mode, MODES)
+            f"progress {mode!r} is not known",
+            allowed=", ".join(MODES),
+            todo=suggest(mode, MODES) or "take one of those allowed",
         )
     target = sys.stderr if stream is None else stream
     if mode == "auto":

@@ -45,13 +45,19 @@ def _bands(values: np.ndarray) -> dict[str, np.ndarray]:
 def _needs_trace(fit: Fit) -> None:
     if not Drive.named(fit.model.drive).gains:
         raise FitError(
-            f"the {fit.model.drive} drive has no trace to show", allowed="a fit of another drive"
+            f"the {fit.model.drive} drive has no trace to show",
+            allowed="a fit of another drive",
+            todo="show the trace of a fit whose drive has one, e.g. trough",
         )
 
 
 def _draws(fit: Fit, source: str) -> xr.Dataset:
     if source not in ("posterior", "prior"):
-        raise SpecError(f"source {source!r}", allowed="posterior or prior")
+        raise SpecError(
+            f"source {source!r}",
+            allowed="posterior or prior",
+            todo="leave source out for draws from the posterior",
+        )
     return fit.posterior if source == "posterior" else fit.prior
 
 
@@ -149,6 +155,7 @@ def trace_table(
         raise SpecError(
             f"subject {subject!r} has no session {session!r}",
             allowed="; ".join(f"{r.subject}/{r.session}" for r in sessions.head(8).itertuples()),
+            todo="name a subject and a session of the study",
         )
     row = sessions.iloc[int(found[0])]
     if window is None:
@@ -297,7 +304,11 @@ def member_table(
     """
     name = f"{parameter}_group"
     if name not in fit.posterior:
-        raise SpecError(f"{parameter} has no group effects", allowed="a formula with (1 | subject)")
+        raise SpecError(
+            f"{parameter} has no group effects",
+            allowed="a formula with (1 | subject)",
+            todo=f"fit again with a formula for it, e.g. effects: {{{parameter}: (1 | subject)}}",
+        )
     term = term or member_term(fit, parameter) or "1|subject"
     from dopafit.model.coordinates import natural, on_link, to_link
 
@@ -306,7 +317,11 @@ def member_table(
     labels = [str(v) for v in variable[f"{name}_member"].values]
     at = [i for i, label in enumerate(labels) if label.startswith(f"{term}[")]
     if not at:
-        raise SpecError(f"{parameter} has no term {term!r}", allowed=", ".join(labels[:4]))
+        raise SpecError(
+            f"{parameter} has no term {term!r}",
+            allowed=", ".join(labels[:4]),
+            todo="name one of these terms",
+        )
     if parameter in fit.posterior:
         centre = on_link(spec.link, fit.posterior[parameter].values)
     else:

@@ -118,6 +118,7 @@ class Verdict:
             raise FitError(
                 f"verdict: converged = {self.converged} contradicts its diagnostics",
                 allowed="converged only if there are diagnostics and all of them are ok",
+                todo="read the verdict from the fit, or fit again",
             )
 
     @property
@@ -210,6 +211,7 @@ class Verdict:
             raise FitError(
                 f"this is no stored verdict: {error!r}",
                 allowed="converged and diagnostics, as Verdict.to_dict writes them",
+                todo="fit again; the file was changed or damaged",
             ) from None
 
 

@@ -21,6 +21,18 @@ from dopafit.model.spec import DRIVES, Model
 __all__ = ["Analysis", "Sampling", "read_analysis"]
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
+# how pydantic's findings begin, and its limits, in words of ours
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "string": "text",
+    "dict": "lines 'key: value'",
+    "tuple": "a list, e.g. [a, b]",
+    "list": "a list, e.g. [a, b]",
+    "bool": "true or false",
+}
+_LIMITS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
 class Sampling(BaseModel):
@@ -196,7 +208,11 @@ def read_analysis(path: str | Path) -> Analysis:
         raise _readable(path, error) from error
     simulate = file.simulate or _Simulate()
     if not file.drives:
-        raise SpecError(f"{path}: drives is empty", allowed=", ".join(DRIVES))
+        raise SpecError(
+            f"{path}: drives is empty",
+            allowed=", ".join(DRIVES),
+            todo="name one drive or more, or leave drives out to fit all of them",
+        )
     try:
         truth_drive = Drive.named(simulate.drive).name
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
@@ -249,39 +265,69 @@ def _load(path: Path) -> dict[str, Any]:
         raise SpecError(
             f"{path}{where}: not YAML: {getattr(error, 'problem', None) or error}",
             todo="check indentation, colons and quotes there",
+            allowed="keys and values, one a line: 'key: value'",
         ) from error
     except (ValueError, RecursionError) as error:  # a date that does not exist, a bottomless list
         raise SpecError(
-            f"{path}: not YAML: {error}", todo="put quotes around text that looks like a date"
+            f"{path}: not YAML: {error}",
+            todo="put quotes around text that looks like a date",
+            allowed="keys and values, one a line: 'key: value'",
         ) from error
     if content is None:
-        raise SpecError(f"{path} is empty", allowed=", ".join(_File.model_fields))
+        raise SpecError(
+            f"{path} is empty",
+            allowed=", ".join(_File.model_fields),
+            todo="write an analysis into it; analyses/cue-pursuit/analysis.yaml is an example",
+        )
     if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
-        raise SpecError(f"{path} holds no keys", allowed=", ".join(_File.model_fields))
+        raise SpecError(
+            f"{path} holds no keys",
+            allowed=", ".join(_File.model_fields),
+            todo="write lines 'key: value', e.g. study: FOLDER",
+        )
     return content
 
 
 def _readable(path: Path, error: ValidationError) -> SpecError:
     """Turn pydantic's findings into one message a user can act on."""
-    lines, allowed, hint = [], [], ""
+    lines, allowed, todo = [], [], []
     for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = _known(problem["loc"][:-1])
-            lines.append(f"{place}: no such key")
-            allowed.append(", ".join(known))
-            hint = hint or suggest(str(problem["loc"][-1]), known)
-        elif problem["type"] == "missing":
-            lines.append(f"{place}: missing")
-        else:
-            lines.append(f"{place}: {problem['input']!r}: {problem['msg']}")
-            if problem["type"] == "literal_error":
-                known = re.findall(r"'(.*?)'", problem["ctx"]["expected"])
-                allowed.append(", ".join(known))
-                hint = hint or suggest(problem["input"], known)
+        wrong, accepted, advice = _three_parts(problem)
+        lines.append(wrong)
+        allowed.append(accepted)
+        todo.append(advice)
     return SpecError(
-        f"{path}: " + "; ".join(lines), allowed="; ".join(dict.fromkeys(allowed)), todo=hint
+        f"{path}: " + "; ".join(lines),
+        allowed="; ".join(dict.fromkeys(allowed)),
+        todo="; ".join(dict.fromkeys(todo)),
     )
+
+
+def _three_parts(problem: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what is wrong, what is allowed and what to do for one of pydantic's findings."""
+    loc, kind, given = problem["loc"], problem["type"], problem["input"]
+    place = ".".join(str(part) for part in loc)
+    if kind == "extra_forbidden":
+        known = _known(loc[:-1])
+        near = suggest(str(loc[-1]), known)
+        return f"{place}: no such key", ", ".join(known), near or f"take {place} out"
+    if kind == "missing":
+        return f"{place}: missing", f"{place}: ...", f"add {place}"
+    wrong = f"{place}: {given!r}"
+    if kind == "literal_error":
+        known = re.findall(r"'(.*?)'", problem["ctx"]["expected"])
+        return wrong, ", ".join(known), suggest(given, known) or "take one of those allowed"
+    limit = "".join(
+        f" {_LIMITS[k]} {v:g}" for k, v in problem.get("ctx", {}).items() if k in _LIMITS
+    )
+    for start, words in _WORDS.items():
+        if kind.startswith(start):
+            return wrong, words, f"write {words} after {loc[-1]}:"
+    if limit:
+        return wrong, f"a number{limit}", f"correct {place}, or leave it out"
+    if kind == "model_type":
+        return wrong, ", ".join(_known(loc)), f"write keys and values under {place}:"
+    return f"{wrong}: {problem['msg']}", f"{place} as the guide shows it", f"correct {place}"
 
 
 def _known(place: tuple[Any, ...]) -> list[str]:

@@ -62,7 +62,11 @@ def in_range(name: str, value: object, link: str) -> float:
     inside = number and (link != "log" or value > 0) and (link != "logit" or 0 < value < 1)
     if not inside:
         allowed = {"log": "a number above 0", "logit": "a number between 0 and 1"}
-        raise SpecError(f"truth: {name} = {value!r}", allowed=allowed.get(link, "a finite number"))
+        raise SpecError(
+            f"truth: {name} = {value!r}",
+            allowed=allowed.get(link, "a finite number"),
+            todo=f"give {name} a value inside its range, or leave it out",
+        )
     return float(value)
 
 

@@ -36,14 +36,16 @@ class Joiner:
         if people.duplicated().any():
             raise StudyError(
                 f"subject {people[people.duplicated()].iloc[0]} is listed twice in the subjects",
-                todo="run `dopafit check`; it lists every such row",
+                todo="run dopafit validate FOLDER; it lists every such row",
+                allowed="one row per subject",
             )
         twice = study.sessions.duplicated(KEYS)
         if twice.any():
             subject, session = study.sessions.loc[twice, KEYS].iloc[0]
             raise StudyError(
                 f"subject {subject}, session {session} is listed twice in the sessions",
-                todo="run `dopafit check`; it lists every such row",
+                todo="run dopafit validate FOLDER; it lists every such row",
+                allowed="one row per subject and session",
             )
         self._sessions = study.sessions.merge(
             study.subjects, on="subject", how="left", suffixes=("", "_subject")
@@ -65,7 +67,8 @@ class Joiner:
             subject, session = frame.loc[lost, KEYS].iloc[0]
             raise StudyError(
                 f"subject {subject}, session {session} is not in the table of sessions",
-                todo="run `dopafit check`; it lists every such row",
+                todo="run dopafit validate FOLDER; it lists every such row",
+                allowed="a row in sessions for every subject and session of the study",
             )
         joined = frame.merge(self._sessions[own], on=KEYS, how="left", validate="many_to_one")
         if len(self._steps):

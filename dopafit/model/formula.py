@@ -156,7 +156,12 @@ def design(
     source = parsed.source
     known_columns(parsed, _names(frame))
     if len(frame) == 0 and next(parsed.columns(), None) is not None:
-        raise source.error(None, "the table has no rows")
+        raise source.error(
+            None,
+            "the table has no rows",
+            allowed="a table with rows",
+            todo="check which rows are left after exclusions",
+        )
     _refuse_width(sum(_known_width(f) for f in _factors(parsed)), source)
     reader, orders = Reader(frame, source), levels or {}
     coders: dict[str, Coder] = {}
@@ -233,6 +238,7 @@ def _codings(
                         getattr(one, "position", None),
                         f"{one.text} has one level only, {coded[one.text].levels[0]!r}",
                         todo="leave this term out, or use rows with another level",
+                        allowed="two levels or more",
                     )
             result.append((kept, coding))
     return tuple(result)
@@ -320,5 +326,6 @@ def _unique(labels: tuple[str, ...], source: Source) -> None:
                 None,
                 f"two columns are called {label!r}",
                 todo="leave [, ] and : out of levels",
+                allowed="a name of its own for every term and level",
             )
         seen.add(label)

@@ -111,7 +111,12 @@ class Coder:
                     learn[node.text] = node.function.fit(x, **node.options)
                 return self.transforms[node.text](x)
             except ValueError as error:
-                raise reader.source.error(node.position, f"{node.text}: {error}") from error
+                raise reader.source.error(
+                    node.position,
+                    f"{node.text}: {error}",
+                    allowed="values that the function can take",
+                    todo="check the column's values and the function's numbers",
+                ) from error
         left = self._evaluate(node.left, reader, learn)
         return _ARITHMETIC[node.sign](left, self._evaluate(node.right, reader, learn))
 
@@ -127,6 +132,8 @@ def _finite(node: Any, values: np.ndarray, reader: Reader) -> None:
         next(node.columns()).position,
         f"{node.text} is not a finite number at row {reader.row(bad)}"
         f" ({', '.join(f'{k} = {v:g}' for k, v in inputs.items())})",
+        allowed="values at which the function is finite",
+        todo="change the values there, or add a constant, e.g. log(dose + 1)",
     )
 
 

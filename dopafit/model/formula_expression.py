@@ -48,13 +48,21 @@ class _Reader:
             return Column(node.expression.literal.value, node.expression.position)
         if isinstance(node, expr.Call):
             return self.call(node)
-        raise self.source.error(None, "this cannot be a term")
+        raise self.source.error(
+            None,
+            "this cannot be a term",
+            allowed="columns, functions of columns and interactions of them",
+            todo="write the name of a column, e.g. 'drug'",
+        )
 
     def call(self, node: Any) -> Call | Levels:
         callee = node.callee
         if not isinstance(callee, self.expr.Variable):
             raise self.source.error(
-                None, "only a named function can be called", allowed=", ".join(FUNCTIONS)
+                None,
+                "only a named function can be called",
+                allowed=", ".join(FUNCTIONS),
+                todo="write the function's name, e.g. log(dose)",
             )
         name, position = callee.name.lexeme, callee.name.position
         if name not in FUNCTIONS:
@@ -62,7 +70,7 @@ class _Reader:
                 position,
                 f"function {name!r} is not known",
                 allowed=", ".join(FUNCTIONS),
-                todo=suggest(name, FUNCTIONS),
+                todo=suggest(name, FUNCTIONS) or "take one of those allowed",
             )
         function = FUNCTIONS[name]
         positional, named = self.arguments(node.args, function, position)
@@ -70,7 +78,12 @@ class _Reader:
             return self.levels(positional, named, position)
         argument = self.expression(positional[0])
         if next(argument.columns(), None) is None:
-            raise self.source.error(position, f"{name}(...) has no column in it")
+            raise self.source.error(
+                position,
+                f"{name}(...) has no column in it",
+                allowed="a column of the table inside the brackets",
+                todo="name a column, e.g. log(dose)",
+            )
         options = self.options(function, positional[1:], named, position)
         return Call(function, argument, options, position, self.deeper(position, argument))
 
@@ -81,16 +94,29 @@ class _Reader:
         for node in nodes:
             if not isinstance(node, self.expr.Assign):
                 if named:
-                    raise self.source.error(position, "a named argument stands before another")
+                    raise self.source.error(
+                        position,
+                        "a named argument stands before another",
+                        allowed="named arguments after the others",
+                        todo="put the named argument last",
+                    )
                 positional.append(node)
                 continue
             key = getattr(getattr(node.name, "name", None), "lexeme", None)
             if key is None or key in named:
-                raise self.source.error(position, f"argument {key!r} is given twice")
+                raise self.source.error(
+                    position,
+                    f"argument {key!r} is given twice",
+                    allowed="each argument once",
+                    todo="take one of them out",
+                )
             named[key] = node.value
         if not positional:
             raise self.source.error(
-                position, f"{function.name} needs a column", allowed=function.usage
+                position,
+                f"{function.name} needs a column",
+                allowed=function.usage,
+                todo="name a column inside the brackets",
             )
         return positional, named
 
@@ -104,6 +130,7 @@ class _Reader:
                 position,
                 f"{function.name} got " + (f"argument {unknown[0]!r}" if unknown else "too many"),
                 allowed=function.usage,
+                todo="take it out",
             )
         nodes = {**dict(zip(names, given, strict=False)), **named}
         return {
@@ -122,6 +149,7 @@ class _Reader:
             position,
             f"{option.name} of {function.name} {wrong}",
             allowed=f"{allowed}; {function.usage}",
+            todo=f"correct {option.name} or leave it out",
         )
 
     def constant(self, node: Any) -> int | float | str | None:
@@ -146,13 +174,19 @@ class _Reader:
                 position,
                 "C takes a column and different levels of it",
                 allowed=FUNCTIONS["C"].usage,
+                todo="name a column and each of its levels once",
             )
         return Levels(column, first, position)
 
     def deeper(self, position: int, *parts: Expression) -> int:
         depth = 1 + max(part.depth for part in parts)
         if depth > MAX_DEPTH:
-            raise self.source.error(position, f"more than {MAX_DEPTH} steps inside one function")
+            raise self.source.error(
+                position,
+                f"more than {MAX_DEPTH} steps inside one function",
+                allowed=f"at most {MAX_DEPTH} steps",
+                todo="compute the column in the table",
+            )
         return depth
 
     def expression(self, node: Any) -> Expression:
@@ -165,10 +199,20 @@ class _Reader:
         for binary in reversed(spine):
             kind, position = binary.operator.kind, binary.operator.position
             if kind not in _SIGNS:
-                raise error(position, f"{binary.operator.lexeme!r} inside a function")
+                raise error(
+                    position,
+                    f"{binary.operator.lexeme!r} inside a function",
+                    allowed="+ - * / ** ( ) and numbers inside a function",
+                    todo="take it out of the function",
+                )
             unclear = (expr.Unary, expr.Binary) if kind == "STAR_STAR" else ()
             if isinstance(binary.left, unclear) or isinstance(binary.right, unclear):
-                raise error(position, "say with brackets what is raised to which power")
+                raise error(
+                    position,
+                    "say with brackets what is raised to which power",
+                    allowed="one ** without brackets",
+                    todo="write (a ** b) ** c or a ** (b ** c)",
+                )
             right = self.expression(binary.right)
             result = Operation(_SIGNS[kind], result, right, self.deeper(position, result, right))
         return result
@@ -187,13 +231,24 @@ class _Reader:
             if isinstance(node, expr.Unary):
                 position = node.operator.position
             raise error(
-                position, "a column or a number is expected here", todo="write 0 - x for -x"
+                position,
+                "a column or a number is expected here",
+                todo="write 0 - x for -x",
+                allowed="a column or a number",
             )
         if isinstance(node, expr.Assign):
-            raise error(None, "'=' may only name an argument of a function")
+            raise error(
+                None,
+                "'=' may only name an argument of a function",
+                allowed="name = value between the brackets of a function",
+                todo="take the = out",
+            )
         one = self.factor(node)
         if isinstance(one, Levels) or (isinstance(one, Call) and one.function.labels):
             raise error(
-                one.position, f"{one.text} makes several columns: use it as a term of its own"
+                one.position,
+                f"{one.text} makes several columns: use it as a term of its own",
+                allowed="columns, numbers and functions that make one column",
+                todo="add it to the formula with +",
             )
         return one

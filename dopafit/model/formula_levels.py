@@ -43,6 +43,7 @@ class LevelCode:
                     column.position,
                     f"column {column.name!r} has level {stray[0]!r}, which the order leaves out",
                     allowed=_shown(tuple(given)),
+                    todo="name every level of the column in C(...), or correct the column",
                 )
             observed = set(labels)
             final = [v for v in given if v in observed]
@@ -52,6 +53,7 @@ class LevelCode:
                     column.position,
                     f"column {column.name!r} has no level {value!r}",
                     allowed=_shown(final),
+                    todo="correct the level's name, or take it out of C(...)",
                 )
         final = [*first, *(v for v in final if v not in first)]
         place = {v: i for i, v in enumerate(final)}
@@ -76,6 +78,7 @@ class LevelCode:
                 f"column {self.column.name!r} has {reader.label(value, self.column)!r}"
                 f" at row {reader.row(unseen)}, a level the design has not seen",
                 allowed=_shown(self.levels),
+                todo="correct the level, or fit again with rows that have it",
             )
         return codes
 
@@ -108,6 +111,7 @@ class Grouping:
                 columns[0].position,
                 f"two groups of {text} have the same label",
                 todo="leave ':' out of the level names",
+                allowed="different labels for different groups",
             )
         return cls(columns, parts, tuple(combined), tuple(labels)), codes.astype(np.int64)
 

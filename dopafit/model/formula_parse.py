@@ -71,9 +71,7 @@ class Source:
     formula: str
     where: str
 
-    def error(
-        self, position: int | None, what: str, *, allowed: str = "", todo: str = ""
-    ) -> SpecError:
+    def error(self, position: int | None, what: str, *, allowed: str, todo: str) -> SpecError:
         """Return an error that points at a character (counted from 1)."""
         text = self.formula if len(self.formula) <= 80 else self.formula[:77] + "..."
         at = "" if position is None else f", character {position + 1}"
@@ -97,7 +95,12 @@ def quiet_import() -> None:
 def _number(text: str, position: int, source: Source) -> Literal:
     value = float(text)
     if len(text) > 30 or not math.isfinite(value):
-        raise source.error(position, "this number is too long or too large")
+        raise source.error(
+            position,
+            "this number is too long or too large",
+            allowed="numbers of at most 30 characters",
+            todo="write a shorter number",
+        )
     whole = text.isdigit() or (value.is_integer() and abs(value) < 1e15)
     return Literal(int(value) if whole and abs(value) < 2**53 else value, position)
 
@@ -106,7 +109,7 @@ def _unknown(source: Source, position: int) -> SpecError:
     char = source.formula[position]
     name = unicodedata.name(char, "no name")
     shown = repr(char) if char.isascii() else f"{char!r} (U+{ord(char):04X}, {name.lower()})"
-    todo = _HINTS.get(char, "")
+    todo = _HINTS.get(char, "take it out")
     if not char.isascii():
         todo = "put a column name with such letters between backticks"
     return source.error(position, f"{shown} cannot be used here", allowed=_ALLOWED, todo=todo)
@@ -131,13 +134,23 @@ def _tokens(source: Source) -> list[Any]:
         if kind == "number":
             following = text[match.end() : match.end() + 1]
             if following and (following.isalnum() or following in "._"):
-                raise source.error(position, "a number runs into the next name")
+                raise source.error(
+                    position,
+                    "a number runs into the next name",
+                    allowed="a name that starts with a letter, or a name in backticks",
+                    todo="put the name between backticks, or a sign between the two",
+                )
             add("NUMBER", lexeme, _number(lexeme, position, source))
         elif kind == "name":
             add("IDENTIFIER", lexeme)
         elif kind in ("quoted", "text"):
             if not lexeme[1:-1].isprintable() or (kind == "quoted" and len(lexeme) < 3):
-                raise source.error(position, "this quoted name is empty or not printable")
+                raise source.error(
+                    position,
+                    "this quoted name is empty or not printable",
+                    allowed="a name between the quotes",
+                    todo="write the column's name there",
+                )
             literal = Literal(lexeme[1:-1], position)
             add("BQNAME" if kind == "quoted" else "STRING", lexeme, literal)
         elif lexeme == "~":
@@ -146,24 +159,43 @@ def _tokens(source: Source) -> list[Any]:
                     position,
                     "a formula here has no response",
                     allowed="the right-hand side alone, e.g. 'drug + (1 | subject)'",
+                    todo="take out what stands on the left of ~, and the ~",
                 )
         elif kind == "operator":
             if lexeme in "+-" and tokens and tokens[-1].kind in ("PLUS", "MINUS"):
-                raise source.error(position, "two signs follow each other")
+                raise source.error(
+                    position,
+                    "two signs follow each other",
+                    allowed="one sign between two terms",
+                    todo="take one of them out",
+                )
             if lexeme == "(":
                 opened.append(position)
                 if len(opened) > MAX_DEPTH:
                     raise source.error(
-                        position, f"brackets are nested deeper than {MAX_DEPTH} levels"
+                        position,
+                        f"brackets are nested deeper than {MAX_DEPTH} levels",
+                        allowed=f"at most {MAX_DEPTH} levels",
+                        todo="take out brackets that are not needed",
                     )
             elif lexeme == ")" and not opened:
-                raise source.error(position, "this bracket was never opened")
+                raise source.error(
+                    position,
+                    "this bracket was never opened",
+                    allowed="pairs of brackets",
+                    todo="take it out, or open it with (",
+                )
             elif lexeme == ")":
                 opened.pop()
             add(_OPERATORS[lexeme], lexeme)
         position = match.end()
     if opened:
-        raise source.error(opened[-1], "this bracket is never closed")
+        raise source.error(
+            opened[-1],
+            "this bracket is never closed",
+            allowed="pairs of brackets",
+            todo="close it with )",
+        )
     add("EOF", "")
     return tokens
 
@@ -189,10 +221,19 @@ def syntax_tree(formula: Any, where: str) -> tuple[Source, Any]:
         Not text, too long, nested too deeply, or not a formula.
     """
     if not isinstance(formula, str):
-        raise SpecError(f"{where}: formula {formula!r} is not text", allowed="text such as 'drug'")
+        raise SpecError(
+            f"{where}: formula {formula!r} is not text",
+            allowed="text such as 'drug'",
+            todo="write the formula as text; leave it out for one value for all",
+        )
     source = Source(formula, where)
     if len(formula) > MAX_LENGTH:
-        raise source.error(None, f"{len(formula)} characters", allowed=f"at most {MAX_LENGTH}")
+        raise source.error(
+            None,
+            f"{len(formula)} characters",
+            allowed=f"at most {MAX_LENGTH}",
+            todo="shorten the formula",
+        )
     quiet_import()
     from formulae.parser import ParseError, Parser
 
@@ -206,11 +247,17 @@ def syntax_tree(formula: Any, where: str) -> tuple[Source, Any]:
         token = parser.peek()
         found = repr(token.lexeme) if token.lexeme else "the end"
         raise source.error(
-            token.position, f"{found} is not expected here", allowed=_ALLOWED
+            token.position,
+            f"{found} is not expected here",
+            allowed=_ALLOWED,
+            todo="take it out, or write what is missing before it",
         ) from error
     if not parser.at_end():
         token = parser.peek()
         raise source.error(
-            token.position, f"{token.lexeme!r} is not expected here", allowed=_ALLOWED
+            token.position,
+            f"{token.lexeme!r} is not expected here",
+            allowed=_ALLOWED,
+            todo="take it out, or write what is missing before it",
         )
     return source, tree

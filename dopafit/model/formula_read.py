@@ -26,7 +26,12 @@ class Reader:
         """Return a column, complete."""
         series = self.frame[column.name]
         if isinstance(series, pd.DataFrame):
-            raise self.source.error(column.position, f"column {column.name!r} occurs twice")
+            raise self.source.error(
+                column.position,
+                f"column {column.name!r} occurs twice",
+                allowed="each column once in the table",
+                todo="rename or drop one of the two",
+            )
         missing = series.isna().to_numpy(dtype=bool)
         if missing.any():
             raise self.source.error(
@@ -34,6 +39,7 @@ class Reader:
                 f"column {column.name!r} is missing at row {self.row(missing)}"
                 f" ({int(missing.sum())} rows in all)",
                 todo="fill these values or leave these rows out before fitting",
+                allowed="a value in every row",
             )
         return series
 
@@ -46,7 +52,12 @@ class Reader:
         """Whether the column holds numbers rather than levels."""
         series = self.frame[column.name]
         if isinstance(series, pd.DataFrame):
-            raise self.source.error(column.position, f"column {column.name!r} occurs twice")
+            raise self.source.error(
+                column.position,
+                f"column {column.name!r} occurs twice",
+                allowed="each column once in the table",
+                todo="rename or drop one of the two",
+            )
         dtype = series.dtype
         if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
             return False
@@ -61,13 +72,17 @@ class Reader:
             column.position,
             f"column {column.name!r} holds {found} values",
             allowed="numbers or text",
+            todo="turn the column into numbers or text",
         )
 
     def numbers(self, column: Column) -> np.ndarray:
         """Return a numeric column as float64, shape (n,)."""
         if not self.is_numeric(column):
             raise self.source.error(
-                column.position, f"column {column.name!r} holds levels, not numbers"
+                column.position,
+                f"column {column.name!r} holds levels, not numbers",
+                allowed="a column of numbers",
+                todo="use the column without a function, or turn it into numbers",
             )
         values = self.series(column).to_numpy(dtype=float, copy=True)
         infinite = ~np.isfinite(values)
@@ -75,6 +90,8 @@ class Reader:
             raise self.source.error(
                 column.position,
                 f"column {column.name!r} is not finite at row {self.row(infinite)}",
+                allowed="finite numbers",
+                todo="correct the value there",
             )
         return values
 
@@ -96,7 +113,10 @@ class Reader:
         labels = [self.label(values[i], column) for i in order]
         if len(set(labels)) < len(labels):
             raise self.source.error(
-                column.position, f"column {column.name!r} spells one level in two ways"
+                column.position,
+                f"column {column.name!r} spells one level in two ways",
+                allowed="one spelling for each level",
+                todo="write the level the same way in every row",
             )
         rank = np.full(len(values) + 1, -1, dtype=np.int64)
         rank[order] = np.arange(len(order))
@@ -114,4 +134,5 @@ class Reader:
             column.position,
             f"column {column.name!r} holds a {type(value).__name__} as a level",
             allowed="text or numbers",
+            todo="write the levels as text",
         )

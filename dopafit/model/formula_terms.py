@@ -103,6 +103,7 @@ def parse(formula: Any, where: str) -> Parsed:
             None,
             "the intercept cannot be removed: it is the parameter's population value",
             todo="leave out 0 and -1; (0 + drug | subject) is possible",
+            allowed="terms beside the intercept",
         )
     return Parsed(source, _sorted(resolved.terms), resolved.groups)
 
@@ -137,6 +138,7 @@ class _Resolver:
                 node.operator.position,
                 "a group term needs brackets",
                 allowed="(1 | subject), (drug | subject)",
+                todo="write ( before and ) after the group term",
             )
         if isinstance(node, expr.Unary):
             inner = node.right
@@ -145,16 +147,36 @@ class _Resolver:
                 return self.resolve(inner)
             if isinstance(inner, expr.Literal) and inner.value.value == 1:
                 return _Set({}, intercept=False)
-            raise error(node.operator.position, "a term cannot be negative")
+            raise error(
+                node.operator.position,
+                "a term cannot be negative",
+                allowed="terms joined by +",
+                todo="leave out the sign",
+            )
         if isinstance(node, expr.Literal):
             literal = node.value
             if isinstance(literal.value, str):
-                raise error(literal.position, "quoted text is not a term", todo="leave the quotes")
+                raise error(
+                    literal.position,
+                    "quoted text is not a term",
+                    todo="leave the quotes",
+                    allowed="names of columns",
+                )
             if literal.value not in (0, 1):
-                raise error(literal.position, f"the number {literal.value} is not a term")
+                raise error(
+                    literal.position,
+                    f"the number {literal.value} is not a term",
+                    allowed="the numbers 0 and 1",
+                    todo="take the number out",
+                )
             return _Set({}, intercept=bool(literal.value))
         if isinstance(node, expr.Assign):
-            raise error(None, "'=' may only name an argument of a function")
+            raise error(
+                None,
+                "'=' may only name an argument of a function",
+                allowed="name = value between the brackets of a function",
+                todo="take the = out",
+            )
         one = factor(node, self.source)
         return _Set({_key((one,)): (one,)})
 
@@ -181,7 +203,12 @@ class _Resolver:
 
     def add(self, left: _Set, right: _Set, position: int) -> _Set:
         if {left.intercept, right.intercept} == {True, False}:
-            raise self.source.error(position, "0 and 1 contradict each other")
+            raise self.source.error(
+                position,
+                "0 and 1 contradict each other",
+                allowed="0 or 1, not both",
+                todo="take one of them out",
+            )
         intercept = right.intercept if left.intercept is None else left.intercept
         groups = {frozenset(c.name for c in g.columns): g for g in left.groups}
         for group in right.groups:
@@ -193,9 +220,19 @@ class _Resolver:
 
     def remove(self, left: _Set, right: _Set, position: int) -> _Set:
         if right.groups:
-            raise self.source.error(position, "a group term cannot be taken away")
+            raise self.source.error(
+                position,
+                "a group term cannot be taken away",
+                allowed="terms without | after a minus",
+                todo="leave the group term out",
+            )
         if right.intercept is False:
-            raise self.source.error(position, "0 cannot be taken away")
+            raise self.source.error(
+                position,
+                "0 cannot be taken away",
+                allowed="a term after the minus",
+                todo="take out - 0",
+            )
         intercept = left.intercept
         if right.intercept:
             intercept = False
@@ -205,6 +242,7 @@ class _Resolver:
                     position,
                     f"there is no term {_text(term)} to take away",
                     allowed=", ".join(_text(t) for t in left.terms.values()),
+                    todo="take out the minus and the term",
                 )
         terms = {k: v for k, v in left.terms.items() if k not in right.terms}
         return _Set(terms, intercept, left.groups)
@@ -219,12 +257,14 @@ class _Resolver:
                 position,
                 "** takes an order of interaction",
                 allowed=f"an integer from 1 to {MAX_ORDER}",
+                todo="write for instance (drug + cue) ** 2",
             )
         if len(left.terms) < 2:
             raise self.source.error(
                 position,
                 "** of one term is that term: outside a function it means interactions",
                 todo="for a power of a number write poly(x, 2)",
+                allowed="a sum of terms, e.g. (drug + cue) ** 2",
             )
         terms = left.terms
         for _ in range(exponent - 1):
@@ -240,7 +280,10 @@ class _Resolver:
                 term = a + tuple(f for f in b if f.text not in known)
                 if len(term) > MAX_ORDER:
                     raise self.source.error(
-                        position, f"an interaction of {len(term)} factors", allowed=f"{MAX_ORDER}"
+                        position,
+                        f"an interaction of {len(term)} factors",
+                        allowed=f"{MAX_ORDER}",
+                        todo="leave out interactions of that order",
                     )
                 result.setdefault(_key(term), term)
             self.limited(result, position)
@@ -249,30 +292,56 @@ class _Resolver:
     def limited(self, terms: _Terms, position: int) -> _Terms:
         if len(terms) > MAX_TERMS:
             raise self.source.error(
-                position, f"more than {MAX_TERMS} terms", todo="leave out interactions"
+                position,
+                f"more than {MAX_TERMS} terms",
+                todo="leave out interactions",
+                allowed=f"at most {MAX_TERMS} terms",
             )
         return terms
 
     def plain(self, part: _Set, position: int) -> None:
         if part.groups or part.intercept is not None or not part.terms:
             what = "a group term" if part.groups else "a number"
-            raise self.source.error(position, f"{what} cannot be part of an interaction")
+            raise self.source.error(
+                position,
+                f"{what} cannot be part of an interaction",
+                allowed="columns and functions of columns",
+                todo="take it out of the interaction",
+            )
 
     def group(self, node: Any) -> _Set:
         position = node.operator.position
         left, right = self.resolve(node.left), self.resolve(node.right)
         if left.groups or right.groups:
-            raise self.source.error(position, "a group term within a group term")
+            raise self.source.error(
+                position,
+                "a group term within a group term",
+                allowed="one | in each pair of brackets",
+                todo="write the groups one after another: (1 | subject) + (1 | session)",
+            )
         if right.intercept is not None or not right.terms:
-            raise self.source.error(position, "the right of | must name columns, e.g. subject")
+            raise self.source.error(
+                position,
+                "the right of | must name columns, e.g. subject",
+                allowed="one column, or columns joined by : or /",
+                todo="write for instance (1 | subject)",
+            )
         intercept = left.intercept is not False
         if not intercept and not left.terms:
-            raise self.source.error(position, "nothing is left on the left of |")
+            raise self.source.error(
+                position,
+                "nothing is left on the left of |",
+                allowed="1, 0, or terms that vary by group",
+                todo="write for instance (1 | subject)",
+            )
         parts: _Set = _Set({})
         for term in right.terms.values():
             if not all(isinstance(f, Column) for f in term):
                 raise self.source.error(
-                    position, f"{_text(term)} cannot form groups", allowed="names of columns"
+                    position,
+                    f"{_text(term)} cannot form groups",
+                    allowed="names of columns",
+                    todo="write a column's name on the right of |",
                 )
             part = GroupPart(term, intercept, _sorted(left.terms))  # type: ignore[arg-type]
             parts = self.add(parts, _Set({}, groups=(part,)), position)
@@ -299,5 +368,5 @@ def known_columns(parsed: Parsed, columns: frozenset[str]) -> None:
                 column.position,
                 f"there is no column {column.name!r}",
                 allowed=allowed or "the table has no columns a formula could use",
-                todo=suggest(column.name, columns),
+                todo=suggest(column.name, columns) or "take one of those allowed",
             )

@@ -146,7 +146,9 @@ def build_layout(
     for prefix, found in rows.items():
         if len(found) == 0:
             raise SpecError(
-                f"channel {prefix}: every row is missing its outcome", todo="leave the channel out"
+                f"channel {prefix}: every row is missing its outcome",
+                todo="leave the channel out",
+                allowed="at least one row with an outcome",
             )
     session_of = {
         p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()
@@ -196,7 +198,7 @@ def _check_labels(model: Model, coordinates: Coordinates) -> None:
             raise SpecError(
                 f"priors: no formula makes the effect {name!r}",
                 allowed=", ".join(known) or "no prior of an effect, as there are none",
-                todo=suggest(name, known),
+                todo=suggest(name, known) or "take one of those allowed",
             )
 
 
@@ -221,7 +223,7 @@ def _events(model: Model, study: Study) -> pd.DataFrame:
                 raise SpecError(
                     f"events: the study has no events of kind {kind!r}",
                     allowed=", ".join(kinds),
-                    todo=suggest(kind, kinds),
+                    todo=suggest(kind, kinds) or "take one of those allowed",
                 )
         events = events[events["kind"].isin(model.events)]
     for column in ("time", "magnitude"):
@@ -238,6 +240,7 @@ def _events(model: Model, study: Study) -> pd.DataFrame:
         raise SpecError(
             f"the {model.drive} drive needs events, and the study has none",
             todo="add an events table, or fit no_drive",
+            allowed="a study with events, or the drive no_drive",
         )
     return events.sort_values([*KEYS, "time"], kind="stable").reset_index(drop=True)
 

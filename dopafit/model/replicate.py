@@ -133,7 +133,11 @@ def draw_population(
         if key in truth:
             h[i] = in_range(key, truth[key], "identity")
             if h[i] < 0:
-                raise SpecError(f"truth: {key} = {truth[key]!r}", allowed="a number, 0 or above")
+                raise SpecError(
+                    f"truth: {key} = {truth[key]!r}",
+                    allowed="a number, 0 or above",
+                    todo="give a standard deviation, 0 for no spread, or leave it out",
+                )
     theta = coordinates.theta_from_truth(truth, coordinates.theta(x, h))
     labels = coordinates.labels()
     values: dict[str, float] = {}
@@ -187,7 +191,7 @@ def simulate(
             raise SpecError(
                 f"truth: {name!r} is not a quantity of this model",
                 allowed=", ".join(k for k in values if "_group[" not in k),
-                todo=suggest(name, values),
+                todo=suggest(name, values) or "take one of those allowed",
             )
     drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"))
     observations, presses = blank.observations, []

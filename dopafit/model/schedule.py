@@ -78,6 +78,7 @@ def timetable(
         raise SpecError(
             f"simulate: design: {'.'.join(map(str, first['loc']))}: {first['msg']}",
             allowed=", ".join(Schedule.model_fields),
+            todo="correct this entry, or leave it out for its default",
         ) from error
     rng = generator(seed, "simulate/timetable")
     width = len(str(schedule.subjects))

@@ -85,12 +85,16 @@ class Model:
         for name in ("effects", "priors", "fixed"):
             if not isinstance(getattr(self, name), Mapping):
                 raise SpecError(
-                    f"{name}: {getattr(self, name)!r}", allowed="a mapping by parameter"
+                    f"{name}: {getattr(self, name)!r}",
+                    allowed="a mapping by parameter",
+                    todo=f"write {name} as parameter: value",
                 )
         for channel in self.channels:
             if not isinstance(channel, Channel):
                 raise SpecError(
-                    f"{channel!r} is not a channel", allowed=", ".join(Channel.members())
+                    f"{channel!r} is not a channel",
+                    allowed=", ".join(Channel.members()),
+                    todo="give channel objects, e.g. dp.Choice('pursue')",
                 )
         # in the order of their names: the claim does not depend on the order they are given in
         put("channels", tuple(sorted(self.channels, key=lambda channel: channel.prefix)))
@@ -105,13 +109,22 @@ class Model:
             raise SpecError(
                 "the model has no channels",
                 allowed="at least one of " + ", ".join(Channel.members()),
+                todo="name what was observed, e.g. channels: {choice: {column: pursue}}",
             )
         prefixes = [channel.prefix for channel in self.channels]
         if len(set(prefixes)) < len(prefixes):
-            raise SpecError(f"a channel is given twice: {', '.join(prefixes)}")
+            raise SpecError(
+                f"a channel is given twice: {', '.join(prefixes)}",
+                allowed="each channel under a name of its own",
+                todo="remove one of them",
+            )
         spacing = self.typical_spacing
         if not _is_finite(spacing) or spacing <= 0:
-            raise SpecError(f"typical_spacing = {spacing!r}", allowed="a time above 0 s")
+            raise SpecError(
+                f"typical_spacing = {spacing!r}",
+                allowed="a time above 0 s",
+                todo="give the usual time between events in seconds, or leave it out",
+            )
         put("typical_spacing", float(spacing))
         base = self._declared()
         put("effects", MappingProxyType(dict(self._check_effects(base))))
@@ -162,7 +175,7 @@ class Model:
                 raise SpecError(
                     f"effects: {name!r} is not a parameter of this model",
                     allowed=", ".join(sorted(known)),
-                    todo=suggest(name, known),
+                    todo=suggest(name, known) or "take one of those allowed",
                 )
         given = {k: str(v) for k, v in self.effects.items() if k in base}
         defaults = [f"{channel.prefix}_rest" for channel in self.channels] + ["peak"]
@@ -178,7 +191,7 @@ class Model:
                 raise SpecError(
                     f"priors: {name!r} is not a parameter of this model",
                     allowed=", ".join(sorted(known)) + "; with _effect or _sd for their effects",
-                    todo=suggest(stem, names),
+                    todo=suggest(stem, names) or "take one of those allowed",
                 )
             prior = Prior.from_dict(prior, where=f"priors: {name}")
             parameter, part = self._part(stem, base)
@@ -196,6 +209,7 @@ class Model:
                     + " (its effects add up on the "
                     + parameter.link
                     + " scale)",
+                    todo="choose a prior of that family",
                 )
             checked[name] = prior
         return checked
@@ -214,15 +228,27 @@ class Model:
                 raise SpecError(
                     f"fixed: {name!r} is not a parameter of this model",
                     allowed=", ".join(sorted(known)),
-                    todo=suggest(name, known),
+                    todo=suggest(name, known) or "take one of those allowed",
                 )
             if name in self.priors:
-                raise SpecError(f"{name} has both a prior and a fixed value", allowed="one of them")
+                raise SpecError(
+                    f"{name} has both a prior and a fixed value",
+                    allowed="one of them",
+                    todo="take it out of priors or out of fixed",
+                )
             if not _is_finite(value):
-                raise SpecError(f"fixed: {name} = {value!r}", allowed="a number")
+                raise SpecError(
+                    f"fixed: {name} = {value!r}",
+                    allowed="a number",
+                    todo="write the number without quotes",
+                )
             link = base[name].link if name in base else "identity"
             if (link == "log" and value <= 0) or (link == "logit" and not 0 <= value < 1):
-                raise SpecError(f"fixed: {name} = {value}", allowed="a value inside its range")
+                raise SpecError(
+                    f"fixed: {name} = {value}",
+                    allowed="a value inside its range",
+                    todo=f"give a value that {name} can take, or take it out of fixed",
+                )
         return {k: float(v) for k, v in self.fixed.items() if k in base}
 
     @functools.cached_property
@@ -279,7 +305,11 @@ class Model:
         """Read what `to_dict` wrote."""
         entries = spec.get("channels") or {}
         if not isinstance(entries, Mapping):
-            raise SpecError(f"channels: {entries!r}", allowed="{choice: {column: pursue}, ...}")
+            raise SpecError(
+                f"channels: {entries!r}",
+                allowed="{choice: {column: pursue}, ...}",
+                todo="write each channel as name: options",
+            )
         channels = [channel_from_dict(str(k), v) for k, v in entries.items()]
         names = ("drive", "kernel", "typical_spacing", "events", "effects", "priors", "fixed")
         values = {k: spec[k] for k in names if spec.get(k) is not None}

@@ -58,7 +58,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         detail = " ".join(str(error).split())
-        raise SpecError(f"{path}: this is not YAML: {detail}", todo=AGAIN) from None
+        raise SpecError(
+            f"{path}: this is not YAML: {detail}",
+            todo=AGAIN,
+            allowed="the file as dopafit run wrote it",
+        ) from None
     if not isinstance(value, dict):
         raise SpecError(
             f"{path}: it holds a {type(value).__name__}", allowed="a mapping", todo=AGAIN
@@ -148,6 +152,7 @@ def write_text(path: Path, text: str) -> Path:
         raise FitError(
             f"{path} cannot be written: {error.strerror or error}",
             todo="check the folder's permissions and the space left",
+            allowed="a folder that can be written, with space left",
         ) from None
     return path
 

@@ -24,7 +24,9 @@ def open_study(analysis: Analysis) -> tuple[Study, list[str]]:
     """
     if analysis.study is None:
         raise SpecError(
-            f"{analysis.path} names no study", allowed="study: FOLDER or the name of a data set"
+            f"{analysis.path} names no study",
+            allowed="study: FOLDER or the name of a data set",
+            todo="add the line study: FOLDER",
         )
     folder = analysis.study_folder
     if folder is not None:
@@ -36,4 +38,5 @@ def open_study(analysis: Analysis) -> tuple[Study, list[str]]:
         f"study {analysis.study!r} is neither a folder beside {analysis.path.name} nor a data set",
         allowed=f"a folder relative to {analysis.path.parent}, or one of: "
         + ", ".join(list_datasets()),
+        todo="correct the name after study:",
     )

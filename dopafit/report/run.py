@@ -184,7 +184,9 @@ def run_fits(
         (folder / "fits").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FitError(
-            f"{folder} cannot be made: {error.strerror}", todo="choose another folder with --out"
+            f"{folder} cannot be made: {error.strerror}",
+            todo="choose another folder with --out",
+            allowed="a folder that can be written",
         ) from error
     kept = {drive: _kept(_file(folder, drive), analysis, drive, study) for drive in analysis.models}
     known = [drive for drive in analysis.models if drive in chosen or kept[drive] is not None]
@@ -270,7 +272,7 @@ def chosen_drives(analysis: Analysis, drives: tuple[str, ...] | None) -> list[st
             raise SpecError(
                 f"the analysis has no drive {drive!r}",
                 allowed=", ".join(analysis.models),
-                todo=suggest(drive, analysis.models),
+                todo=suggest(drive, analysis.models) or "take one of those allowed",
             )
     return list(drives)
 
@@ -304,11 +306,15 @@ def _fitted(analysis: Analysis, drive: str, study: Study, folder: Path, show: Pr
             **analysis.sampling.model_dump(),
         )
     except Interrupted as stop:
-        raise StoppedError(f"stopped while sampling {drive}", todo=again) from stop
+        raise StoppedError(
+            f"stopped while sampling {drive}", todo=again, allowed="a run that goes on to its end"
+        ) from stop
     if one.record["interrupted"]:
         one.save(partial)
         raise StoppedError(
-            f"stopped while sampling {drive}; the draws so far are in {partial}", todo=again
+            f"stopped while sampling {drive}; the draws so far are in {partial}",
+            todo=again,
+            allowed="a run that goes on to its end",
         )
     one.save(path)
     partial.unlink(missing_ok=True)

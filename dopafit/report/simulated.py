@@ -54,6 +54,7 @@ def simulate_folder(
         raise SpecError(
             f"{found.path} says neither a study nor a timetable to simulate over",
             allowed="study: FOLDER, or simulate: {design: {subjects: 24, ...}}",
+            todo="add one of these to the analysis file",
         )
     first = next(iter(found.models.values()))
     model = first if first.drive == found.truth_drive else first.with_drive(found.truth_drive)

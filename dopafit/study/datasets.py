@@ -152,7 +152,7 @@ def bundled(name: str) -> Path:
         raise StudyError(
             f"no study {name!r} ships with dopafit",
             allowed=", ".join(BUNDLED),
-            todo=suggest(name, BUNDLED),
+            todo=suggest(name, BUNDLED) or "take one of those allowed",
         )
     package = Path(__file__).resolve().parents[1]
     places = [package.parent / "data" / name, package / "data" / name]
@@ -174,7 +174,7 @@ def _entry(name: str) -> dict[str, Any]:
         raise StudyError(
             f"there is no data set {name!r}",
             allowed=", ".join(known),
-            todo=suggest(name, known),
+            todo=suggest(name, known) or "take one of those allowed",
         ) from None
 
 

@@ -143,7 +143,7 @@ class Study:
                 raise StudyError(
                     f"a study has no table {role!r}",
                     allowed=", ".join(TABLES),
-                    todo=suggest(role, TABLES),
+                    todo=suggest(role, TABLES) or "take one of those allowed",
                 )
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         return Study(**(kept | dict(tables)))
@@ -177,7 +177,7 @@ class Study:
                     raise StudyError(
                         f"{column} {name!r} does not occur in study {self.name!r}",
                         allowed=_some(known),
-                        todo=suggest(name, known),
+                        todo=suggest(name, known) or "take one of those allowed",
                     )
             keep &= table[column].isin(names)
         table = table[keep]

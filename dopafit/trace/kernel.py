@@ -112,7 +112,11 @@ def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:
     """
     rate = np.asarray(event_rate, dtype=float)
     if not np.all(rate >= 0):
-        raise SpecError(f"event_rate = {event_rate}", allowed="numbers >= 0, in events per second")
+        raise SpecError(
+            f"event_rate = {event_rate}",
+            allowed="numbers >= 0, in events per second",
+            todo="give a rate of 0 or above",
+        )
     return rate * np.asarray(mean_magnitude, dtype=float) * np.asarray(area, dtype=float)
 
 

@@ -73,16 +73,26 @@ class Trains(NamedTuple):
                     f"{name}_offset of shape {offset.shape} does not divide {size} {name} times "
                     f"over {row.size} sessions",
                     allowed="one more entry than sessions, from 0 rising to the number of times",
+                    todo="count the times of each session, in order",
                 )
         if inputs.shape != times.shape:
-            raise SpecError(f"{inputs.size} event inputs for {times.size} event times")
+            raise SpecError(
+                f"{inputs.size} event inputs for {times.size} event times",
+                allowed="one input per event",
+                todo="give as many inputs as event times",
+            )
         if coef.ndim != 2 or coef.shape != rate.shape or coef.shape[1] == 0:
             raise SpecError(
                 f"coefficients of shape {coef.shape} with rates of shape {rate.shape}",
                 allowed="two tables of the same shape, kernels by terms",
+                todo="take both from the same kernel",
             )
         if row.size and not (row.min() >= 0 and row.max() < len(rate)):
-            raise SpecError(f"a session's row lies outside the {len(rate)} kernels")
+            raise SpecError(
+                f"a session's row lies outside the {len(rate)} kernels",
+                allowed="rows from 0 to the number of kernels less 1",
+                todo="number the sessions' rows from 0",
+            )
         return [times, inputs, events_at, reads, reads_at, row, coef, rate]
 
 
@@ -136,7 +146,11 @@ def forward(
     arrays = trains.checked(coef, rate)
     n_events, n_reads, n_terms = arrays[0].size, arrays[3].size, arrays[7].shape[1]
     if progression and n_terms != 3:
-        raise SpecError(f"a progression of {n_terms} rates", allowed="3 rates")
+        raise SpecError(
+            f"a progression of {n_terms} rates",
+            allowed="3 rates",
+            todo="give the kernel's three rates",
+        )
     result = np.empty(n_reads)
     work = np.empty(_loops.work_size(n_events, n_reads, n_terms, progression))
     loop = _loops.forward_progression if progression else _loops.forward
