@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -18,8 +20,10 @@ _HOME = {
     "Prior": "dopafit.core.prior",
     "Study": "dopafit.study.study",
     "WaldLatency": "dopafit.channel.latency_wald",
+    "compare": "dopafit.compare.fits",
     "explore": "dopafit.fit.explore",
     "fetch": "dopafit.study.datasets",
+    "fit": "dopafit.fit.fit",
     "identifiability": "dopafit.check.identifiability",
     "load_dataset": "dopafit.study.datasets",
     "predictive_check": "dopafit.check.predict",
@@ -31,10 +35,22 @@ _HOME = {
     "validate": "dopafit.study.validate",
     "write_study": "dopafit.study.write",
 }
-# the rooms `fit` and `compare` can be called: their names are their verbs
-_MODULES = {"compare": "dopafit.compare", "fit": "dopafit.fit", "plot": "dopafit.figure.plots"}
+_MODULES = {"plot": "dopafit.figure.plots"}
 
 __all__ = sorted(["__version__", *_HOME, *_MODULES])
+
+
+class _Front(ModuleType):
+    """A package whose functions keep their names beside rooms called the same."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # importing dopafit.fit.fit would bind the room over the function dopafit.fit
+        if name in _HOME and value is sys.modules.get(f"{__name__}.{name}"):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Front
 
 
 def __getattr__(name: str) -> Any:
@@ -42,7 +58,11 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(_MODULES[name])
     if name not in _HOME:
         raise AttributeError(f"module 'dopafit' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    found = getattr(importlib.import_module(_HOME[name]), name)
+    room = sys.modules.get(f"{__name__}.{name}")
+    if room is not None:  # `import dopafit.fit.verdict as v` looks for the module here
+        vars(found).update({k: v for k, v in vars(room).items() if isinstance(v, ModuleType)})
+    return found
 
 
 def __dir__() -> list[str]:
