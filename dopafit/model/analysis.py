@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from yaml.constructor import ConstructorError
 
 from dopafit.channel import channel_from_dict
 from dopafit.core.errors import SpecError, suggest
+from dopafit.core.limits import RECORD_BYTES
+from dopafit.core.reading import ReadingError, read_text
+from dopafit.core.yaml_text import parse_yaml
 from dopafit.drive import Drive
 from dopafit.model.schedule import Schedule
 from dopafit.model.spec import DRIVES, Model
@@ -112,21 +113,6 @@ class _File(BaseModel):
         return {k: str(v) if type(v) is int else v for k, v in value.items()}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without objects, in which a key given twice is an error and not a lost line."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise ConstructorError(
-                        problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
 @dataclass(frozen=True)
 class Analysis:
     """An analysis file, read and checked.
@@ -179,6 +165,8 @@ class Analysis:
         if self.study is None:
             return None
         folder = (self.path.parent / self.study).resolve()
+        if folder.name == "study.yaml" and folder.is_file():
+            return folder.parent
         return folder if folder.is_dir() else None
 
 
@@ -249,40 +237,23 @@ def read_analysis(path: str | Path) -> Analysis:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    keys = ", ".join(_File.model_fields)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = parse_yaml(read_text(path, RECORD_BYTES))
+    except ReadingError as error:
         raise SpecError(
-            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
-            allowed="a YAML file in UTF-8",
-            todo="check the path",
-        ) from error
-    try:
-        content = _Loader(text).get_single_data()
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SpecError(
-            f"{path}{where}: not YAML: {getattr(error, 'problem', None) or error}",
-            todo="check indentation, colons and quotes there",
-            allowed="keys and values, one a line: 'key: value'",
-        ) from error
-    except (ValueError, RecursionError) as error:  # a date that does not exist, a bottomless list
-        raise SpecError(
-            f"{path}: not YAML: {error}",
-            todo="put quotes around text that looks like a date",
-            allowed="keys and values, one a line: 'key: value'",
+            f"{path}{error.place} {error.wrong}", allowed=error.allowed, todo=error.todo
         ) from error
     if content is None:
         raise SpecError(
             f"{path} is empty",
-            allowed=", ".join(_File.model_fields),
+            allowed=keys,
             todo="write an analysis into it; analyses/cue-pursuit/analysis.yaml is an example",
         )
     if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
         raise SpecError(
             f"{path} holds no keys",
-            allowed=", ".join(_File.model_fields),
+            allowed=keys,
             todo="write lines 'key: value', e.g. study: FOLDER",
         )
     return content

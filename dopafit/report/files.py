@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from dopafit.core.errors import FitError, SpecError
+from dopafit.core.limits import IMAGE_BYTES, RECORD_BYTES, TABLE_BYTES
+from dopafit.core.reading import ReadingError, read_file, to_text
+from dopafit.core.yaml_text import parse_yaml
 
 __all__ = ["optional_table", "read_json", "read_png", "read_table", "read_yaml", "write_text"]
 
@@ -33,7 +35,7 @@ def read_json(path: Path) -> dict[str, Any]:
     FitError
         No such file, or not an object.
     """
-    text = _text(path)
+    text = _text(path, RECORD_BYTES)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -53,15 +55,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     SpecError
         Not YAML, or not a mapping.
     """
-    text = _text(path)
+    text = _text(path, RECORD_BYTES)
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        detail = " ".join(str(error).split())
+        value = parse_yaml(text)
+    except ReadingError as error:
         raise SpecError(
-            f"{path}: this is not YAML: {detail}",
-            todo=AGAIN,
-            allowed="the file as dopafit run wrote it",
+            f"{path}{error.place} {error.wrong}", allowed=error.allowed, todo=AGAIN
         ) from None
     if not isinstance(value, dict):
         raise SpecError(
@@ -122,10 +121,7 @@ def read_png(path: Path) -> tuple[bytes, float, float]:
     FitError
         No such file, or not a PNG.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _absent(path, error) from None
+    content = _bytes(path, IMAGE_BYTES)
     if not content.startswith(PNG) or len(content) < 33 or content[12:16] != b"IHDR":
         raise _damaged(path, "this is not a PNG image", "the PNG that the run wrote")
     width, height = (int.from_bytes(content[i : i + 4]) for i in (16, 20))
@@ -159,7 +155,7 @@ def write_text(path: Path, text: str) -> Path:
 
 def _rows(path: Path) -> list[list[str]]:
     try:
-        return [row for row in csv.reader(io.StringIO(_text(path), newline="")) if row]
+        return [row for row in csv.reader(io.StringIO(_text(path, TABLE_BYTES), newline="")) if row]
     except csv.Error as error:
         raise _damaged(path, str(error), "comma-separated rows") from None
 
@@ -177,18 +173,21 @@ def _typed(column: pd.Series) -> pd.Series:
     return pd.Series(values, index=column.index, dtype=float)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, limit: int) -> str:
     try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise _absent(path, error) from None
-    except UnicodeDecodeError as error:
-        raise _damaged(path, str(error), "text in UTF-8") from None
+        return to_text(_bytes(path, limit))
+    except ReadingError as error:
+        raise _damaged(path, error.wrong, error.allowed) from None
 
 
-def _absent(path: Path, error: OSError) -> FitError:
-    what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
-    return FitError(f"{path} {what}", allowed="a run folder as dopafit run writes it", todo=AGAIN)
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        return read_file(path, limit)
+    except ReadingError as error:
+        what = "is missing" if error.wrong == "does not exist" else error.wrong
+        raise FitError(
+            f"{path} {what}", allowed="a run folder as dopafit run writes it", todo=AGAIN
+        ) from None
 
 
 def _damaged(path: Path, detail: str, allowed: str) -> FitError:

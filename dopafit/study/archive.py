@@ -6,9 +6,9 @@ import io
 import json
 import zipfile
 
-import pandas as pd
-
 from dopafit.core.errors import StudyError
+from dopafit.core.limits import UNPACKED_BYTES
+from dopafit.core.reading import ReadingError
 from dopafit.study.study import Study
 from dopafit.study.tables import TABLES
 
@@ -54,27 +54,38 @@ def study_from_bytes(content: bytes) -> Study:
     StudyError
         The bytes are damaged, of a newer format, or do not have the hash they state.
     """
+    from dopafit.study.parquet import parquet_frame  # pyarrow is slow to import
+
     try:
         with zipfile.ZipFile(io.BytesIO(bytes(content))) as archive:
-            names = set(archive.namelist())
-            about = json.loads(archive.read(_ABOUT))
-            if about["format"] != _FORMAT:
+            known = {_ABOUT: _ABOUT, **{f"{role}.parquet": role for role in TABLES}}
+            members = [m for m in archive.infolist() if m.filename in known]
+            # a member never gives more than the size it states
+            if sum(m.file_size for m in members) > UNPACKED_BYTES:
                 raise StudyError(
-                    f"the stored study has format {about['format']}",
-                    allowed=f"format {_FORMAT}",
-                    todo="read it with a newer dopafit",
+                    f"the stored study unpacks to more than {UNPACKED_BYTES / 2**30:g} GiB",
+                    allowed="bytes written by study_to_bytes",
+                    todo="do not use this file; load the study from its folder",
                 )
-            tables = {
-                role: pd.read_parquet(io.BytesIO(archive.read(f"{role}.parquet")))
-                for role in TABLES
-                if f"{role}.parquet" in names
-            }
-            study = Study(
-                **{name: str(about[name]) for name in _TEXTS},
-                simulated=about["simulated"] is True,
-                **tables,
+            content = {known[m.filename]: archive.read(m) for m in members}
+        about = json.loads(content.pop(_ABOUT))
+        if about["format"] != _FORMAT:
+            raise StudyError(
+                f"the stored study has format {about['format']}",
+                allowed=f"format {_FORMAT}",
+                todo="read it with a newer dopafit",
             )
-            stated = about["hash"]
+        tables = {role: parquet_frame(table) for role, table in content.items()}
+        study = Study(
+            **{name: str(about[name]) for name in _TEXTS},
+            simulated=about["simulated"] is True,
+            **tables,
+        )
+        stated = about["hash"]
+    except ReadingError as error:
+        raise StudyError(
+            f"a table of the stored study {error.wrong}", allowed=error.allowed, todo=error.todo
+        ) from error
     except StudyError:
         raise
     except Exception as error:  # damaged bytes fail anywhere inside zip, JSON or Parquet

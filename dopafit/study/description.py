@@ -9,14 +9,16 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dopafit.core.errors import suggest
+from dopafit.core.limits import RECORD_BYTES
+from dopafit.core.reading import ReadingError
+from dopafit.core.yaml_text import compose_yaml, parse_yaml
 from dopafit.study.report import Finding
 from dopafit.study.tables import TABLES, UNITS
-from dopafit.study.tabular import decode
+from dopafit.study.tabular import decode, unreadable
 
 __all__ = ["FILE", "StudyFile", "TableEntry", "read_description"]
 
 FILE = "study.yaml"
-_LARGEST = 1_000_000  # characters; a description is a page, not a data set
 
 Unit = Literal["s", "ms", "min", "h"]
 Role = Literal[
@@ -36,10 +38,7 @@ _EXAMPLE = (
 
 
 def _plain_text(value: Any) -> Any:
-    # a name such as 2024 or an empty entry is meant as text
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    return "" if value is None else value  # an empty entry is meant as text
 
 
 Text = Annotated[str, BeforeValidator(_plain_text)]
@@ -90,33 +89,19 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
 
     path = folder / FILE
     if not path.exists():
-        where = "does not exist" if not folder.is_dir() else f"has no {FILE}"
+        where = "does not exist"
+        if folder.is_dir():
+            where = f"has no {FILE}"
+        elif folder.exists():
+            where = "is a file, and a study is a folder"
         return failure(f"the folder {folder} {where}", f"a folder with {FILE}", _EXAMPLE, "no-file")
-    text, findings = decode(path, FILE)
+    text, findings = decode(path, FILE, RECORD_BYTES)
     if text is None:
         return None, findings
-    if len(text) > _LARGEST:
-        return failure(
-            f"the file has {len(text)} characters",
-            f"at most {_LARGEST}",
-            "keep data in the tables",
-            "yaml",
-        )
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except Exception as error:  # hostile text makes PyYAML raise nearly anything
-        mark = getattr(error, "problem_mark", None)
-        place = f", column {mark.column + 1}" if mark else ""
-        said = getattr(error, "problem", None) or str(error) or type(error).__name__
-        return failure(
-            f"not valid YAML{place}: {said.splitlines()[0][:200]}",
-            "YAML: 'key: value' lines, indented with spaces",
-            "correct the line; put text that contains ': ' or '#' in quotes",
-            "yaml",
-            mark.line + 1 if mark else None,
-        )
-    findings = _doubled_keys(tree)
+        tree, content = compose_yaml(text), parse_yaml(text, words=True)
+    except ReadingError as error:
+        return None, [unreadable(FILE, error)]
     if not isinstance(content, dict):
         return failure(
             f"the file holds a {type(content).__name__}", "keys and values", _EXAMPLE, "yaml"
@@ -126,8 +111,6 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=True)
         findings += [_finding(p, tree) for p in problems]
-    except RecursionError:
-        findings += failure("the file refers to itself", "plain values", _EXAMPLE, "yaml")[1]
     return (None if findings else described), findings
 
 
@@ -182,33 +165,3 @@ def _line(node: yaml.Node, loc: list[str]) -> int | None:
         else:
             break
     return line
-
-
-def _doubled_keys(tree: yaml.Node | None) -> list[Finding]:
-    """Return keys that occur twice in one mapping; YAML would keep the last, silently."""
-    findings, seen, todo = [], set(), [tree]
-    while todo:
-        node = todo.pop()
-        if not isinstance(node, yaml.MappingNode) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        names: set[str] = set()
-        for key, value in node.value:
-            todo.append(value)
-            name = str(getattr(key, "value", ""))[:80]
-            if name in names:
-                findings.append(
-                    Finding(
-                        FILE,
-                        key.start_mark.line + 1,
-                        name,
-                        None,
-                        f"{name} occurs twice",
-                        "each entry once",
-                        "keep the one that is meant",
-                        "error",
-                        "yaml",
-                    )
-                )
-            names.add(name)
-    return findings

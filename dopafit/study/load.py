@@ -93,9 +93,17 @@ class Loaded:
 
 
 def load_folder(folder: Path) -> Loaded:
-    """Read every table that study.yaml names, as far as it can be read."""
+    """Read every table that study.yaml names, as far as it can be read.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, or the ``study.yaml`` in it.
+    """
     from dopafit.study.description import FILE, read_description  # pydantic is slow to import
 
+    if folder.name == FILE:
+        folder = folder.parent
     described, findings = read_description(folder)
     loaded = Loaded(described, findings=findings)
     if described is None:
@@ -156,7 +164,7 @@ def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
     try:
         path = (root / file).resolve()
         inside = path.is_relative_to(root) and path != root
-        exists = inside and path.is_file()
+        exists = inside and path.exists()
     except (OSError, ValueError, RuntimeError):  # NUL, name too long, loop of links
         path, inside, exists = root, True, False
     if inside and exists:

@@ -11,11 +11,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dopafit.core.limits import CELL_CHARACTERS, COLUMNS, TABLE_BYTES
+from dopafit.core.reading import ReadingError, read_text
 from dopafit.study.report import Finding
 
-__all__ = ["RawTable", "decode", "read_table", "read_text_table"]
+__all__ = ["RawTable", "decode", "read_table", "read_text_table", "unreadable"]
 
 _CHUNK = 200_000
+_SUFFIXES = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), "a spreadsheet's workbook"),
+    **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "a compressed file"),
+}
+_HOW = {
+    **dict.fromkeys(
+        (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
+        "save each sheet as 'CSV UTF-8' and name that file in study.yaml",
+    ),
+    **dict.fromkeys(
+        (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"),
+        "unpack it into the study folder, or save the table as Parquet, which is compressed",
+    ),
+}
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 
 
@@ -41,48 +57,28 @@ class RawTable:
     row_label: str = "line"
 
 
-def decode(path: Path, file: str) -> tuple[str | None, list[Finding]]:
+def decode(path: Path, file: str, limit: int = TABLE_BYTES) -> tuple[str | None, list[Finding]]:
     """Return a file's text, or what keeps it from being read."""
-
-    def failure(wrong: str, allowed: str, todo: str, kind: str, row: int | None = None) -> tuple:
-        return None, [Finding(file, row, None, None, wrong, allowed, todo, "error", kind)]
-
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        return failure(
-            f"the file cannot be read ({error.strerror or error})",
-            "a readable file inside the study folder",
-            "check the file's name and its permissions",
-            "no-file",
-        )
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw:
-        return failure(
-            "the file is not plain text in UTF-8",
-            "UTF-8 text",
-            "save it again as 'CSV UTF-8' (or as Parquet with the suffix .parquet)",
-            "encoding",
-        )
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        byte = f"0x{raw[error.start]:02x}"
-        return failure(
-            f"byte {byte} is not UTF-8",
-            "UTF-8 text",
-            "save the file again with the encoding UTF-8",
-            "encoding",
-            line,
-        )
-    if not text.strip():
-        return failure(
-            "the file is empty",
-            "a header line and at least one row",
-            "write the table, or take the file out of study.yaml",
-            "empty-file",
-        )
+        text = read_text(path, limit)
+        if not text.strip():
+            raise ReadingError(
+                "is empty",
+                allowed="a header line and at least one row",
+                todo="write the table, or take the file out of study.yaml",
+                kind="empty-file",
+            )
+    except ReadingError as error:
+        return None, [unreadable(file, error)]
     return text, []
+
+
+def unreadable(file: str, error: ReadingError) -> Finding:
+    """Return what keeps a whole file from being read."""
+    wrong = f"the file {error.wrong}"
+    return Finding(
+        file, error.line, None, None, wrong, error.allowed, error.todo, "error", error.kind
+    )
 
 
 def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | None, list[Finding]]:
@@ -113,6 +109,8 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
                 if header is None:
                     header = _header(cells, line, found, delimiter)
                     width = len(header)
+                    if any(f.kind == "header" for f in findings):
+                        return None, findings
                 elif len(cells) != width:
                     extra = cells[width:]
                     if len(cells) > width and not any(c.strip() for c in extra):
@@ -136,14 +134,17 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
             parts.append(pd.DataFrame(rows, columns=range(width), dtype="str"))
             rows = []
     except csv.Error as error:
+        long = "field limit" in str(error)
         found(
             before + 1,
             None,
             None,
-            f"the row cannot be read ({error})",
-            "cells with balanced double quotes",
+            f"a cell has more than {CELL_CHARACTERS} characters"
+            if long
+            else f"the row cannot be read ({error})",
+            "shorter cells" if long else "cells with balanced double quotes",
             "look for a double quote that is never closed, on this line or above it",
-            "unreadable-row",
+            "limit" if long else "unreadable-row",
         )
         return None, findings
     if header is None:
@@ -153,8 +154,6 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
         if parts
         else pd.DataFrame(columns=range(len(header)), dtype="str")
     )
-    if any(f.kind == "header" for f in findings):
-        return None, findings
     keep = [i for i, name in enumerate(header) if name]
     frame = frame[keep].set_axis([header[i] for i in keep], axis=1)
     return RawTable(file, frame, np.asarray(lines, dtype=np.int64)), findings
@@ -165,6 +164,17 @@ def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
     names = [c.strip() for c in cells]
     while names and not names[-1]:
         names.pop()  # spreadsheets leave empty columns at the right
+    if len(names) > COLUMNS:
+        found(
+            line,
+            None,
+            None,
+            f"the header has {len(names)} columns",
+            f"at most {COLUMNS} columns",
+            "keep the columns that the study needs",
+            "header",
+        )
+        return names
     for name in dict.fromkeys(n for n in names if names.count(n) > 1 or not n):
         if name:
             found(
@@ -221,60 +231,19 @@ def read_table(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
     if suffix in DELIMITERS:
         return read_text_table(path, file, DELIMITERS[suffix])
     if suffix in (".parquet", ".pq"):
-        return _read_parquet(path, file)
+        from dopafit.study.parquet import read_parquet  # pyarrow is slow to import
+
+        return read_parquet(path, file)
     return None, [
         Finding(
             file,
             None,
             None,
             suffix,
-            f"files ending in {suffix!r} cannot be read",
+            f"{_SUFFIXES.get(suffix, 'a file')} ending in {suffix!r} cannot be read",
             ".csv, .tsv, .txt (tabs), .parquet",
-            "save the table as CSV",
+            _HOW.get(suffix, "save the table as CSV in UTF-8"),
             "error",
             "suffix",
         )
     ]
-
-
-def _read_parquet(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
-    import pyarrow as pa
-
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return None, [
-            Finding(
-                file,
-                None,
-                None,
-                None,
-                f"the file cannot be read as Parquet ({first})",
-                "a Parquet file inside the study folder",
-                "write the table again, or save it as CSV",
-                "error",
-                "no-file",
-            )
-        ]
-    if any(frame.index.names):
-        frame = frame.reset_index()
-    frame = frame.rename(columns=lambda c: str(c).strip()).reset_index(drop=True)
-    rows = np.arange(1, len(frame) + 1)
-    names = list(frame.columns)
-    findings = [
-        Finding(
-            file,
-            None,
-            name,
-            None,
-            f"column {name!r} occurs {names.count(name)} times",
-            "each column name once",
-            "rename or delete the columns that are too many",
-            "error",
-            "header",
-            "row",
-        )
-        for name in sorted({n for n in names if names.count(n) > 1})
-    ]
-    return (None if findings else RawTable(file, frame, rows, "row")), findings

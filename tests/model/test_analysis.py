@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from dopafit.model.schedule import Schedule, timetable
 from dopafit.model.spec import DRIVES
 
 ROOT = Path(__file__).parents[2]
+LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{i + 1}: &a{i + 1} [{','.join([f'*a{i}'] * 10)}]\n" for i in range(9)
+)
 LEAST = "channels:\n  choice: {column: pursue}\n"
 
 
@@ -194,7 +198,7 @@ def test_a_missing_section_is_named(write):
 
 def test_broken_yaml_is_placed(write):
     error = refusal(write("channels:\n  choice: {column: pursue\nseed: 1\n"))
-    assert ", line 3, column 5" in error.wrong and "not YAML" in error.wrong
+    assert ", line 3, column 5" in error.wrong and "not valid YAML" in error.wrong
 
 
 def test_a_key_given_twice_is_placed(write):
@@ -208,10 +212,22 @@ def test_a_key_given_twice_is_placed(write):
 
 
 @pytest.mark.parametrize(
-    "text", ["seed: 2026-13-45\n", "[" * 3000, "a: !!python/name:os.system x\n", "\x00", "a: *b\n"]
+    ("text", "wrong"),
+    [
+        (LEAST + "seed: 2026-13-45\n", "seed: '2026-13-45'"),
+        ("[" * 3000, "more than 40 deep"),
+        ("a: !!python/name:os.system x\n", "not valid YAML"),
+        ("\x00", "a NUL byte"),
+        ("a: *b\n", "not valid YAML"),
+        ("a: &a [*a]\n", "a value that holds itself"),
+        (LAUGHS, "values, aliases (*name) unfolded"),
+        (LEAST + "#" * 200_000, "characters"),
+    ],
+    ids=lambda text: text[:20],
 )
-def test_hostile_yaml_is_refused(write, text):
-    assert "not YAML" in refusal(write(text)).wrong
+def test_hostile_yaml_is_refused(write, text, wrong):
+    error = refusal(write(text))
+    assert wrong in error.wrong and len(str(error)) < 1000
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n"])
@@ -226,10 +242,30 @@ def test_a_file_without_keys(write, text):
 
 
 def test_no_file_and_a_folder(tmp_path):
-    assert "No such file" in refusal(tmp_path / "none.yaml").wrong
-    assert "directory" in refusal(tmp_path).wrong
+    assert "does not exist" in refusal(tmp_path / "none.yaml").wrong
+    assert "is a folder" in refusal(tmp_path).wrong
     (tmp_path / "latin.yaml").write_bytes(b"title: caf\xe9\n")
-    assert "cannot be read" in refusal(tmp_path / "latin.yaml").wrong
+    assert "line 1 holds byte 0xe9" in refusal(tmp_path / "latin.yaml").wrong
+    (tmp_path / "wide.yaml").write_bytes(LEAST.encode("utf-16"))
+    assert "is in UTF-16" in refusal(tmp_path / "wide.yaml").wrong
+    os.mkfifo(tmp_path / "pipe.yaml")
+    error = refusal(tmp_path / "pipe.yaml")
+    assert "is a pipe (FIFO), not a file" in error.wrong and error.allowed and error.todo
+
+
+def test_words_that_yaml_1_1_takes_for_something_else(write):
+    """``no`` is a word, 007 a name and 1e-3 a number; in YAML 1.1 false, 7 and a word."""
+    design = "simulate: {design: {contexts: [no, on], sessions: {007: {drug: yes}}}}\n"
+    found = read_analysis(write(LEAST + design + "title: 12:30\nfixed: {onset_ratio: 1e-1}\n"))
+    assert found.schedule.contexts == ("no", "on") and found.title == "12:30"
+    assert found.schedule.sessions == {"007": {"drug": "yes"}}
+    assert found.models["peak"].fixed == {"onset_ratio": 0.1}
+
+
+def test_the_path_of_study_yaml_is_the_study(write, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "study.yaml").write_text("name: x\n")
+    assert read_analysis(write(study="mine/study.yaml")).study_folder == tmp_path / "mine"
 
 
 # ---------------------------------------------------------------------- timetables

@@ -78,8 +78,8 @@ def edit_index(folder, **values):
 DAMAGE = {
     "json": (change("data.json", "{"), FitError, "data.json is damaged"),
     "not an object": (change("data.json", "[1]"), FitError, "holds a list"),
-    "yaml": (change("spec.yaml", "a: [1"), SpecError, "not YAML"),
-    "yaml objects": (change("spec.yaml", "!!python/name:os.system"), SpecError, "not YAML"),
+    "yaml": (change("spec.yaml", "a: [1"), SpecError, "not valid YAML"),
+    "yaml objects": (change("spec.yaml", "!!python/name:os.system"), SpecError, "not valid YAML"),
     "spec list": (change("spec.yaml", "- a"), SpecError, "holds a list"),
     "models": (change("spec.yaml", "models: [1]"), SpecError, "models is a list"),
     "table": (change("summary.csv", "fit,mean\ntrough,1\n"), FitError, "no column parameter"),

@@ -287,7 +287,7 @@ def test_which_files_and_whose(tmp_path: Path) -> None:
         read_fed3([a, a])
     with pytest.raises(StudyError, match="session type PR9"):
         read_fed3(tmp_path, session_types={"PR9"})
-    with pytest.raises(StudyError, match="cannot be read"):
+    with pytest.raises(StudyError, match="does not exist"):
         read_fed3(tmp_path / "none.CSV")
 
 

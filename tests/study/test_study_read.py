@@ -129,9 +129,9 @@ TABLES = "tables: {sessions: sessions.csv}\n"
         ("name: [1, 2]\n" + TABLES, 1, "name"),
         ("name: x\n\ttab: 1\n", 2, "not valid YAML"),
         ("name: x: y\n", 1, "not valid YAML"),
-        ("name: x\nname: y\n" + TABLES, 2, "name occurs twice"),
+        ("name: x\nname: y\n" + TABLES, 2, "'name' is given twice"),
         ("- a\n", None, "holds a list"),
-        ("name: 2024-13-45\n", None, "not valid YAML"),
+        ("name: 2024-13-45\n", None, "tables is missing"),
         ("name: x\ntables: {events: events.csv}\n", None, "no table 'sessions'"),
         ("name: x\ntables: {sessions: session.csv}\n", None, "did you mean 'sessions.csv'"),
         ("name: x\ntables: {sessions: ../sessions.csv}\n", None, "outside the study folder"),
@@ -160,7 +160,7 @@ TABLES = "tables: {sessions: sessions.csv}\n"
         ),
         ("name: x\nunits: {dose: ms}\n" + TABLES, None, "no table has a column 'dose'"),
         ("", None, "the file is empty"),
-        ("a: &a [*a]\n", None, "is missing"),
+        ("a: &a [*a]\n", 1, "a value that holds itself"),
     ],
 )
 def test_study_yaml_problems(folder, text: str, line: int | None, words: str) -> None:
