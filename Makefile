@@ -6,7 +6,7 @@ RUN = runs/cue-pursuit
 PYTEST = .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test slow lint lock clean
+.PHONY: help env demo test slow lint tex lock clean
 
 help:
 	@printf '%s\n' \
@@ -16,6 +16,7 @@ help:
 	  '  make test    run the tests (without the slow statistical ones)' \
 	  '  make slow    run the slow statistical tests: recovery and calibration' \
 	  '  make lint    check the style of the code' \
+	  '  make tex     compile the tables of $(RUN) with pdflatex, which is not part of the environment' \
 	  '  make lock    resolve requirements.lock again from pyproject.toml' \
 	  '  make clean   remove the environment and the caches; runs/ is kept' \
 	  '' \
@@ -47,6 +48,9 @@ slow: .venv/.ready
 
 lint: .venv/.ready
 	@.venv/bin/ruff check .
+
+tex: .venv/.ready
+	@.venv/bin/python tools/tex.py $(RUN)
 
 # needs uv but not an up-to-date environment: the lock is what it is about to write
 lock: | .venv/bin/uv

@@ -6,6 +6,7 @@ HTML is escaped by the templates themselves (jinja2, autoescape on).
 from __future__ import annotations
 
 import re
+import unicodedata
 
 __all__ = ["clean", "code", "latex", "markdown", "signs"]
 
@@ -43,8 +44,21 @@ _LATEX = {
     "→": r"$\to$",
     "µ": r"$\mu$",
     "†": r"$\dagger$",
+    "✕": r"$\times$",
+    "…": r"\dots{}",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    **{
+        unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}"): rf"$\{name}$"
+        for name in "alpha beta gamma delta epsilon zeta eta theta iota kappa mu nu xi pi rho "
+        "sigma tau upsilon phi chi psi omega".split()
+    },
+    "\N{GREEK SMALL LETTER LAMDA}": r"$\lambda$",
+    "\N{GREEK CAPITAL LETTER DELTA}": r"$\Delta$",
 }
-_POWER = re.compile(r"[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_POWER = re.compile(r"([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
@@ -63,9 +77,23 @@ def signs(text: object) -> str:
 
 
 def latex(text: object) -> str:
-    """Return text that LaTeX prints as it stands, also at the start of a table row."""
-    escaped = "".join(_LATEX.get(c, c) for c in clean(text))
-    return _POWER.sub(lambda m: f"$^{{{m[0].translate(_PLAIN)}}}$", escaped)
+    """Return text that pdflatex prints as it stands, also at the start of a table row.
+
+    A letter that its fonts lack stands as its code point, such as ``U+9F20``.
+    """
+    pieces = _POWER.split(clean(text))
+    return "".join(
+        f"$^{{{piece.translate(_PLAIN)}}}$" if i % 2 else "".join(map(_printed, piece))
+        for i, piece in enumerate(pieces)
+    )
+
+
+def _printed(letter: str) -> str:
+    known = _LATEX.get(letter)
+    if known is not None or ord(letter) < 0x100:
+        return known or letter
+    plain = unicodedata.normalize("NFKD", letter)
+    return plain if plain.isascii() and plain.isalnum() else f"U+{ord(letter):04X}"
 
 
 def markdown(text: object) -> str:

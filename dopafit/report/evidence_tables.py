@@ -25,8 +25,16 @@ from dopafit.report.numbers import (
 from dopafit.report.tabular import Cell, Table
 from dopafit.report.truth import POPULATION
 
-__all__ = ["check_table", "comparison_table", "diagnostics_table", "shown", "truth_table"]
+__all__ = [
+    "CHECKED",
+    "check_table",
+    "comparison_table",
+    "diagnostics_table",
+    "shown",
+    "truth_table",
+]
 
+CHECKED = "predictive_checks"  # name of the table of predictive checks
 ODD = 0.05  # a predictive p below it is set off
 
 
@@ -117,7 +125,7 @@ def check_table(folder: RunFolder) -> Table | None:
     if not rows:
         return None
     return Table(
-        name="checks",
+        name=CHECKED,
         caption="Posterior predictive checks. Share of bins in which the data lie inside the 90 % "
         "equal-tailed band of the replicates, and predictive p: how often a replicate lies as far "
         f"from the replicates' mean as the data do; below {ODD:g} the model does not make data "
@@ -164,7 +172,7 @@ def diagnostics_table(folder: RunFolder) -> Table:
         name="diagnostics",
         caption="Convergence diagnostics of every fit: the worst value found, where it was found, "
         "and the limit. One failure (✕) and the fit has not converged. No intervals.",
-        heads=(("Diagnostic", "l"), ("Limit", "l"), *((fit, "r") for fit in folder.fits)),
+        heads=(("Diagnostic", "l"), ("Limit", "l"), *((fit, "l") for fit in folder.fits)),
         rows=tuple(rows),
         data=data.assign(simulated=folder.simulated),
         flags=folder.flags(*folder.fits),

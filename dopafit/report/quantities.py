@@ -16,7 +16,7 @@ GROUPS = {
     "kernel": "Response to one event",
     "derived": "Derived from it",
     "channel": "Channels",
-    "effect": "Effects of conditions, on the link scale",
+    "effect": "Effects of conditions and covariates, on the link scale",
     "spread": "Differences between group members (standard deviations, on the link scale)",
 }
 DERIVED = {

@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 
 from dopafit.fit.verdict import ESS_LEAST, ESS_PER_CHAIN, R_HAT
-from dopafit.report.evidence_tables import comparison_table, diagnostics_table, truth_table
+from dopafit.report.evidence_tables import (
+    CHECKED,
+    check_table,
+    comparison_table,
+    diagnostics_table,
+    truth_table,
+)
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import (
@@ -64,12 +70,14 @@ def write_tables(folder: RunFolder) -> list[Path]:
     tables += [comparison_table(folder)]
     tables += [identifiability_table(folder, fit) for fit in folder.fits]
     tables += [prior_table(folder), diagnostics_table(folder), truth_table(folder)]
+    tables += [check_table(folder)]
     paths = []
     for table in tables:
         if table is not None:
             stem = folder.path / "tables" / table.name
-            text = table.data.to_csv(index=False, lineterminator="\n")
-            paths.append(write_text(stem.with_name(f"{stem.name}.csv"), text))
+            if table.name != CHECKED:  # the run wrote it, with the replicates from the prior
+                text = table.data.to_csv(index=False, lineterminator="\n")
+                paths.append(write_text(stem.with_name(f"{stem.name}.csv"), text))
             paths.append(write_text(stem.with_name(f"{stem.name}.tex"), latex_table(table)))
     return paths
 
@@ -108,8 +116,9 @@ def parameter_table(
     data["unit"] = [quantity.unit for quantity, _ in pairs]
     return Table(
         name=file_name("parameters", fit),
-        caption=f"{fit} fit: population parameters. Posterior mean, standard deviation and "
-        f"{folder.interval}, with rank-normalised R-hat (rounded up) and effective sample size.",
+        caption=f"{fit} fit: population parameters. Posterior median, {folder.interval}, "
+        "mean and standard deviation, with rank-normalised R-hat (rounded up) and effective "
+        "sample size.",
         heads=(("Parameter", "l"), ("Unit", "l"), *_heads(folder)),
         rows=tuple(rows),
         data=_stored(folder, data, fit),
@@ -135,8 +144,8 @@ def member_table(folder: RunFolder, fit: str) -> Table | None:
         rows.append((Cell(member), *_estimate(folder, row, None)))
     return Table(
         name=file_name("members", fit),
-        caption=f"{fit} fit: deviations of group members on the link scale. Posterior mean, "
-        f"standard deviation and {folder.interval}.",
+        caption=f"{fit} fit: deviations of group members on the link scale. Posterior median, "
+        f"{folder.interval}, mean and standard deviation.",
         heads=(("Member", "l"), *_heads(folder)),
         rows=tuple(rows),
         data=_stored(folder, pd.DataFrame([row for _, row in found]), fit),
@@ -246,16 +255,16 @@ def prior_table(folder: RunFolder) -> Table | None:
 def _heads(folder: RunFolder) -> tuple[tuple[str, str], ...]:
     interval = folder.interval.partition(" %")[0]
     label = f"{interval} % interval" if interval.replace(".", "").isdigit() else "Interval"
-    names = ("Mean", "SD", label, "R-hat", "ESS bulk", "ESS tail")
+    names = ("Median", label, "Mean", "SD", "R-hat", "ESS bulk", "ESS tail")
     return tuple((name, "r") for name in names)
 
 
 def _estimate(folder: RunFolder, row: Any, quantity: Quantity | None) -> tuple[Cell, ...]:
-    """Return mean, sd, interval, R-hat and ESS; digits follow the standard deviation."""
+    """Return median, interval, mean, sd, R-hat, ESS; digits follow the standard deviation."""
     places = decimals(row["sd"], row["mean"], row["lower"], row["upper"])
     chains = (folder.spec.get("sampling") or {}).get("chains")
     need = max(ESS_LEAST, ESS_PER_CHAIN * (chains if isinstance(chains, int) else 0))
-    human = seconds(row["mean"]) if quantity is not None and quantity.unit == "s" else ""
+    human = seconds(row["median"]) if quantity is not None and quantity.unit == "s" else ""
     factor = ""
     # quantiles survive exp; a shortest interval would not
     if quantity is not None and quantity.group == "effect" and quantity.link == "log":
@@ -263,9 +272,10 @@ def _estimate(folder: RunFolder, row: Any, quantity: Quantity | None) -> tuple[C
             factor = f"factor {between(_exp(row['lower']), _exp(row['upper']))}"
     split = to_float(row["r_hat"])
     return (
-        Cell(fixed(row["mean"], places), human),
-        Cell(fixed(row["sd"], places)),
+        Cell(fixed(row["median"], places), human),
         Cell(between(row["lower"], row["upper"], places), factor),
+        Cell(fixed(row["mean"], places)),
+        Cell(fixed(row["sd"], places)),
         Cell(r_hat(split), mark="bad" if split >= R_HAT else ""),
         *(
             Cell(count(row[name]), mark="bad" if to_float(row[name]) <= need else "")

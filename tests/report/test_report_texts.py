@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import yaml
 
 from dopafit.report.checklist import NOT_DONE, checklist, write_checklist
-from dopafit.report.evidence_tables import check_table
+from dopafit.report.escape import latex
+from dopafit.report.evidence_tables import check_table, comparison_table
 from dopafit.report.folder import RunFolder
 from dopafit.report.methods import write_methods
 from dopafit.report.priors import rows as prior_rows
-from dopafit.report.tables import write_tables
+from dopafit.report.tables import parameter_table, prior_table, write_tables
+from dopafit.report.tabular import Cell, Table, latex_table
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) `z` $w$ | a_b & \\end{table}"
 
@@ -158,18 +161,62 @@ def test_tables_store_every_digit(tables, run, one_run):
     assert {"priors.csv", "diagnostics.csv", "truth.csv", "comparison.tex"} <= set(tables)
 
 
+COLUMN = re.compile(r"[lr]|>\{\\raggedright\\arraybackslash\}p\{([\d.]+)\\linewidth\}")
+
+
+def columns_of(text: str) -> list[re.Match[str]]:
+    """Return the columns of a table in LaTeX."""
+    declared = re.search(r"\\begin\{(?:tabular|longtable)\}\{@\{\}(.*)@\{\}\}$", text, re.M)[1]
+    found = list(COLUMN.finditer(declared))
+    assert "".join(m[0] for m in found) == declared
+    return found
+
+
 def test_latex_tables_are_whole(tables):
     for name, text in tables.items():
         if not name.endswith(".tex"):
             continue
-        for part in ("\\toprule", "\\midrule", "\\bottomrule", "\\caption{SIMULATED DATA."):
+        for part in ("\\bottomrule", "\\caption{SIMULATED DATA."):
             assert text.count(part) == 1, (name, part)
+        for part in ("table", "tabular", "longtable"):
+            assert text.count(f"\\begin{{{part}}}") == text.count(f"\\end{{{part}}}") <= 1
         body = re.sub(r"\\[{}]", "", text)
         assert body.count("{") == body.count("}"), name
-        columns = len(re.search(r"\\begin\{tabular\}\{@\{\}([lr]+)@\{\}\}", text)[1])
+        columns = len(columns_of(text))
         for row in text.splitlines():
-            if row.endswith("\\\\") and "\\multicolumn" not in row:
+            if row.endswith(("\\\\", "\\\\*")) and not re.search("multicolumn|caption", row):
                 assert len(re.findall(r"(?<!\\)&", row)) == columns - 1, (name, row)
+
+
+def test_latex_tables_keep_second_lines(tables, run):
+    every = [parameter_table(run, "trough"), comparison_table(run), prior_table(run)]
+    for table in every:
+        text = tables[f"{table.name}.tex"]
+        cells = [cell for row in table.rows if not isinstance(row, str) for cell in row]
+        small = [cell.sub for cell in cells if cell.sub]
+        assert small and text.count("\\scriptsize") == len(small)
+    assert "{\\scriptsize time from an event to the maximum}" in tables["parameters_trough.tex"]
+    assert "{\\scriptsize $\\pm$ 6.3}" in tables["comparison.tex"]
+
+
+def test_broken_columns_fit_the_text_width():
+    wide = Table("t", "c", (*((h, "l") for h in "abcd"), ("n", "r")),
+                 ((*(Cell("word " * 30, "second " * 9) for _ in range(4)), Cell("1.25")),),
+                 pd.DataFrame())  # fmt: skip
+    shares = [float(m[1]) for m in columns_of(latex_table(wide)) if m[1]]
+    assert len(shares) == 4 and 0.8 < sum(shares) < 1
+    narrow = replace(wide, rows=((*(Cell("word") for _ in range(4)), Cell("1.25")),))
+    assert [m[0] for m in columns_of(latex_table(narrow))] == list("llllr")  # control
+    tall = replace(narrow, rows=narrow.rows * 50)
+    assert "\\begin{longtable}" in latex_table(tall) and "\\begin{longtable}" not in latex_table(
+        narrow
+    )
+
+
+def test_names_of_any_script_compile():
+    assert latex("s_é 鼠 ł $^{3}$ µ 10⁻⁵") == (
+        r"s\_é U+9F20 U+0142 \$\textasciicircum{}\{3\}\$ $\mu$ 10$^{-5}$"
+    )
 
 
 def test_the_verdict_travels_into_tables(make):
@@ -194,7 +241,8 @@ def test_hostile_names_stay_text(make):
     for path in write_tables(run):
         if path.suffix == ".tex":
             text = path.read_text("utf-8")
-            assert text.count("\\end{table}") == 1 and "\\end\\{table" not in text
+            assert len(re.findall(r"\\end\{(?:long)?table\}", text)) == 1
+            assert "\\end\\{table" not in text
 
 
 def test_hostile_fit_names_make_plain_files(make):
