@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import shutil
+import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 
 from dopafit.core.cache import CACHE, cache_folder
 from dopafit.core.errors import StudyError, suggest
+from dopafit.core.files import read_regular, write_whole
 from dopafit.study.fed3 import read_fed3
 from dopafit.study.read import read_study
 from dopafit.study.study import Study
@@ -93,8 +96,7 @@ def fetch(name: str, *, cache: str | Path | None = None) -> Path:
     folder = (cache_folder() if cache is None else Path(cache)) / name
     files = [_fetch_file(name, entry, f, folder / "raw") for f in entry["files"]]
     study, mark = folder / "study", _mark(entry)
-    marked = study / _MARK
-    if marked.is_file() and marked.read_text(encoding="utf-8") == mark:
+    if _is_converted(study, mark):
         return study
     subjects = {Path(f["name"]).stem: f["subject"] for f in entry["files"]}
     read = read_fed3(files, subjects=subjects, name=name)
@@ -108,12 +110,13 @@ def fetch(name: str, *, cache: str | Path | None = None) -> Path:
     # beside and then moved, so that two processes or a kill leave no half-written study
     part = folder / f"study-{os.getpid()}.part"
     try:
-        write_study(made, part, extra={_MARK: mark}, overwrite=True)
+        write_study(made, part, overwrite=True)
+        write_whole(part / _MARK, (mark + _digests(part)).encode())
         if study.exists():
             shutil.rmtree(study)
         os.replace(part, study)
     except OSError as error:
-        if not (marked.is_file() and marked.read_text(encoding="utf-8") == mark):
+        if not _is_converted(study, mark):  # else another process was faster
             raise StudyError(
                 f"{study} cannot be written ({error.strerror or error})",
                 allowed="a cache folder you may write to",
@@ -184,27 +187,41 @@ def _mark(entry: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest() + "\n"
 
 
+def _digests(study: Path) -> str:
+    """Return name and SHA-256 of every file of a study, a line each."""
+    found = (path for path in sorted(study.iterdir()) if path.name != _MARK)
+    return "".join(f"{hashlib.sha256(read_regular(p)).hexdigest()}  {p.name}\n" for p in found)
+
+
+def _is_converted(study: Path, mark: str) -> bool:
+    """Whether a study is the one that was made from these files, and was not changed since."""
+    try:
+        return read_regular(study / _MARK, limit=2**20) == (mark + _digests(study)).encode()
+    except OSError:
+        return False
+
+
 def _fetch_file(name: str, entry: dict[str, Any], file: dict[str, str], raw: Path) -> Path:
     """Return one raw file with the right checksum, from cache, mirror or network."""
     import pooch
 
     target, wanted = raw / file["name"], file["sha256"]
-    if target.is_file() and pooch.file_hash(str(target)) == wanted:
-        return target
+    with contextlib.suppress(OSError):
+        if hashlib.sha256(read_regular(target)).hexdigest() == wanted:
+            return target
     mirror = os.environ.get(MIRROR)
     source = entry["url"] + file["name"]
     try:
         if mirror:
             source = str(_mirrored(name, file["name"], Path(mirror)))
-            raw.mkdir(parents=True, exist_ok=True)
-            part = raw / f"{file['name']}.{os.getpid()}.part"
-            shutil.copyfile(source, part)
-            if pooch.file_hash(str(part)) != wanted:
-                part.unlink()
+            content = read_regular(source)
+            if hashlib.sha256(content).hexdigest() != wanted:
                 raise ValueError("checksum")
-            os.replace(part, target)
         else:
-            pooch.retrieve(source, known_hash=f"sha256:{wanted}", fname=file["name"], path=raw)
+            with tempfile.TemporaryDirectory() as place:
+                known = {"known_hash": f"sha256:{wanted}", "fname": file["name"]}
+                content = Path(pooch.retrieve(source, **known, path=place)).read_bytes()
+        write_whole(target, content)  # not moved: other users of the cache may read it
     except ValueError as error:  # pooch's word for a checksum that differs
         raise StudyError(
             f"{file['name']} of {name} from {source} does not have the checksum it should",

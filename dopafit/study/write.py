@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from dopafit.core.errors import StudyError
+from dopafit.core.files import write_whole
 from dopafit.study.study import Study
 
 __all__ = ["write_study"]
@@ -91,6 +91,4 @@ def write_study(
 
 
 def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8", newline="")
-    os.replace(beside, path)
+    write_whole(path, text.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -107,6 +108,34 @@ def test_mirror_with_files_beside_and_cache_by_environment(one_file, monkeypatch
     (place / "events.csv").write_text("")
     assert read_study(fetch(NAME)) == study
     assert not list((one_file["cache"] / "cache" / NAME).glob("*.part"))
+
+
+def test_a_converted_study_that_was_changed_is_made_again(one_file, monkeypatch) -> None:
+    """One number in the cache's events: it was read as if it were the data set's."""
+    monkeypatch.setenv("DOPAFIT_DATA_MIRROR", str(one_file["mirror"]))
+    place = fetch(NAME)
+    events = place / "events.csv"
+    whole = events.read_bytes()
+    for change in (whole[:-3] + b"9" + whole[-2:], whole[: len(whole) // 2]):
+        events.write_bytes(change)
+        assert fetch(NAME) == place and events.read_bytes() == whole
+    (place / "more.csv").write_text("")
+    fetch(NAME)
+    assert not (place / "more.csv").exists()
+
+
+def test_other_users_may_read_what_was_fetched(one_file, monkeypatch) -> None:
+    def good(url: str, output: str, pup: object) -> None:
+        shutil.copyfile(one_file["file"], output)
+
+    monkeypatch.setattr(pooch.core, "choose_downloader", lambda url, progressbar=False: good)
+    before = os.umask(0o022)
+    try:
+        fetch(NAME)
+    finally:
+        os.umask(before)
+    for path in (one_file["cache"] / "cache").rglob("*"):
+        assert path.stat().st_mode & 0o044 == 0o044, path
 
 
 def test_a_changed_file_is_refused(one_file, monkeypatch) -> None:
