@@ -26,6 +26,26 @@ Show = Annotated[
 ]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from dopafit import __version__
+
+        typer.echo(f"dopafit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _front(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 def _command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
@@ -207,29 +227,62 @@ def data_fetch_command(
 STOPPED = "stopped; what was finished is kept, the same command goes on from there"
 
 
+def _misuse(error: typer.TyperException) -> str:
+    """Return what the parser found wrong with the words typed, in our three parts."""
+    from dopafit.core.errors import DopafitError, suggest
+
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return str(error)
+    command, path = context.command, context.command_path
+    verbs = getattr(command, "commands", {})
+    options = [word for one in command.params for word in (*one.opts, *one.secondary_opts)]
+    allowed = list(verbs) or [w for w in options if w.startswith("-")]
+    wrong = error.format_message().splitlines()[0].partition(" (Possible options")[0]
+    wrong = wrong.partition(" Did you mean")[0].rstrip(".")
+    wrong, _, rule = wrong.partition(": Input should be ")
+    typed = getattr(error, "option_name", "") or (wrong.split("'")[1] if "'" in wrong else "")
+    near = "" if typed in allowed else suggest(typed, allowed)
+    if wrong.startswith("Missing"):
+        near = f"add {typed};"
+    accepted = rule.partition(", unable")[0].replace("a valid integer", "a whole number")
+    usage = " ".join(context.get_usage().split()).removeprefix("Usage: ")
+    return str(
+        DopafitError(
+            wrong[:1].lower() + wrong[1:],
+            allowed=accepted or f"{usage}, with {', '.join(allowed)}",
+            todo=f"{near} {path} --help shows what it takes".lstrip(),
+        )
+    )
+
+
 def main() -> None:
     """Run the command line; errors a user can act on are printed without a traceback."""
     from dopafit.core.errors import DopafitError, StoppedError
 
     try:
-        app()
+        status = app(standalone_mode=False) or 0
+        if status == 130:  # Ctrl-C, of which typer says nothing
+            typer.echo(f"\n{STOPPED}", err=True)
+    except typer.TyperException as error:
+        bare = not sys.argv[1:] or sys.argv[1:] == ["data"]  # no verb: help, nothing was wrong
+        typer.echo(error.format_message() if bare else f"dopafit: {_misuse(error)}", err=True)
+        status = 2
     except StoppedError as error:
         typer.echo(f"\n{error}", err=True)
-        sys.exit(130)
+        status = 130
     except DopafitError as error:
         typer.echo(f"dopafit: {error}", err=True)
-        sys.exit(2)
+        status = 2
     except OSError as error:
         typer.echo(f"dopafit: {error}", err=True)
         typer.echo("  to do:   check the path, its permissions and the space left", err=True)
-        sys.exit(2)
+        status = 2
     except KeyboardInterrupt:
         typer.echo(f"\n{STOPPED}", err=True)
-        sys.exit(130)
-    except SystemExit as leave:
-        if leave.code == 130:  # typer's own answer to Ctrl-C, which says nothing
-            typer.echo(f"\n{STOPPED}", err=True)
-        raise
+        status = 130
+    if status:
+        sys.exit(status)
 
 
 if __name__ == "__main__":

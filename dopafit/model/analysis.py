@@ -189,7 +189,21 @@ def read_analysis(path: str | Path) -> Analysis:
         that is not allowed.
     """
     path = Path(path)
+    if path.is_dir():
+        inside = sorted(each.name for each in path.glob("*.y*ml") if each.name != "study.yaml")
+        raise SpecError(
+            f"{path} is a folder, not an analysis file",
+            allowed="an analysis file (.yaml)",
+            todo=f"name the file: {path / inside[0]}" if inside else "name the file itself",
+        )
     content = _load(path)
+    if "tables" in content and "channels" not in content:
+        raise SpecError(
+            f"{path} describes a study, not an analysis",
+            allowed="an analysis file: " + ", ".join(_File.model_fields),
+            todo=f"run dopafit validate {path.parent}, and name the folder in an analysis file, "
+            f"as study: {path.resolve().parent.name}",
+        )
     try:
         file = _File(**content)
     except ValidationError as error:

@@ -103,6 +103,12 @@ class Model:
         if self.events is not None:
             kinds = [self.events] if isinstance(self.events, str) else self.events
             put("events", tuple(str(kind) for kind in kinds))
+            if not self.events:
+                raise SpecError(
+                    "events names no kind of event, so nothing could move the level",
+                    allowed="kinds of event of the study, e.g. [cue, reward]",
+                    todo="name the kinds that move the level, or leave events out for all of them",
+                )
         put("drive", Drive.named(self.drive).name)
         put("kernel", Kernel.named(self.kernel).name)
         if not self.channels:

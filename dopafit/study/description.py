@@ -88,6 +88,13 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
         return None, [Finding(FILE, row, None, None, wrong, allowed, todo, "error", kind)]
 
     path = folder / FILE
+    if folder.is_file():
+        return failure(
+            f"{folder} is a file, not the folder of a study",
+            f"a folder with {FILE}",
+            f"name the folder that holds {FILE}",
+            "no-file",
+        )
     if not path.exists():
         where = "does not exist"
         if folder.is_dir():

@@ -22,7 +22,7 @@ def validate(study: Study | str | Path) -> Report:
     Parameters
     ----------
     study : Study or path
-        A study, or a folder with ``study.yaml``.
+        A study, a folder with ``study.yaml``, or the ``study.yaml`` in it.
 
     Returns
     -------
@@ -30,7 +30,10 @@ def validate(study: Study | str | Path) -> Report:
         All findings. Bad input makes findings, never an exception.
     """
     if not isinstance(study, Study):
-        return check_loaded(load_folder(Path(study)), what=str(study))
+        folder = Path(study)
+        if folder.name == "study.yaml" and not folder.is_dir():
+            folder = folder.parent
+        return check_loaded(load_folder(folder), what=str(folder))
     loaded = Loaded(None)
     for role, frame in study.tables.items():
         if len(frame) or role == "sessions":

@@ -82,6 +82,86 @@ def test_unknown_words_exit_2(typed):
     assert typed("simulate", "a.yaml", "--out", "x", "--seed", "-1")[0] == 2
 
 
+def test_the_version(typed):
+    from dopafit import __version__
+
+    assert typed("--version") == (0, f"dopafit {__version__}\n", "")
+    done = subprocess.run([sys.executable, "-m", "dopafit", "--version"], capture_output=True)
+    assert done.stdout.split() == [b"dopafit", __version__.encode()]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("runn", ["no such command 'runn'", "validate", "did you mean 'run'?"]),
+        ("data ftch", ["no such command 'ftch'", "list, fetch", "did you mean 'fetch'?"]),
+        ("run a.yaml", ["missing option '--out'", "--progress", "add --out"]),
+        ("fit", ["missing argument 'ANALYSIS.yaml'", "--drive", "add ANALYSIS.yaml"]),
+        ("run a.yaml --ot x", ["no such option: --ot", "--out", "'--out'"]),
+        ("simulate a --out x --seed -1", ["'--seed'", "greater than or equal to 0", "--help"]),
+        ("simulate a --out x --seed b", ["'--seed'", "a whole number", "--help"]),
+    ],
+)
+def test_words_that_cannot_be_used_are_answered_in_three_parts(typed, words, parts):
+    status, out, err = typed(*words.split())
+    assert status == 2 and out == ""
+    wrong, allowed, todo = err.splitlines()  # and no frame around them
+    assert wrong.startswith("dopafit: ") and parts[0] in wrong
+    assert allowed.startswith("  allowed: ") and parts[1] in allowed
+    assert todo.startswith("  to do:   ") and parts[2] in todo
+
+
+def test_no_word_at_all_shows_the_help(typed):
+    for words in ((), ("data",)):
+        status, out, err = typed(*words)
+        assert status == 2 and "Usage:" in out + err and "to do" not in out + err
+
+
+def test_one_kind_of_file_for_another(typed, analysis, tmp_path):
+    study = bundled("cue-pursuit")
+    out = tmp_path / "run"
+    for given, words in (
+        (study / "study.yaml", "describes a study, not an analysis"),
+        (analysis.parent, f"name the file: {analysis}"),
+        (tmp_path / "none.yaml", "does not exist"),
+    ):
+        status, _, err = typed("run", given, "--out", out)
+        assert status == 2 and words in err and "allowed" in err and "to do" in err
+    status, said, _ = typed("validate", analysis)
+    assert status == 2 and "is a file, not the folder of a study" in said
+    assert typed("validate", study / "study.yaml")[0] == 0
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("drives", [], "drives is empty"),
+        ("events", [], "events names no kind"),
+        ("sampling", {"draws": "many"}, "sampling.draws: 'many'\n  allowed: a whole number"),
+        ("sampling", {"chains": 0}, "sampling.chains: 0\n  allowed: a number >= 1"),
+        ("sampling", [], "sampling: []\n  allowed: draws, tune"),
+        ("sampling", {"drws": 3}, "did you mean 'draws'?"),
+        ("chanels", {}, "did you mean 'channels'?"),
+        ("channels", [], "channels: []\n  allowed: lines 'key: value'"),
+        ("title", 3, "title: 3\n  allowed: text"),
+        ("compare", {"unit": "mouse"}, "compare.unit: 'mouse'\n  allowed: trial, session"),
+        ("seed", -1, "seed: -1\n  allowed: a number >= 0"),
+    ],
+)
+def test_values_an_analysis_cannot_have(tmp_path, key, value, words):
+    from dopafit.core.errors import SpecError
+    from dopafit.model.analysis import read_analysis
+
+    path = tmp_path / "a.yaml"
+    path.write_text(yaml.safe_dump(ANALYSIS | {key: value}), encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        read_analysis(path)
+    error = caught.value
+    assert words in str(error) and error.allowed and error.todo
+    assert "Input should" not in str(error)
+
+
 # ---------------------------------------------------------------------- validate
 def test_validate_a_sound_study(typed):
     status, out, err = typed("validate", bundled("cue-pursuit"))
