@@ -13,6 +13,11 @@ Conventions, checked on twelve closed-economy logs of library versions 1.8.1 and
   since the last poke on the active side (not since the last pellet), and while a pellet
   lies in the well only once it has been taken. The log's FR column decides that it fell,
   the clock when.
+* A file may hold several runs (logs joined end to end, a device started anew), and days without a
+  row. Between runs, and in a silence of over a day, nothing was observed: the session has windows.
+  Runs of different session types are sessions of their own.
+* A box is not an animal. Logs of one box that lie more than two weeks apart are taken as those of
+  different animals unless `subjects` says otherwise.
 
 References
 ----------
@@ -23,13 +28,14 @@ Matikainen-Ankney et al. 2021, eLife 10:e66173. Mourra et al. 2020, Psychopharma
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import StudyError, suggest
-from dopafit.study.fed3_log import Fed3Log, read_log
+from dopafit.study.fed3_log import SIDES, Fed3Log, read_log
 from dopafit.study.report import Finding, Report
 from dopafit.study.study import Study
 
@@ -38,25 +44,32 @@ __all__ = ["check_fed3", "read_fed3", "requirement_steps"]
 RESET_AFTER = 1800.0  # s without a poke on the active side
 _CLOSED = "closedecon"
 
+COHORT = pd.Timedelta(days=14)
+"""Logs of one box further apart than this are not taken as those of one animal."""
+
 
 def read_fed3(
     paths: str | Path | Iterable[str | Path],
     *,
     subjects: Mapping[str, str] | None = None,
     session_types: Collection[str] | None = None,
+    active: str | None = None,
     name: str = "fed3",
 ) -> Study:
-    """Read FED3 logs; each file is one session.
+    """Read FED3 logs; each file is one session, or one per task where it holds several.
 
     Parameters
     ----------
     paths : path or iterable of paths
-        Log files, or a folder whose ``.CSV`` files are all read.
+        Log files, and folders whose ``.CSV`` files are all read.
     subjects : mapping of file stem to subject, optional
         Who was in the cage, for every file. Without it the subject is the box: the file name up
-        to the first underscore. A device's log does not say which animal it saw.
+        to the first underscore, and the date where the box's logs lie so far apart that they are
+        hardly those of one animal. A device's log does not say which animal it saw.
     session_types : collection of str, optional
-        Keep only logs with these session types, e.g. ``{"ClosedEcon_PR1"}``.
+        Keep only sessions with these session types, e.g. ``{"ClosedEcon_PR1"}``.
+    active : {"left", "right", "both"}, optional
+        Which side is rewarded, where the logs do not say so rightly.
     name : str
         Name of the study.
 
@@ -66,14 +79,21 @@ def read_fed3(
         ``events`` of kind pellet (magnitude 1; ``retrieval`` [s], ``retrieval_timed_out``);
         ``presses`` of kind active, inactive, active_with_pellet, ... (``requirement`` as logged,
         ``poke_duration`` [s]); ``covariates`` with the step function ``requirement`` [pokes];
-        ``sessions`` from first to last row with ``clock_start`` [h].
+        ``sessions`` from first to last row with ``clock_start`` [h]; ``windows`` where a file
+        holds several runs.
 
     Raises
     ------
     StudyError
         A log is malformed, a file is missing from `subjects`, or nothing is left.
     """
-    logs, report = _read(paths, session_types)
+    if active is not None and active not in SIDES:
+        raise StudyError(
+            f"active = {active!r}",
+            allowed=", ".join(SIDES),
+            todo=suggest(active, SIDES) or "leave it out, and the logs say which side is active",
+        )
+    logs, report = _read(paths, session_types, active)
     report.raise_errors()
     if not logs:
         raise StudyError(
@@ -82,9 +102,11 @@ def read_fed3(
             + (f" with session type {', '.join(sorted(session_types))}" if session_types else ""),
             todo="check the folder and the session types",
         )
+    notes = [f.line() for f in report.warnings]
     stems = [log.path.stem for log in logs]
     if subjects is None:
-        subjects = {stem: stem.split("_")[0] for stem in stems}
+        subjects, told = _boxes(logs)
+        notes += told
     for stem in stems:
         if stem not in subjects:
             raise StudyError(
@@ -98,20 +120,17 @@ def read_fed3(
                 allowed="one file per session",
                 todo="rename one of them",
             )
-    tables: dict[str, list[pd.DataFrame]] = {
-        "sessions": [],
-        "events": [],
-        "presses": [],
-        "covariates": [],
-    }
-    notes = [f.line() for f in report.warnings]
+    tables: dict[str, list[pd.DataFrame]] = {}
     for log in logs:
-        parts, odd = _convert(log)
-        notes += odd
-        for role, frame in parts.items():
-            frame.insert(0, "subject", str(subjects[log.path.stem]))
-            frame.insert(1, "session", log.path.stem)
-            tables[role].append(frame)
+        for session, part in _by_task(log):
+            if session_types is not None and part.rows["task"].iloc[0] not in session_types:
+                continue
+            parts, odd = _convert(part)
+            notes += odd
+            for role, frame in parts.items():
+                frame.insert(0, "subject", str(subjects[log.path.stem]))
+                frame.insert(1, "session", session)
+                tables.setdefault(role, []).append(frame)
     description = "FED3 home-cage logs; times are those logged, to 1 s."
     if notes:
         description += " Notes on the logs: " + "; ".join(notes) + "."
@@ -123,39 +142,43 @@ def read_fed3(
 
 
 def check_fed3(
-    paths: str | Path | Iterable[str | Path], *, session_types: Collection[str] | None = None
+    paths: str | Path | Iterable[str | Path],
+    *,
+    session_types: Collection[str] | None = None,
+    active: str | None = None,
 ) -> Report:
     """Report what is wrong or odd in FED3 logs, file by file and line by line.
 
     Parameters
     ----------
-    paths, session_types
+    paths, session_types, active
         As for `read_fed3`.
 
     Returns
     -------
     Report
     """
-    return _read(paths, session_types)[1]
+    return _read(paths, session_types, active)[1]
 
 
 def _read(
-    paths: str | Path | Iterable[str | Path], session_types: Collection[str] | None
+    paths: str | Path | Iterable[str | Path],
+    session_types: Collection[str] | None,
+    active: str | None,
 ) -> tuple[list[Fed3Log], Report]:
-    if isinstance(paths, str | Path):
-        what, folder = str(paths), Path(paths)
-        files = [folder]
-        if folder.is_dir():
-            files = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".csv")
-    else:
-        files = sorted(Path(p) for p in paths)
-        what = f"{len(files)} FED3 logs"
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files = []
+    for place in map(Path, given):
+        inside = place.iterdir() if place.is_dir() else [place]
+        files += [f for f in inside if not place.is_dir() or f.suffix.lower() == ".csv"]
+    files.sort()
+    what = str(given[0]) if len(given) == 1 else f"{len(files)} FED3 logs"
     logs: list[Fed3Log] = []
     findings: list[Finding] = []
     for file in files:
-        log, found = read_log(file)
+        log, found = read_log(file, active=active)
         if log is not None and session_types is not None:
-            if log.about["session_type"] not in session_types:
+            if not set(log.rows["task"]) & set(session_types):
                 continue
         findings += found
         if log is not None:
@@ -163,12 +186,70 @@ def _read(
     return logs, Report(what, tuple(findings))
 
 
+def _boxes(logs: list[Fed3Log]) -> tuple[dict[str, str], list[str]]:
+    """Name subjects by box, and by date where one box must have held several animals."""
+    subjects, notes = {}, []
+    boxes: dict[str, list[Fed3Log]] = {}
+    for log in sorted(logs, key=lambda log: log.began):
+        boxes.setdefault(log.path.stem.split("_")[0], []).append(log)
+    for box, run in boxes.items():
+        cohorts = [[run[0]]]
+        for log in run[1:]:
+            latest = max(cohorts[-1], key=lambda other: other.ended)
+            if log.began < latest.ended:
+                notes.append(
+                    f"{log.path.name} begins before {latest.path.name} of the same box ends: "
+                    "a copy, or another device of that name?"
+                )
+            if log.began - latest.ended > COHORT:
+                cohorts.append([])
+            cohorts[-1].append(log)
+        for cohort in cohorts:
+            subject = box if len(cohorts) == 1 else f"{box} {cohort[0].began:%Y-%m-%d}"
+            subjects |= {log.path.stem: subject for log in cohort}
+        if len(cohorts) > 1:
+            notes.append(
+                f"the logs of box {box} lie more than {COHORT.days} days apart and are taken as "
+                f"those of {len(cohorts)} animals; say who was in the cage if that is wrong"
+            )
+    return subjects, notes
+
+
+def _by_task(log: Fed3Log) -> list[tuple[str, Fed3Log]]:
+    """Return a log's sessions with their names: one for each run of rows of one session type."""
+    task = log.rows["task"]
+    run = (task != task.shift()).cumsum()
+    if run.iloc[-1] == 1:
+        return [(log.path.stem, log)]
+    parts = []
+    for k, rows in log.rows.groupby(run):
+        first = float(rows["time"].iloc[0])
+        part = replace(
+            log,
+            rows=rows.assign(time=rows["time"] - first).reset_index(drop=True),
+            began=log.began + pd.Timedelta(seconds=first),
+        )
+        parts.append((f"{log.path.stem} {k}", part))
+    return parts
+
+
 def _convert(log: Fed3Log) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return one log's tables, and remarks on its requirement."""
+    """Return one session's tables, and remarks on its requirement."""
     rows = log.rows
     pellet = (rows["event"] == "pellet").to_numpy()
-    end = float(rows["time"].iloc[-1])
-    sessions = pd.DataFrame([{"start": 0.0, "end": end, **log.about}])
+    stretches = rows.groupby("stretch")["time"]
+    windows = pd.DataFrame({"start": stretches.min(), "end": stretches.max()})
+    if len(windows) > 1:  # a single row was still observed for what the clock resolves
+        windows.loc[windows["start"] == windows["end"], "end"] += log.resolution
+    clock = log.began
+    about = {
+        "session_type": str(rows["task"].iloc[0]),
+        "device": log.device,
+        "library_version": log.library_version,
+        "date": clock.strftime("%Y-%m-%d"),
+        "clock_start": clock.hour + clock.minute / 60 + clock.second / 3600,
+    }
+    sessions = pd.DataFrame([{"start": 0.0, "end": float(windows["end"].max()), **about}])
     taken, pokes = rows[pellet], rows[~pellet]
     events = pd.DataFrame(
         {
@@ -181,7 +262,7 @@ def _convert(log: Fed3Log) -> tuple[dict[str, pd.DataFrame], list[str]]:
         }
     )
     kind = np.where(pokes["active"], "active", "inactive").astype(object)
-    no_side = ~pokes["active_side"].isin(("left", "right")).to_numpy()
+    no_side = ~pokes["active_side"].isin(SIDES).to_numpy()
     kind[no_side] = pokes["side"].to_numpy(dtype=object)[no_side]
     manner = pokes["manner"].to_numpy(dtype=object)
     presses = pd.DataFrame(
@@ -193,23 +274,27 @@ def _convert(log: Fed3Log) -> tuple[dict[str, pd.DataFrame], list[str]]:
             "poke_duration": pokes["poke"],
         }
     )
-    closed = str(log.about["session_type"]).lower().startswith(_CLOSED)
+    closed = str(about["session_type"]).lower().startswith(_CLOSED)
     counted = (rows["active"] & (rows["manner"] == "")).to_numpy()
-    times, values, odd = requirement_steps(
-        rows["time"].to_numpy(),
-        rows["requirement"].to_numpy(),
-        pellet,
-        counted,
-        progressive=closed,
-    )
-    remarks = [
-        f"{log.path.name}, line {rows['line'][i]}: requirement {rows['requirement'][i]:g} "
-        "is not what the schedule says; the log was followed"
-        for i in odd
-    ]
-    covariates = pd.DataFrame({"time": times, "requirement": values})
+    steps, remarks = [], []
+    for run in rows.groupby("run").indices.values():  # a device started anew asks for 1 again
+        times, values, odd = requirement_steps(
+            rows["time"].to_numpy()[run],
+            rows["requirement"].to_numpy()[run],
+            pellet[run],
+            counted[run],
+            progressive=closed,
+        )
+        steps.append(pd.DataFrame({"time": times, "requirement": values}))
+        remarks += [
+            f"{log.path.name}, line {rows['line'][i]}: requirement {rows['requirement'][i]:g} "
+            "is not what the schedule says; the log was followed"
+            for i in run[odd]
+        ]
+    covariates = pd.concat(steps, ignore_index=True)
     return {
         "sessions": sessions,
+        "windows": windows.reset_index(drop=True),
         "events": events,
         "presses": presses,
         "covariates": covariates,

@@ -11,12 +11,12 @@ import pandas as pd
 
 from dopafit.core.errors import suggest
 from dopafit.study.canon import canonical_column
+from dopafit.study.fed3_clock import breaks, date_findings, parse_dates
 from dopafit.study.report import Finding
 from dopafit.study.tabular import RawTable, read_text_table
 
-__all__ = ["Fed3Log", "read_log"]
+__all__ = ["SIDES", "Fed3Log", "read_log"]
 
-_FORMAT = "%m/%d/%Y %H:%M:%S"
 _EVENT = re.compile(r"(Left|Right|Poke|Pellet)(\w*)")
 
 # our name -> names the device's library has used, lower case without _ and blanks
@@ -38,6 +38,12 @@ _ALIASES = {
 _NEEDED = ("when", "event", "left", "right", "pellets")
 _COUNTS = ("left", "right", "pellets")
 
+SIDES = ("left", "right", "both")
+"""What may be the active side; ``"both"`` where a poke on either side is rewarded."""
+
+_OTHER = 0.2
+"""Share of pellets after a poke on the inactive side from which the log is doubted."""
+
 
 @dataclass(frozen=True)
 class Fed3Log:
@@ -51,18 +57,38 @@ class Fed3Log:
         ``line``, ``time`` [s from the first row], ``event`` ("poke" or "pellet"), ``manner``
         ("" or e.g. "with_pellet"), ``side``, ``active`` (bool), ``requirement`` [pokes],
         ``left``, ``right``, ``pellets`` (counts), ``retrieval`` [s], ``timed_out`` (0 or 1),
-        ``since_pellet`` [s], ``poke`` [s].
-    about : dict
-        ``session_type``, ``device``, ``library_version``, ``date``, ``clock_start`` [h].
+        ``since_pellet`` [s], ``poke`` [s], ``task`` (session type), ``run`` (of the device) and
+        ``stretch`` (of record without a break), both counted from 0.
+    device, library_version : str
+        As the first row has them.
+    began : Timestamp
+        Date and time of time 0.
+    resolution : float
+        What the clock resolves [s].
     """
 
     path: Path
     rows: pd.DataFrame
-    about: dict[str, str | float]
+    device: str
+    library_version: str
+    began: pd.Timestamp
+    resolution: float = 1.0
+
+    @property
+    def ended(self) -> pd.Timestamp:
+        """Date and time of the last row."""
+        return self.began + pd.Timedelta(seconds=float(self.rows["time"].iloc[-1]))
 
 
-def read_log(path: Path) -> tuple[Fed3Log | None, list[Finding]]:
+def read_log(path: Path, *, active: str | None = None) -> tuple[Fed3Log | None, list[Finding]]:
     """Parse one log.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    active : {"left", "right", "both"}, optional
+        Which side is rewarded; as the log says unless given.
 
     Returns
     -------
@@ -79,6 +105,10 @@ def read_log(path: Path) -> tuple[Fed3Log | None, list[Finding]]:
     frame, missing = _named(raw)
     if missing:
         return None, findings + missing
+    # files joined end to end repeat their header
+    header = frame["event"].str.strip().str.lower().eq("event").to_numpy()
+    above, lines = np.cumsum(header)[~header], raw.rows[~header]
+    frame = frame[~header].reset_index(drop=True)
 
     def found(
         position: int,
@@ -92,7 +122,7 @@ def read_log(path: Path) -> tuple[Fed3Log | None, list[Finding]]:
         findings.append(
             Finding(
                 path.name,
-                int(raw.rows[position]),
+                int(lines[position]),
                 column,
                 str(frame[column].iloc[position]),
                 wrong,
@@ -104,18 +134,9 @@ def read_log(path: Path) -> tuple[Fed3Log | None, list[Finding]]:
         )
 
     n = len(frame)
-    when = pd.to_datetime(frame["when"].str.strip(), format=_FORMAT, errors="coerce")
+    when, coarse = parse_dates(frame["when"])
     usable = when.notna().to_numpy(copy=True)
-    for p in np.flatnonzero(~usable):
-        found(
-            p,
-            "when",
-            "not a date and time of this device",
-            "month/day/year hh:mm:ss",
-            "correct the line or delete it",
-            "bad-date",
-            "warning" if p == n - 1 else "error",
-        )
+    findings += date_findings(path.name, lines, frame["when"], when, coarse)
     numbers = {}
     for name in ("fr", *_COUNTS, "retrieval", "since_pellet", "poke"):
         values, bad = canonical_column(frame[name], numeric=True)
@@ -179,29 +200,33 @@ def read_log(path: Path) -> tuple[Fed3Log | None, list[Finding]]:
     rows = pd.DataFrame({k: v[keep] for k, v in numbers.items()}).rename(
         columns={"fr": "requirement"}
     )
-    rows.insert(0, "line", raw.rows[keep])
+    rows.insert(0, "line", lines[keep])
     rows.insert(1, "time", seconds.to_numpy()[keep].astype(float))
     words = [events[p] for p in keep]
     rows["event"] = ["pellet" if w[1] == "Pellet" else "poke" for w in words]
     rows["manner"] = [_snake(w[2]) for w in words]
     rows["side"] = _sides(rows, words)
-    rows["active_side"] = table["active_poke"].str.strip().str.lower()
-    rows["active"] = (rows["event"] == "poke") & (rows["side"] == rows["active_side"])
+    rows["active_side"] = active or table["active_poke"].map(_active_side)
+    rewarded = (rows["side"] == rows["active_side"]) | (rows["active_side"] == "both")
+    rows["active"] = (rows["event"] == "poke") & (rows["side"] != "") & rewarded
+    rows["task"] = table["session_type"].str.strip()
+    rows["run"], rows["stretch"], joined = breaks(path.name, rows, above[keep])
+    findings += joined
     late = table["retrieval"].str.strip().str.lower().str.startswith("tim")
     rows["timed_out"] = np.where(rows["event"] == "pellet", late.astype(float), np.nan)
     findings += _consistency(path.name, rows)
     if any(f.severity == "error" for f in findings):
         return None, findings
     rows = rows[(rows["event"] == "pellet") | (rows["side"] != "")].reset_index(drop=True)
-    first = when.iloc[keep[0]]
-    about = {
-        "session_type": table["session_type"].iloc[0].strip(),
-        "device": table["device"].iloc[0].strip(),
-        "library_version": table["version"].iloc[0].strip(),
-        "date": first.strftime("%Y-%m-%d"),
-        "clock_start": first.hour + first.minute / 60 + first.second / 3600,
-    }
-    return Fed3Log(path, rows, about), findings
+    log = Fed3Log(
+        path,
+        rows,
+        table["device"].iloc[0].strip(),
+        table["version"].iloc[0].strip(),
+        when.iloc[keep[0]],
+        60.0 if coarse.any() else 1.0,
+    )
+    return log, findings
 
 
 def _pardon_last(finding: Finding, raw: RawTable) -> Finding:
@@ -243,6 +268,12 @@ def _named(raw: RawTable) -> tuple[pd.DataFrame, list[Finding]]:
         else:
             columns[ours] = pd.Series("", index=raw.frame.index, dtype="str")
     return pd.DataFrame(columns), findings
+
+
+def _active_side(word: str) -> str:
+    """Return left, right, both, or the word as it stands."""
+    plain = word.strip().lower()
+    return "both" if plain == "both" or ("left" in plain and "right" in plain) else plain
 
 
 def _snake(word: str) -> str:
@@ -291,14 +322,16 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
             "warning",
             "unknown-side",
         )
+    fresh = np.diff(rows["run"].to_numpy(), prepend=-1) != 0
     own = {
         "left": (rows["side"] == "left").to_numpy(),
         "right": (rows["side"] == "right").to_numpy(),
         "pellets": (rows["event"] == "pellet").to_numpy(),
     }
     for name, here in own.items():
-        # the first row may continue a count the device kept
-        lost = np.diff(rows[name].to_numpy(), prepend=rows[name].iloc[0] - here[0]) - here
+        count = rows[name].to_numpy()
+        lost = np.diff(count, prepend=0.0) - here
+        lost[fresh] = 0.0  # a run may begin with a count the device kept
         for i in np.flatnonzero(lost > 0):
             found(
                 i,
@@ -321,4 +354,20 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
                 "warning",
                 "count-reset",
             )
+    poke = (rows["event"] == "poke") & (rows["manner"] == "") & (rows["side"] != "")
+    before = rows["active"].where(poke).groupby(rows["run"]).ffill()
+    after = before[(rows["event"] == "pellet") & before.notna()].astype(bool)
+    other = int((~after).sum())
+    if other >= 3 and other > _OTHER * len(after):
+        i = int(after.index[~after][0])
+        found(
+            i,
+            "active_poke",
+            rows["active_side"][i],
+            f"{other} of {len(after)} pellets come after a poke on a side that is not active",
+            "pellets that follow pokes on the active side",
+            "say which side is rewarded if the log does not (active='both', or --active both)",
+            "warning",
+            "other-side",
+        )
     return findings

@@ -296,3 +296,114 @@ def test_an_empty_log_is_left_out(tmp_path: Path) -> None:
     assert [f.kind for f in check_fed3(path).warnings] == ["no-rows"]
     with pytest.raises(StudyError, match="no FED3 log to read"):
         read_fed3(path)
+
+
+def test_dates_as_labs_have_them(tmp_path: Path) -> None:
+    def again(form: str, name: str) -> Study:
+        rows = [
+            re.sub(r"^\S+ \S+?,", pd.to_datetime(r.split(",")[0]).strftime(form) + ",", r)
+            for r in GOOD
+        ]
+        path = log(tmp_path / name / "FED007_x.CSV", *rows)
+        return read_fed3(path)
+
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+    as_written = read_fed3(log(tmp_path / "FED007_x.CSV", *GOOD))
+    assert again("%Y-%m-%d %H:%M:%S", "a") == as_written
+    assert again("%Y-%m-%dT%H:%M:%S", "b") == as_written
+    minutes = again("%m/%d/%Y %H:%M", "c")
+    assert minutes.presses["time"].tolist() == [0.0, 60.0, 120.0]
+    assert "no seconds, in 5 of 5 rows" in minutes.description
+    (first, *_) = check_fed3(tmp_path / "c").warnings
+    assert (first.kind, first.row) == ("no-seconds", 2)
+    with pytest.raises(StudyError, match="the day seems to come before the month"):
+        again("%d/%m/%Y %H:%M:%S", "d")
+
+
+def later(text: str, days: int) -> str:
+    """Return a row moved by whole days."""
+    return text.replace("7/22/2021", f"7/{22 + days}/2021")
+
+
+def test_what_lies_between_joined_logs_was_not_observed(tmp_path: Path) -> None:
+    """Joined with and without a second header, the file has the rows and windows of both."""
+    two = [later(r, 1) for r in GOOD]
+    alone = [read_fed3(log(tmp_path / f"FED007_{k}.CSV", *r)) for k, r in enumerate((GOOD, two))]
+    for name, rows in (("plain", [*GOOD, *two]), ("header", [*GOOD, HEADER, *two])):
+        path = log(tmp_path / f"FED008_{name}.CSV", *rows)
+        made = read_fed3(path)
+        assert made.windows[["start", "end"]].to_numpy().tolist() == [[0, 177], [86400, 86577]]
+        assert made.sessions["end"].tolist() == [86577.0] and len(made.sessions) == 1
+        assert made.hours == pytest.approx(sum(s.hours for s in alone))
+        assert len(made.presses) == 6 and len(made.events) == 4
+        # the device asked for one poke again
+        steps = made.covariates[["time", "requirement"]].to_numpy().tolist()
+        assert steps[3:] == [[86400, 1], [86457, 2], [86577, 3]]
+        (told,) = [f for f in check_fed3(path).warnings if f.kind in ("joined", "restart")]
+        assert told.row == (8 if name == "header" else 7) and "unobserved" in told.wrong
+        assert validate(made).ok
+    # negative control: the same pause within one run of the device is time without a poke
+    pause = [*GOOD[:-1], row("18:46:00", "Pellet", 2, 1, 2, fr=2)]
+    assert len(read_fed3(log(tmp_path / "FED009_a.CSV", *pause)).windows) == 1
+
+
+def test_days_without_a_row_are_no_silence(tmp_path: Path) -> None:
+    rows = [*GOOD[:-1], later(row("18:46:00", "Pellet", 2, 1, 2, fr=2), 1)]
+    path = log(tmp_path / "FED009_a.CSV", *rows)
+    assert [f.kind for f in check_fed3(path).warnings] == ["long-gap"]
+    made = read_fed3(path)
+    assert len(made.windows) == 2 and made.windows["end"].iloc[1] > made.windows["start"].iloc[1]
+    wrong = log(tmp_path / "FED009_b.CSV", *GOOD[:-1], GOOD[-1].replace("2021", "2041"))
+    (error,) = check_fed3(wrong).errors
+    assert (error.kind, error.row) == ("clock-jump", 6)
+
+
+def test_tasks_of_one_file_are_sessions_of_their_own(tmp_path: Path) -> None:
+    two = [later(r, 1).replace("ClosedEcon_PR1", "FR1") for r in GOOD]
+    path = log(tmp_path / "FED007_x.CSV", *GOOD, *two)
+    made = read_fed3(path)
+    assert made.sessions["session"].tolist() == ["FED007_x 1", "FED007_x 2"]
+    assert made.sessions["session_type"].tolist() == ["ClosedEcon_PR1", "FR1"]
+    assert made.sessions["end"].tolist() == [177, 177]
+    assert made.sessions["date"].tolist() == ["2021-07-22", "2021-07-23"]
+    alone = read_fed3(log(tmp_path / "FED007_y.CSV", *GOOD))
+    first = made.select(sessions=["FED007_x 1"])
+    for role in ("events", "presses", "covariates"):
+        mine, theirs = (s.tables[role].drop(columns="session") for s in (first, alone))
+        pd.testing.assert_frame_equal(mine, theirs)
+    only = read_fed3(path, session_types={"FR1"})
+    assert only.sessions["session"].tolist() == ["FED007_x 2"]
+
+
+def test_both_sides_rewarded(tmp_path: Path) -> None:
+    rows = [re.sub(r",(Left|Right|Pellet|LeftWithPellet),Left,", r",\1,Both,", r) for r in GOOD]
+    made = read_fed3(log(tmp_path / "FED007_x.CSV", *rows))
+    assert made.presses["kind"].tolist() == ["active", "active", "active_with_pellet"]
+    assert made.presses["side"].tolist() == ["left", "right", "left"]
+    # the log calls one side active, but pellets follow pokes on the other
+    swapped = []
+    for k in range(1, 5):
+        swapped.append(row(f"14:4{k}:03", "Right", 0, k, k - 1))
+        swapped.append(row(f"14:4{k}:10", "Pellet", 0, k, k))
+    path = log(tmp_path / "FED008_x.CSV", *swapped)
+    (told,) = check_fed3(path).warnings
+    assert told.kind == "other-side" and "4 of 4 pellets" in told.wrong and told.row == 3
+    assert set(read_fed3(path, active="both").presses["kind"]) == {"active"}
+    assert not check_fed3(path, active="both").findings
+    with pytest.raises(StudyError, match="did you mean 'left'"):
+        read_fed3(path, active="lefft")
+
+
+def test_a_box_is_not_an_animal(tmp_path: Path) -> None:
+    def at(name: str, month: int) -> Path:
+        return log(tmp_path / name, *(r.replace("7/22/2021", f"{month}/22/2021") for r in GOOD))
+
+    files = [at("FED001_a.CSV", 3), at("FED001_b.CSV", 7), at("FED002_a.CSV", 3)]
+    made = read_fed3(files)
+    assert made.sessions["subject"].tolist() == ["FED001 2021-03-22", "FED001 2021-07-22", "FED002"]
+    assert "taken as those of 2 animals" in made.description
+    named = read_fed3(files, subjects=dict.fromkeys(("FED001_a", "FED001_b", "FED002_a"), "m"))
+    assert named.subjects["subject"].tolist() == ["m"] and "animals" not in named.description
+    copy = read_fed3([at("FED003_a.CSV", 3), at("FED003_b.CSV", 3)])
+    assert "begins before FED003_a.CSV of the same box ends" in copy.description
