@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, help="Data sets by name.")
 app.add_typer(data, name="data")
+convert = typer.Typer(no_args_is_help=True, help="Make a study from a device's own files.")
+app.add_typer(convert, name="convert")
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.yaml", help="The analysis file.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Run folder; made if missing.")]
@@ -202,6 +204,39 @@ def doctor_command() -> None:
             typer.echo(f"      {check.todo}")
     if not ok:
         raise typer.Exit(1)
+
+
+@convert.command("fed3")
+def convert_fed3_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Logs, or folders.")],
+    out: Annotated[Path, typer.Option("--out", metavar="STUDY", help="Folder of the new study.")],
+    subjects: Annotated[
+        Path | None,
+        typer.Option(
+            "--subjects",
+            metavar="TABLE.csv",
+            help="Who was in the cage: columns file, subject, and covariates of the sessions.",
+        ),
+    ] = None,
+    session_type: Annotated[
+        list[str] | None,
+        typer.Option("--session-type", help="Keep only this session type; may be repeated."),
+    ] = None,
+    active: Annotated[
+        str | None,
+        typer.Option("--active", help="Rewarded side, if the logs do not say: left, right, both."),
+    ] = None,
+) -> None:
+    """Make a study folder from FED3 home-cage logs.
+
+    Exit status 0: written; 2: a log cannot be used, and nothing was written.
+    """
+    from dopafit.study.fed3_convert import convert_fed3
+
+    study = convert_fed3(files, out, subjects=subjects, session_types=session_type, active=active)
+    typer.echo(repr(study))
+    typer.echo(study.description)
+    typer.echo(f"written to {out}; dopafit validate {out} shows what is in it")
 
 
 @data.command("list")

@@ -26,7 +26,7 @@ __all__ = ["bundled", "describe", "fetch", "list_datasets", "load_dataset"]
 
 MIRROR = "DOPAFIT_DATA_MIRROR"
 BUNDLED = ("cue-pursuit",)
-_CONVERTER = 1  # raised when the conversion changes, so that caches are made anew
+_CONVERTER = 2  # raised when the conversion changes, so that caches are made anew
 _MARK = "converted.txt"
 
 
