@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     unknown = sorted(set(options.drive or []) - set(analysis.models))
     if unknown:
         command.error(f"no drive {unknown[0]!r}; allowed: {', '.join(analysis.models)}")
-    study, _ = open_study(analysis)
+    study = open_study(analysis).study
     for drive in options.drive or list(analysis.models):
         given = {name: value for name, value in vars(options).items() if value is not None}
         settings = argparse.Namespace(**(USUAL | OWN.get(drive, {}) | given))

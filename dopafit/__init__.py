@@ -21,6 +21,7 @@ _HOME = {
     "Study": "dopafit.study.study",
     "WaldLatency": "dopafit.channel.latency_wald",
     "compare": "dopafit.compare.fits",
+    "exclude": "dopafit.study.excluded",
     "explore": "dopafit.fit.explore",
     "fetch": "dopafit.study.datasets",
     "fit": "dopafit.fit.fit",

@@ -124,7 +124,7 @@ def explore_command(
     (name,) = chosen_drives(found, (drive,))
     fit = explore(
         found.models[name],
-        open_study(found)[0],
+        open_study(found).study,
         seed=found.seed,
         method=method,
         backend=found.sampling.backend,
@@ -180,12 +180,23 @@ def simulate_command(
 
 @app.command("validate")
 def validate_command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A study folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A study folder, or an analysis file.")
+    ],
 ) -> None:
-    """Print everything that is wrong with a study. Exit status 0: sound; 2: not."""
+    """Print what a study holds and everything that is wrong with it; of an analysis, the claim too.
+
+    Exit status 0: sound; 2: not.
+    """
+    if path.is_file() and path.suffix in (".yaml", ".yml") and path.name != "study.yaml":
+        from dopafit.report.opening import validate_analysis
+
+        typer.echo(validate_analysis(path))
+        return
+
     from dopafit.study.validate import validate
 
-    report = validate(folder)
+    report = validate(path)
     typer.echo(str(report))
     if not report.ok:
         raise typer.Exit(2)

@@ -64,6 +64,8 @@ def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel
     kept = frame[keep].reset_index(drop=True)
     latency = value[keep].to_numpy()
     flag, warnings = _censoring(frame, keep, latency, column, censored, channel)
+    if len(latency) > 1 and latency.min() == latency.max():
+        warnings += (f"channel {channel}: all {len(latency)} latencies are {latency[0]:g} s",)
     seen = pd.Series(np.where(flag > 0, np.nan, latency)).groupby(kept["subject"].to_numpy())
     fastest = seen.transform("min").fillna(float(latency.min()) if len(latency) else 1.0).to_numpy()
     data = {"latency": latency, "is_censored": flag, "fastest": np.minimum(fastest, latency)}

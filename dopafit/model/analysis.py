@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from dopafit.core.yaml_text import parse_yaml
 from dopafit.drive import Drive
 from dopafit.model.schedule import Schedule
 from dopafit.model.spec import DRIVES, Model
+from dopafit.study.exclusion import Exclusion, exclusions_from
 
 __all__ = ["Analysis", "Sampling", "read_analysis"]
 
@@ -80,6 +81,7 @@ class _File(BaseModel):
     drives: tuple[str, ...] = DRIVES
     kernel: str = "opponent"
     events: tuple[str, ...] | None = None
+    exclude: Any = None
     typical_spacing: float = 30.0
     channels: dict[str, dict[str, Any] | None]
     effects: dict[str, str] = Field(default_factory=dict)
@@ -143,6 +145,10 @@ class Analysis:
         Drive that simulations come from.
     truth : mapping of str to float
         Values simulations are made with.
+    exclude : tuple of Exclusion
+        What is left out of the study.
+    named : mapping of str to str
+        Columns of observations that the file names in so many words, by channel.
     """
 
     path: Path
@@ -158,6 +164,8 @@ class Analysis:
     schedule: Schedule | None
     truth_drive: str
     truth: Mapping[str, float]
+    exclude: tuple[Exclusion, ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def study_folder(self) -> Path | None:
@@ -217,6 +225,7 @@ def read_analysis(path: str | Path) -> Analysis:
         )
     try:
         truth_drive = Drive.named(simulate.drive).name
+        exclude = exclusions_from(file.exclude)
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
         models = {
             Drive.named(drive).name: Model(
@@ -247,6 +256,12 @@ def read_analysis(path: str | Path) -> Analysis:
         schedule=simulate.design,
         truth_drive=truth_drive,
         truth=simulate.truth,
+        exclude=exclude,
+        named={
+            name: options["censored"]
+            for name, options in file.channels.items()
+            if options and isinstance(options.get("censored"), str)
+        },
     )
 
 

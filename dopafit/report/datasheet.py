@@ -10,7 +10,7 @@ from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import MISSING, count, number
 from dopafit.report.tabular import Cell, Table
 
-__all__ = ["facts", "file_table", "kind_table", "row_table", "time_table"]
+__all__ = ["exclusion_table", "facts", "file_table", "kind_table", "row_table", "time_table"]
 
 
 def row_table(folder: RunFolder) -> Table | None:
@@ -39,6 +39,26 @@ def kind_table(folder: RunFolder) -> Table | None:
     return _simple(
         folder, "kinds", "Events by kind. Counts, no intervals.", ("Kind", "Events"), rows
     )
+
+
+def exclusion_table(folder: RunFolder) -> Table | None:
+    """Return what each rule of the analysis left out of the study."""
+    rules = [r for r in folder.data.get("exclusions") or [] if isinstance(r, dict)]
+    if not rules:
+        return None
+    counted = ("subjects", "sessions", "observations", "presses", "events")
+    rows = []
+    for r in rules:
+        counts = [r.get(c) for c in counted]
+        rows.append([str(r.get("rule", "")), str(r.get("reason") or ""), *counts])
+        rows[-1].append(number(r.get("hours")))
+    heads = ("Rule", "Reason", *(c.capitalize() for c in counted), "Hours")
+    caption = (
+        "What the rules of the analysis left out, each after the rules above it. Events in a "
+        "stretch of time that is left out stay, as they move the level later on. Counts, no "
+        "intervals."
+    )
+    return _simple(folder, "exclusions", caption, heads, rows)
 
 
 def file_table(folder: RunFolder) -> Table | None:
@@ -105,7 +125,9 @@ def _simple(
         )
         for row in rows
     )
-    align = ["l" if i == 0 or h.startswith("SHA") else "r" for i, h in enumerate(heads)]
+    align = [
+        "l" if i == 0 or h == "Reason" or h.startswith("SHA") else "r" for i, h in enumerate(heads)
+    ]
     return Table(
         name=name,
         caption=caption,

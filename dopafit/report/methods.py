@@ -141,6 +141,7 @@ def _data(folder: RunFolder) -> list[tuple[Span, ...]]:
             if folder.simulated
             else "",
         ),
+        say(*_exclusions(data)),
         say(*_rows_used(data)),
     ]
     facts = [
@@ -152,6 +153,23 @@ def _data(folder: RunFolder) -> list[tuple[Span, ...]]:
         f"SHA-256 of the data: {clean(data['hash'])}." if data.get("hash") else "",
     ]
     return [*lines, say(" ".join(fact for fact in facts if fact))]
+
+
+def _exclusions(data: dict[str, Any]) -> list[str]:
+    rules = [r for r in data.get("exclusions") or [] if isinstance(r, dict)]
+    if not rules:
+        return []
+    parts = []
+    for rule in rules:
+        took = [
+            f"{count(rule[c])} {c if rule[c] != 1 else c[:-1]}"
+            for c in ("subjects", "sessions", "observations", "presses")
+            if rule.get(c)
+        ]
+        took += [f"{number(rule['hours'])} observed hours"] if rule.get("hours") else []
+        reason = f", because {clean(rule['reason'])}" if rule.get("reason") else ""
+        parts.append(f"{clean(rule.get('rule', ''))}{reason} ({', '.join(took) or 'nothing more'})")
+    return ["By rules of the analysis were left out: " + "; ".join(parts) + "."]
 
 
 def _rows_used(data: dict[str, Any]) -> list[str]:

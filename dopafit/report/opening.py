@@ -1,24 +1,59 @@
-"""Find and read the study an analysis names."""
+"""Find and read the study an analysis names, and leave out what it says."""
 
 from __future__ import annotations
 
-from dopafit.core.errors import SpecError, StudyError
-from dopafit.model.analysis import Analysis
+from pathlib import Path
+from typing import NamedTuple
+
+from dopafit.core.errors import SpecError, StudyError, suggest
+from dopafit.model.analysis import Analysis, read_analysis
+from dopafit.model.layout import build_layout
 from dopafit.study.datasets import list_datasets, load_dataset
+from dopafit.study.excluded import Excluded, exclude
 from dopafit.study.read import read_study
+from dopafit.study.report import Report
 from dopafit.study.study import Study
 from dopafit.study.validate import validate
 
-__all__ = ["open_study"]
+__all__ = ["Opened", "open_study", "validate_analysis"]
 
 
-def open_study(analysis: Analysis) -> tuple[Study, list[str]]:
+class Opened(NamedTuple):
+    """What an analysis works on.
+
+    Parameters
+    ----------
+    study : Study
+        Without what the analysis leaves out.
+    warnings : list of str
+        Of its validation.
+    excluded : Excluded
+        What each rule of the analysis took.
+    report : Report
+        Everything that was found in the study.
+    """
+
+    study: Study
+    warnings: list[str]
+    excluded: Excluded
+    report: Report
+
+
+def open_study(analysis: Analysis, *, behaviour: bool = True) -> Opened:
     """Return the study and the warnings of its validation.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Names the study, and what is left out of it.
+    behaviour : bool
+        Whether the columns that the analysis names have to be there; a simulation makes them.
 
     Raises
     ------
     SpecError
-        The analysis names no study, or one that is neither a folder nor a data set.
+        The analysis names no study, or one that is neither a folder nor a data set; a column or an
+        exclusion that the study does not have.
     StudyError
         The study has errors.
     """
@@ -30,13 +65,69 @@ def open_study(analysis: Analysis) -> tuple[Study, list[str]]:
         )
     folder = analysis.study_folder
     if folder is not None:
-        return read_study(folder), validate(folder).warning_lines
-    if analysis.study in list_datasets():
+        study, report = read_study(folder), validate(folder)
+    elif analysis.study in list_datasets():
         study = load_dataset(analysis.study)
-        return study, validate(study).warning_lines
-    raise StudyError(
-        f"study {analysis.study!r} is neither a folder beside {analysis.path.name} nor a data set",
-        allowed=f"a folder relative to {analysis.path.parent}, or one of: "
-        + ", ".join(list_datasets()),
-        todo="correct the name after study:",
-    )
+        report = validate(study)
+    else:
+        raise StudyError(
+            f"study {analysis.study!r} is neither a folder beside {analysis.path.name} nor a data "
+            "set",
+            allowed=f"a folder relative to {analysis.path.parent}, or one of: "
+            + ", ".join(list_datasets()),
+            todo=suggest(analysis.study, list_datasets()) or "correct the name after study:",
+        )
+    if behaviour:
+        _check_named(analysis, study)
+    found = _left(analysis, study)
+    if len(found.table):  # a warning about what is left out would mislead
+        report = validate(found.study)
+    return Opened(found.study, report.warning_lines, found, report)
+
+
+def validate_analysis(path: str | Path) -> str:
+    """Check an analysis without fitting: its study, what it leaves out, and each claim over it.
+
+    Parameters
+    ----------
+    path : path
+        An analysis file.
+
+    Returns
+    -------
+    str
+        What was read and left out, and every warning.
+
+    Raises
+    ------
+    SpecError, StudyError
+        As `dopafit run` would.
+    """
+    analysis = read_analysis(path)
+    opened = open_study(analysis)
+    claims = (build_layout(model, opened.study).warnings for model in analysis.models.values())
+    told = [f"  warning: {text}" for text in dict.fromkeys(w for some in claims for w in some)]
+    return "\n".join([str(opened.report), *opened.excluded.lines, *told])
+
+
+def _left(analysis: Analysis, study: Study) -> Excluded:
+    try:
+        return exclude(study, analysis.exclude)
+    except SpecError as error:
+        raise SpecError(
+            f"{analysis.path}: {error.wrong}", allowed=error.allowed, todo=error.todo
+        ) from error
+
+
+def _check_named(analysis: Analysis, study: Study) -> None:
+    """Refuse a column that the file names and the study lacks, be it the default's name too."""
+    columns = list(study.observations.columns)
+    for channel, column in analysis.named.items():
+        if column not in columns:
+            raise SpecError(
+                f"{analysis.path}: channels: {channel}: the study's observations have no column "
+                f"{column!r}",
+                allowed=", ".join(columns),
+                todo=suggest(column, columns)
+                or "name another, or write censored: null if every wait ended with a response",
+            )

@@ -78,6 +78,7 @@ def spec_text(analysis: Analysis, study: Study, drives: Iterable[str]) -> str:
         "title": analysis.title,
         "question": analysis.question or None,
         "study": study.name,
+        "exclude": [rule.to_dict() for rule in analysis.exclude],
         "seed": analysis.seed,
         "drives": drives,
         "sampling": analysis.sampling.model_dump(),
@@ -105,6 +106,8 @@ def write_data(
     warnings: list[str],
     fits: Mapping[str, Fit],
     comparison: Comparison | None = None,
+    *,
+    excluded: pd.DataFrame | None = None,
 ) -> None:
     """Write ``data.json``: which data, how many rows, what was left out."""
     first = next(iter(fits.values()), None)
@@ -128,6 +131,7 @@ def write_data(
             "events_by_kind": {str(k): int(v) for k, v in kinds.items()},
             "rows_used": first.record["rows"] if first else {},
             "excluded": first.record["excluded"] if first else {},
+            "exclusions": [] if excluded is None else excluded.to_dict(orient="records"),
             "warnings": list(dict.fromkeys([*warnings, *fit_warnings(fits)])),
             "close_pairs": next((share for share in shares if share is not None), None),
         },

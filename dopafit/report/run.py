@@ -21,7 +21,7 @@ from dopafit.report import record
 from dopafit.report.files import read_yaml
 from dopafit.report.gallery import draw_all
 from dopafit.report.html import write_report
-from dopafit.report.opening import open_study
+from dopafit.report.opening import Opened, open_study
 from dopafit.study.study import Study
 
 __all__ = ["RunResult", "chosen_drives", "compare_folder", "run", "run_fits"]
@@ -101,9 +101,7 @@ def run(
     found = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
     folder, started = Path(out), datetime.now(UTC)
     with show:  # closes the open phase if an error leaves it
-        fits, seconds, study, warnings = run_fits(
-            found, folder, show, drives=drives, command=command
-        )
+        fits, seconds, opened = run_fits(found, folder, show, drives=drives, command=command)
         comparison = None
         if len(fits) > 1:
             show.phase("comparing", f"leave one {found.unit} out")
@@ -119,7 +117,9 @@ def run(
             prior[drive] = _prior_check(one, found)
             show.done(f"{checks[drive].draws} replicates")
         record.write_checks(folder, checks, prior)
-        record.write_data(folder, study, warnings, fits, comparison)
+        record.write_data(
+            folder, opened.study, opened.warnings, fits, comparison, excluded=opened.excluded.table
+        )
         show.phase("drawing", "figures")
         drawn = draw_all(folder / "figures", fits, comparison, checks, prior)
         show.done(f"{drawn} figures")
@@ -137,7 +137,7 @@ def run_fits(
     *,
     drives: tuple[str, ...] | None = None,
     command: str = "",
-) -> tuple[dict[str, Fit], dict[str, float], Study, list[str]]:
+) -> tuple[dict[str, Fit], dict[str, float], Opened]:
     """Make or find the fits, and write everything that only needs them.
 
     Fits of the same analysis that the folder holds already stay in its record, so that one drive
@@ -162,9 +162,8 @@ def run_fits(
         Those asked for.
     seconds : dict of str to float
         Time [s] each new fit took.
-    study : Study
-    warnings : list of str
-        Of the study's validation.
+    opened : Opened
+        The study that was fitted, the warnings of its validation, and what was left out.
 
     Raises
     ------
@@ -176,10 +175,14 @@ def run_fits(
     folder, started = Path(folder), datetime.now(UTC)
     chosen = chosen_drives(analysis, drives)
     show.phase("reading", analysis.study or "study")
-    study, warnings = open_study(analysis)
+    opened = open_study(analysis)
+    study = opened.study
     show.done(
         f"{len(study.subjects)} subjects, {len(study.sessions)} sessions, {study.hours:.4g} h"
     )
+    for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
+        show.phase("leaving out", rule.reason or rule.words)
+        show.done(took.removeprefix("left out: "))
     try:
         (folder / "fits").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -205,9 +208,9 @@ def run_fits(
             show.phase("keeping", f"{drive}: already fitted")
         show.done(fits[drive].verdict.stamp)
     record.write_fits(folder, fits, study)
-    record.write_data(folder, study, warnings, fits)
+    record.write_data(folder, study, opened.warnings, fits, excluded=opened.excluded.table)
     record.write_environment(folder, analysis.seed, started, seconds, command)
-    return {drive: fits[drive] for drive in chosen}, seconds, study, warnings
+    return {drive: fits[drive] for drive in chosen}, seconds, opened
 
 
 def compare_folder(

@@ -49,7 +49,7 @@ def simulate_folder(
     if found.schedule is not None:
         design = timetable(found.schedule, seed=seed, name=name)
     elif found.study is not None:
-        design = replace(open_study(found)[0], name=name)
+        design = replace(open_study(found, behaviour=False).study, name=name)
     else:
         raise SpecError(
             f"{found.path} says neither a study nor a timetable to simulate over",

@@ -304,3 +304,55 @@ def test_members_are_held_against_the_truth_apart_and_in_total(tiny_model, tiny_
     assert ((of_peak["total_lower"] > 0.5) & (of_peak["total_upper"] < 2)).all()
     alone = truth_rows("trough", fit, {"trough_ratio": 0.3})
     assert list(alone.columns) == list(table.reset_index().columns[[1, 0, *range(2, 11)]])
+
+
+def test_exclusions_are_fitted_counted_and_never_mixed_with_other_fits(copy, monkeypatch, capsys):
+    rules = [{"subjects": ["s2"], "reason": "fell <ill>"}, {"before": 20}]
+    path = write(copy.base, exclude=rules, effects={"choice_rest": "1"})
+    assert typed(monkeypatch, "validate", path) == 0
+    assert "left out: subject s2 (fell <ill>): 1 subject, 2 sessions" in capsys.readouterr().out
+    whole = read_study(copy.base / "tiny")
+    found, seconds, opened = run_fits(
+        read_analysis(path), copy.out, Progress(), drives=("no_drive",)
+    )
+    assert list(seconds) == ["no_drive"]  # the fit to the whole study is not this one
+    left = found["no_drive"].study
+    assert left.hash == opened.study.hash != whole.hash and list(left.subjects["subject"]) == ["s1"]
+    assert left.observations["time"].min() >= 20
+    data = json.loads((copy.out / "data.json").read_text("utf-8"))
+    assert data["hash"] == left.hash
+    assert data["counts"]["observations"] == len(left.observations)
+    assert [r["reason"] for r in data["exclusions"]] == ["fell <ill>", ""]
+    gone = len(whole.observations) - len(left.observations)
+    assert sum(r["observations"] for r in data["exclusions"]) == gone > 0
+    spec = yaml.safe_load((copy.out / "spec.yaml").read_text("utf-8"))
+    assert spec["exclude"] == [rules[0], {"before": 20.0}]
+    write_report(copy.out)
+    assert "fell &lt;ill&gt;" in (copy.out / "report.html").read_text("utf-8")
+    text = (copy.out / "methods.md").read_text("utf-8")
+    assert "By rules of the analysis were left out: subject s2" in text
+    again = run_fits(read_analysis(path), copy.out, Progress(), drives=("no_drive",))
+    assert again[1] == {}  # control: the same rules keep the fit
+
+
+def test_what_an_analysis_names_must_be_there(copy, monkeypatch, capsys):
+    def said(**changes) -> str:
+        assert typed(monkeypatch, "validate", write(copy.base, **changes)) == 2
+        return capsys.readouterr().err
+
+    text = said(exclude=[{"subjects": ["s3"]}])
+    assert "analysis.yaml: exclude: rule 1: subject 's3' does not occur" in text
+    assert "did you mean 's1'?" in text or "did you mean 's2'?" in text
+    text = said(exclude=[{"befor": 3}])
+    assert "exclude: rule 1: 'befor' is not known" in text and "did you mean 'before'?" in text
+    frame = pd.read_csv(copy.base / "tiny" / "observations.csv").assign(latency=1.5)
+    frame.to_csv(copy.base / "tiny" / "observations.csv", index=False)
+    named = {"latency": {"censored": "latency_censored"}}  # the default's own name
+    text = said(channels=named, effects={})
+    assert "channels: latency: the study's observations have no column 'latency_censored'" in text
+    assert "to do:" in text
+    assert (
+        typed(monkeypatch, "validate", write(copy.base, channels={"latency": None}, effects={}))
+        == 0
+    )
+    assert "warning: channel latency: all " in capsys.readouterr().out
