@@ -55,7 +55,7 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
     scaling : bool
         Compute the sensitivities too; they need the likelihood of a thousand draws.
     """
-    from dopafit.model.equations import conventions
+    from dopafit.model.equations import against, conventions
 
     parameters, rows = fit.model.parameters, []
     prior, posterior = fit.prior, fit.posterior
@@ -85,7 +85,9 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
                     "prior_sd": wide,
                     "posterior_sd": narrow,
                     "shift": moved / wide if wide > 0 else np.nan,
-                    "convention": "",
+                    "convention": against(label.partition("[")[2], fit.model.reference)
+                    if name.endswith("_effect")
+                    else "",
                 }
             )
     for name, parameter in parameters.items():
@@ -117,7 +119,7 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
     table = pd.DataFrame(rows)
     if scaling:
         table = table.join(sensitivity(fit), on="parameter").fillna({"sensitivity": ""})
-    return Identifiability(table, (*conventions(fit.model), *_correlations(fit)))
+    return Identifiability(table, (*conventions(fit.model, fit.study), *_correlations(fit)))
 
 
 def _spread(values: np.ndarray) -> float:

@@ -31,6 +31,7 @@ def draw(
     prior: pd.DataFrame | None = None,
     truth: pd.DataFrame | None = None,
     unit_of_trace: str = "peak = 1",
+    event: str = "event",
     drive: str = "trough",
     stamp: str | None = None,
     converged: bool | None = None,
@@ -53,6 +54,8 @@ def draw(
         Columns ``time`` [s] and ``value`` of a simulated study; dashed.
     unit_of_trace : str
         Printed at the y axis.
+    event : str
+        What is responded to; printed at the x axis.
     drive : str
         Whose fit this is; sets the colour.
     stamp, converged, simulated
@@ -105,7 +108,7 @@ def draw(
         if not has(curves, "time", "median"):
             style.nothing(axes)
         _limits(axes, curves, prior, landmarks)
-        time_axis(axes, unit)
+        time_axis(axes, unit, f"Time since {event}")
         axes.set_ylabel(f"Trace above baseline [{unit_of_trace}]")
         style.legend_above(axes, handles, columns=5 if len(handles) < 5 else 3)
         stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=ax)

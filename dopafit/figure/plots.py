@@ -15,6 +15,7 @@ from dopafit.core.errors import SpecError
 from dopafit.fit import quantities
 from dopafit.fit.joint import joint_stamp
 from dopafit.fit.verdict import ESS_LEAST, ESS_PER_CHAIN
+from dopafit.model.equations import event_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +42,10 @@ __all__ = [
 ]
 
 
+LABEL = 60
+"""Most characters of an axis' label."""
+
+
 def _marks(fit: Fit) -> dict[str, object]:
     return _joint_marks({fit.model.drive: fit.verdict}, fit.study.simulated)
 
@@ -58,6 +63,12 @@ def _joint_marks(verdicts: Mapping[str, Verdict], simulated: bool) -> dict[str, 
     }
 
 
+def _event(fit: Fit) -> str:
+    """Say what one unit event is, where that is short enough for an axis."""
+    words = event_in_words(fit.model, fit.study)
+    return words if len(words) <= LABEL else "one unit event"
+
+
 def kernel(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) -> Figure:
     """Draw the response to one unit event with its landmarks, prior behind."""
     from dopafit.figure import kernel as module
@@ -67,6 +78,7 @@ def kernel(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) ->
         tables["curves"],
         tables["landmarks"],
         prior=tables["prior"],
+        event=_event(fit),
         drive=fit.model.drive,
         ax=ax,
         **_marks(fit),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dopafit.drive import Drive
+from dopafit.model.events import moving_events
 from dopafit.model.layout import Layout
+from dopafit.model.magnitude import found_unit, in_unit_events
 from dopafit.model.spec import Model
 from dopafit.study import Study
 from dopafit.trace.kernel import Kernel
@@ -28,13 +30,14 @@ UNITS = {
 
 
 def event_rate(model: Model, study: Study) -> tuple[float, float]:
-    """Return the study's mean event rate [1/s] over its sessions and the mean magnitude."""
-    events = study.events
-    if model.events is not None:
-        events = events[events["kind"].isin(model.events)]
+    """Return the study's mean event rate [1/s] and the mean magnitude [unit events]."""
+    events = moving_events(model, study)
     sessions = study.sessions
     duration = float((sessions["end"] - sessions["start"]).sum())
-    mean = float(events["magnitude"].mean()) if len(events) else 0.0
+    if events.empty:
+        return 0.0, 0.0
+    unit = found_unit(model.unit_magnitude, events)
+    mean = float(in_unit_events(unit, events).mean())
     return len(events) / duration, mean
 
 

@@ -95,7 +95,7 @@ def explore(
     x, h = (np.array([[one[name] for one in found]]) for name in ("x", "h"))
     coordinates = _dataset(x, h)
     return Fit(
-        model,
+        layout.program.model,
         study,
         name_draws(layout, study, x, h),
         coordinates,

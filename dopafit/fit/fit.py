@@ -51,7 +51,7 @@ class Fit:
     Parameters
     ----------
     model : Model
-        The claim.
+        The claim, resolved over the study: with the unit of magnitude and the reference levels.
     study : Study
         The data.
     posterior : Dataset, dims (chain, draw, ...)
@@ -292,7 +292,7 @@ def fit(
         "warnings": list(layout.warnings),
         **{k: v for k, v in tree.attrs.items() if isinstance(v, (str, int, float))},
     }
-    made = Fit(model, study, posterior, coordinates, stats, verdict, seed, record)
+    made = Fit(layout.program.model, study, posterior, coordinates, stats, verdict, seed, record)
     made.__dict__["layout"] = layout
     return made
 

@@ -82,11 +82,13 @@ class _File(BaseModel):
     kernel: str = "opponent"
     events: tuple[str, ...] | None = None
     exclude: Any = None
+    unit_magnitude: Any = None
     typical_spacing: float = 30.0
     channels: dict[str, dict[str, Any] | None]
     effects: dict[str, str] = Field(default_factory=dict)
     priors: dict[str, Any] = Field(default_factory=dict)
     fixed: dict[str, float] = Field(default_factory=dict)
+    reference: dict[str, Any] = Field(default_factory=dict)
     sampling: Sampling = Sampling()
     compare: _Compare = _Compare()
     check: _Check = _Check()
@@ -237,6 +239,8 @@ def read_analysis(path: str | Path) -> Analysis:
                 typical_spacing=file.typical_spacing,
                 kernel=file.kernel,
                 events=file.events,
+                unit_magnitude=file.unit_magnitude,
+                reference=file.reference,
             )
             for drive in dict.fromkeys(file.drives)
         }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from dopafit.drive import RECTIFIER, Drive
+from dopafit.model.events import moving_events
+from dopafit.model.magnitude import unit_event
 from dopafit.model.notation import RECTIFIED, at_one, bar, formulas, motivation, place, plain
+from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["conventions", "describe", "latex", "parameter_table"]
+__all__ = ["against", "conventions", "describe", "event_in_words", "latex", "parameter_table"]
 
 
 def parameter_table(model: object) -> pd.DataFrame:
@@ -31,8 +36,22 @@ def parameter_table(model: object) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def conventions(model: object) -> list[str]:
-    """Return the constraints without which the model is not identified, as sentences."""
+def event_in_words(model: object, study: Study | None = None) -> str:
+    """Say what one unit event of a model is; with the study also whether that is its median."""
+    events = None if study is None else moving_events(model, study)
+    return unit_event(model.unit_magnitude, events)
+
+
+def conventions(model: object, study: Study | None = None) -> list[str]:
+    """Return the constraints without which the model is not identified, as sentences.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    study : Study, optional
+        Its study, to say what one unit event is in it.
+    """
     lines = ["The baseline level is not identified; the resting predictor is (baseline := 0)."]
     drive = Drive.named(model.drive)
     if drive.gains:
@@ -40,6 +59,7 @@ def conventions(model: object) -> list[str]:
         if RECTIFIED in drive.latex:
             lines.append(f"The rectifier's softness is fixed at {RECTIFIER:g} peak units.")
         lines += [
+            f"One unit event is {event_in_words(model, study)}.",
             *_common(model),
             "Baseline, peak and trough in absolute units, and the gain apart from the peak, "
             "cannot be learned from behaviour.",
@@ -48,6 +68,10 @@ def conventions(model: object) -> list[str]:
         f"{name} is fixed at {p.fixed:g}: {p.convention}."
         for name, p in model.parameters.items()
         if p.prior is None and name != "peak"
+    ]
+    lines += [
+        f"Effects of {column} are differences from {column} = {level}."
+        for column, level in model.reference.items()
     ]
     return lines
 
@@ -82,12 +106,33 @@ def _common(model: object) -> list[str]:
     return lines
 
 
+def against(label: str, reference: Mapping[str, str]) -> str:
+    """Say what the effect of a term is a difference from, e.g. "against drug = placebo".
+
+    Parameters
+    ----------
+    label : str
+        Label of the effect, e.g. ``drug[precursor]:context[novel]``.
+    reference : mapping of str to str
+        Reference level by column.
+    """
+    parts = [
+        f"{column} = {level}"
+        for column, level in reference.items()
+        if any(
+            part.startswith((f"{column}[", f"C({column},", f"C({column})"))
+            for part in label.split(":")
+        )
+    ]
+    return f"against {', '.join(parts)}" if parts else ""
+
+
 def latex(model: object) -> list[str]:
     """Return the model's equations, from the events to the differences between group members."""
     drive, lines = Drive.named(model.drive), []
     if drive.gains:
         kernel = Kernel.named(model.kernel)
-        level = r"s(t) = \sum_{j:\, t_j < t} m_j P\, h(t - t_j)"
+        level = r"s(t) = \sum_{j:\, t_j < t} \frac{m_j}{m_0} P\, h(t - t_j)"
         ratio = kernel.notation.get("trough_ratio")
         least = rf",\quad \max h = 1,\quad \min h = -{ratio}" if ratio else ""
         lines += [level + least, *([kernel.latex] if kernel.latex else [])]

@@ -6,16 +6,16 @@ a stranger's file, so it can name columns and a short list of functions and do n
 `formula_functions` lists the functions, `formula_read`, `formula_levels` and `formula_code`
 turn columns into numbers, and this module puts the columns together.
 
-Coding is treatment coding: the first level is the reference. Levels are taken in the order of
-a Categorical, else in the order that the caller gives, else sorted; levels without a row get
-no column. Redundant columns are left out by the rules of Wilkinson and Rogers (1973,
+Coding is treatment coding against a reference level: the one that the formula or the caller
+names, else the first in the order of a Categorical, else the first when sorted. Levels without a
+row get no column. Redundant columns are left out by the rules of Wilkinson and Rogers (1973,
 Appl. Statist. 22:392) as patsy and `formulae` apply them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +97,17 @@ class Design:
     groups: tuple[GroupTerm, ...]
     _plan: _Plan = field(repr=False)
 
+    @property
+    def references(self) -> dict[str, tuple[str, bool]]:
+        """Reference level by column of levels, and whether the formula or the caller named it."""
+        plan, found = self._plan, {}
+        for term, coding in itertools.chain(plan.fixed, *(terms for *_, terms in plan.groups)):
+            for one in term:
+                code = plan.coders[one.text].level_code
+                if code is not None and not coding.get(one.text, True):
+                    found[code.column.name] = (code.levels[0], code.named)
+        return found
+
     def evaluate(self, frame: pd.DataFrame) -> Design:
         """Return the design of other rows with the levels and transforms of this one.
 
@@ -128,7 +139,7 @@ def design(
     frame: pd.DataFrame,
     *,
     where: str,
-    levels: Mapping[str, Sequence[str]] | None = None,
+    reference: Mapping[str, str] | None = None,
 ) -> Design:
     """Code the columns of a table as a formula says.
 
@@ -140,8 +151,8 @@ def design(
         The table whose columns the formula may use; never changed.
     where : str
         The place the formula stands in, for error messages, e.g. ``"effects.trough_ratio"``.
-    levels : mapping of str to sequence of str, optional
-        The order of the levels of text columns; the first is the reference.
+    reference : mapping of str to str, optional
+        Reference level by column, as an analysis states it.
 
     Returns
     -------
@@ -163,15 +174,15 @@ def design(
             todo="check which rows are left after exclusions",
         )
     _refuse_width(sum(_known_width(f) for f in _factors(parsed)), source)
-    reader, orders = Reader(frame, source), levels or {}
+    reader = Reader(frame, source)
     coders: dict[str, Coder] = {}
     coded: dict[str, Coded] = {}
     for one in _factors(parsed):
-        coders[one.text], coded[one.text] = Coder.fit(one, reader, orders)
+        coders[one.text], coded[one.text] = Coder.fit(one, reader, reference or {})
     fixed = _codings(parsed.terms, True, coded, source)
     groups, codes = [], []
     for part in parsed.groups:
-        grouping, code = Grouping.fit(part.columns, reader, orders)
+        grouping, code = Grouping.fit(part.columns, reader)
         groups.append((part, grouping, _codings(part.terms, part.intercept, coded, source)))
         codes.append(code)
     plan = _Plan(parsed, coders, fixed, tuple(groups))

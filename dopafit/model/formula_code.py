@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ class Coder:
 
     @classmethod
     def fit(
-        cls, factor: Factor, reader: Reader, orders: Mapping[str, Sequence[str]]
+        cls, factor: Factor, reader: Reader, reference: Mapping[str, str]
     ) -> tuple[Coder, Coded]:
         """Return the coding and the coded rows it was made from."""
         if isinstance(factor, Levels) or (
@@ -75,7 +75,16 @@ class Coder:
         ):
             column = factor.column if isinstance(factor, Levels) else factor
             first = factor.first if isinstance(factor, Levels) else ()
-            code, codes = LevelCode.fit(reader, column, first=first, order=orders.get(column.name))
+            stated = reference.get(column.name)
+            if first and stated is not None and first[0] != stated:
+                raise reader.source.error(
+                    factor.position,
+                    f"{factor.text} contradicts the reference level {stated!r} of {column.name}",
+                    allowed="one reference level of a column",
+                    todo="take it out of the formula, or out of reference",
+                )
+            first = first or (() if stated is None else (stated,))
+            code, codes = LevelCode.fit(reader, column, first=first)
             return cls(factor, code, {}), Coded(factor.text, codes, levels=code.levels)
         transforms: dict[str, Transform] = {}
         coder = cls(factor, None, transforms)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from dopafit.core.errors import suggest
 from dopafit.model.formula_nodes import Column
 from dopafit.model.formula_read import Reader
 
@@ -16,10 +16,11 @@ __all__ = ["Grouping", "LevelCode"]
 
 @dataclass(frozen=True)
 class LevelCode:
-    """The levels of one column, in the order in which they are coded."""
+    """The levels of one column, as they are coded; `named` says that the first was asked for."""
 
     column: Column
     levels: tuple[str, ...]
+    named: bool = False
 
     @classmethod
     def fit(
@@ -28,37 +29,21 @@ class LevelCode:
         column: Column,
         *,
         first: Sequence[str] = (),
-        order: Sequence[str] | None = None,
     ) -> tuple[LevelCode, np.ndarray]:
         """Return the coding and the codes (n,) of the rows it was made from."""
         codes, labels = reader.codes(column)
-        error, final = reader.source.error, labels
-        if order is not None and not isinstance(
-            reader.frame[column.name].dtype, pd.CategoricalDtype
-        ):
-            given = dict.fromkeys(reader.label(v, column) for v in order)
-            stray = [v for v in labels if v not in given]
-            if stray:
-                raise error(
-                    column.position,
-                    f"column {column.name!r} has level {stray[0]!r}, which the order leaves out",
-                    allowed=_shown(tuple(given)),
-                    todo="name every level of the column in C(...), or correct the column",
-                )
-            observed = set(labels)
-            final = [v for v in given if v in observed]
         for value in first:
-            if value not in final:
-                raise error(
+            if value not in labels:
+                raise reader.source.error(
                     column.position,
                     f"column {column.name!r} has no level {value!r}",
-                    allowed=_shown(final),
-                    todo="correct the level's name, or take it out of C(...)",
+                    allowed=_shown(labels),
+                    todo=suggest(value, labels) or "name a level of these rows first",
                 )
-        final = [*first, *(v for v in final if v not in first)]
+        final = [*first, *(v for v in labels if v not in first)]
         place = {v: i for i, v in enumerate(final)}
         moved = np.array([place[v] for v in labels], dtype=np.int64)
-        return cls(column, tuple(final)), moved[codes] if len(labels) else codes
+        return cls(column, tuple(final), bool(first)), moved[codes] if len(labels) else codes
 
     def apply(self, reader: Reader) -> np.ndarray:
         """Return codes (n,) of other rows; -1 where the level was never seen."""
@@ -93,11 +78,9 @@ class Grouping:
     levels: tuple[str, ...]
 
     @classmethod
-    def fit(
-        cls, columns: tuple[Column, ...], reader: Reader, orders: Mapping[str, Sequence[str]]
-    ) -> tuple[Grouping, np.ndarray]:
+    def fit(cls, columns: tuple[Column, ...], reader: Reader) -> tuple[Grouping, np.ndarray]:
         """Return the grouping and the codes (n,) of the rows it was made from."""
-        pairs = [LevelCode.fit(reader, c, order=orders.get(c.name)) for c in columns]
+        pairs = [LevelCode.fit(reader, c) for c in columns]
         parts, combined = tuple(p for p, _ in pairs), []
         codes, labels = pairs[0][1], list(parts[0].levels)
         for part, other in pairs[1:]:

@@ -10,13 +10,15 @@ import pandas as pd
 from scipy import sparse
 
 from dopafit.channel import Rows, Scales
-from dopafit.core.errors import SpecError, StudyError, suggest
+from dopafit.core.errors import SpecError, suggest
 from dopafit.drive import Drive
 from dopafit.model.assemble import Program
 from dopafit.model.coordinates import Coordinates
 from dopafit.model.covariates import KEYS, Joiner
-from dopafit.model.doubts import doubts
+from dopafit.model.doubts import doubts, references
+from dopafit.model.events import moving_events
 from dopafit.model.formula import Design, design
+from dopafit.model.magnitude import found_unit, in_unit_events
 from dopafit.model.spec import Model
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
@@ -137,7 +139,11 @@ def build_layout(
     at = Joiner(study)
     sessions = at.sessions.sort_values(KEYS, kind="stable").reset_index(drop=True)
     code = pd.MultiIndex.from_frame(sessions[KEYS])
-    events = _events(model, study)
+    events = moving_events(model, study)
+    unit = model.unit_magnitude
+    if Drive.named(model.drive).gains:
+        unit = found_unit(unit, events)
+        events = events.assign(magnitude=in_unit_events(unit, events))
     scales = scales_of(model, study, refine=refine)
     rows = {}
     for channel in model.channels:
@@ -157,18 +163,21 @@ def build_layout(
     session_frame = sessions.assign(time=sessions["start"])
     tables = {"event": at(events), "session": at(session_frame)}
     arrays = _trace_arrays(events, code, rows, session_of)
-    coordinates = Coordinates(model)
     designs: dict[str, Design] = {}
     for name, parameter in model.parameters.items():
         prefix = _channel_of(model, name)
         frame = coded[prefix] if prefix else tables[parameter.varies]
         formula = _formula(model, name)
-        found = design(formula, frame, where=f"effects: {name}")
+        found = design(formula, frame, where=f"effects: {name}", reference=model.reference)
         if prefix and frame is not rows[prefix].frame:
             found = found.evaluate(rows[prefix].frame)
         if found.columns or found.groups:
             designs[name] = found
-            coordinates.add_design(name, found)
+    told = doubts(model, events, designs)
+    model = model.with_choices(unit_magnitude=unit, reference=references(designs))
+    coordinates = Coordinates(model)
+    for name, found in designs.items():
+        coordinates.add_design(name, found)
     _check_labels(model, coordinates)
     kernel_names = [n for n in designs if _channel_of(model, n) is None and n != "peak"]
     matrices = {name: _matrix(coordinates, name, found) for name, found in designs.items()}
@@ -182,7 +191,6 @@ def build_layout(
     places = {name: coordinates.place(name) for name in model.parameters}
     program = Program(model, places, frozenset(designs))
     units, unit_of = _units(sessions, rows, session_of)
-    told = doubts(model, events)
     if not simulation:  # there, outcomes are placeholders
         told += tuple(text for found in rows.values() for text in found.warnings)
     return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of, told)
@@ -212,37 +220,6 @@ def _formula(model: Model, name: str) -> str:
         if name == f"{channel.prefix}_rest":
             formula = " + ".join([formula, *channel.extra_terms()])
     return formula
-
-
-def _events(model: Model, study: Study) -> pd.DataFrame:
-    events = study.events
-    if model.events is not None:
-        kinds = sorted(events["kind"].astype(str).unique())
-        for kind in model.events:
-            if kind not in kinds:
-                raise SpecError(
-                    f"events: the study has no events of kind {kind!r}",
-                    allowed=", ".join(kinds),
-                    todo=suggest(kind, kinds) or "take one of those allowed",
-                )
-        events = events[events["kind"].isin(model.events)]
-    for column in ("time", "magnitude"):
-        bad = ~np.isfinite(events[column].to_numpy(float))
-        if bad.any():
-            first = events[bad].iloc[0]
-            raise StudyError(
-                f"events: subject {first['subject']}, session {first['session']}: "
-                f"{column} = {first[column]}",
-                allowed="finite numbers",
-                todo="leave the event out, or give it a time and a magnitude",
-            )
-    if Drive.named(model.drive).gains and events.empty:
-        raise SpecError(
-            f"the {model.drive} drive needs events, and the study has none",
-            todo="add an events table, or fit no_drive",
-            allowed="a study with events, or the drive no_drive",
-        )
-    return events.sort_values([*KEYS, "time"], kind="stable").reset_index(drop=True)
 
 
 def _trace_arrays(

@@ -102,6 +102,7 @@ def symbols(model: object) -> dict[str, str]:
             "s": "the level, as displacement from baseline [peak units]",
             "t_j": "time of event j [s]",
             "m_j": "magnitude of event j",
+            "m_0": "magnitude of one unit event",
             "h": "response to one unit event, with a maximum of 1",
         }
         for name in kernel.parameters:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,12 @@ from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
 from dopafit.model.formula import used_columns
+from dopafit.model.formula_nodes import number_text
+from dopafit.model.magnitude import as_plain, checked_unit
 from dopafit.trace.kernel import Kernel
+
+if TYPE_CHECKING:
+    from dopafit.study.study import Study
 
 __all__ = ["DRIVES", "Model"]
 
@@ -58,6 +63,13 @@ class Model:
         The event kernel.
     events : sequence of str, optional
         Kinds of event that move the trace; all unless given.
+    unit_magnitude : float, mapping of str to float or "median", or groups of kinds, optional
+        The magnitude of one unit event. Unless given, the median of the non-zero absolute
+        magnitudes over all these kinds; ``{"cue": 1, "dose": "median"}`` gives each kind its own,
+        ``[["cue", "tone"], ["dose"]]`` says which kinds share a median.
+    reference : mapping of str to str, optional
+        Reference level by column: effects of a column of levels are differences from it. Unless
+        given, the first level in alphabetical order, and a warning says so.
 
     Raises
     ------
@@ -79,15 +91,18 @@ class Model:
     fixed: Mapping[str, float] = MappingProxyType({})
     kernel: str = "opponent"
     events: Sequence[str] | None = None
+    unit_magnitude: Any = None
+    reference: Mapping[str, str] = MappingProxyType({})
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        for name in ("effects", "priors", "fixed"):
+        for name in ("effects", "priors", "fixed", "reference"):
             if not isinstance(getattr(self, name), Mapping):
+                by = "column" if name == "reference" else "parameter"
                 raise SpecError(
                     f"{name}: {getattr(self, name)!r}",
-                    allowed="a mapping by parameter",
-                    todo=f"write {name} as parameter: value",
+                    allowed=f"a mapping by {by}",
+                    todo=f"write {name}: {{{by}: ...}}",
                 )
         for channel in self.channels:
             if not isinstance(channel, Channel):
@@ -99,7 +114,9 @@ class Model:
         # in the order of their names: the claim does not depend on the order they are given in
         put("channels", tuple(sorted(self.channels, key=lambda channel: channel.prefix)))
         # as given, for `with_drive`: another drive may use what this one does not
-        put("_given", {n: dict(getattr(self, n)) for n in ("effects", "priors", "fixed")})
+        given = ("effects", "priors", "fixed", "reference")
+        put("_given", {name: dict(getattr(self, name)) for name in given})
+        put("unit_magnitude", checked_unit(self.unit_magnitude))
         if self.events is not None:
             kinds = [self.events] if isinstance(self.events, str) else self.events
             put("events", tuple(str(kind) for kind in kinds))
@@ -145,6 +162,8 @@ class Model:
                     allowed=f"effects on {name} together with a prior for it",
                     todo=f"give a prior, e.g. {name}: {{logit_normal: {{median: 0.05, sigma: 1}}}}",
                 )
+
+        put("reference", MappingProxyType(dict(sorted(self._check_reference().items()))))
 
     # parameters
     def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
@@ -257,6 +276,36 @@ class Model:
                 )
         return {k: float(v) for k, v in self.fixed.items() if k in base}
 
+    def _check_reference(self) -> dict[str, str]:
+        if not self.reference:
+            return {}
+        own = self._columns(self.effects)
+        known = own | self._columns(self._given["effects"])  # of its rivals too
+        for column, level in self.reference.items():
+            if column not in known:
+                raise SpecError(
+                    f"reference: no formula uses a column {column!r}",
+                    allowed=", ".join(sorted(known)),
+                    todo=suggest(column, known) or "leave it out, or name a column of a formula",
+                )
+            if isinstance(level, bool) or not isinstance(level, (str, Real)):
+                raise SpecError(
+                    f"reference: {column}: {level!r} is not the name of a level",
+                    allowed="text, or a number",
+                    todo="put quotes around it, as yes, no, on and off mean true and false in YAML",
+                )
+        return {
+            column: level if isinstance(level, str) else number_text(float(level))
+            for column, level in self.reference.items()
+            if column in own
+        }
+
+    @staticmethod
+    def _columns(effects: Mapping[str, str]) -> set[str]:
+        return set().union(
+            *(used_columns(str(text), where=f"effects: {name}") for name, text in effects.items())
+        )
+
     @functools.cached_property
     def parameters(self) -> Mapping[str, Parameter]:
         """Every parameter with the user's priors and fixed values put in."""
@@ -293,6 +342,36 @@ class Model:
         """Return the same model with another drive, and with all that was given to this one."""
         return replace(self, drive=drive, **self._given)
 
+    def with_choices(self, *, unit_magnitude: Any, reference: Mapping[str, str]) -> Model:
+        """Return the same model with a unit of magnitude and with further reference levels."""
+        given = self._given | {"reference": {**reference, **self._given["reference"]}}
+        return replace(self, unit_magnitude=unit_magnitude, **given)
+
+    def resolved(self, study: Study) -> Model:
+        """Return the model with everything that a whole study decides put in as values.
+
+        One unit event and the reference levels are found once, on the whole study; the resolved
+        model carries them to fits of a part of it, to simulations and to other studies.
+
+        Parameters
+        ----------
+        study : Study
+            The whole study.
+
+        Returns
+        -------
+        Model
+            Equal to the model of a fit to that study.
+
+        Raises
+        ------
+        SpecError
+            The model does not fit the study.
+        """
+        from dopafit.model.layout import build_layout
+
+        return build_layout(self, study).program.model
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, defaults filled in; `from_dict` gives the same model back."""
         return {
@@ -300,6 +379,8 @@ class Model:
             "kernel": self.kernel,
             "typical_spacing": self.typical_spacing,
             "events": None if self.events is None else list(self.events),
+            "unit_magnitude": as_plain(self.unit_magnitude),
+            "reference": dict(self.reference),
             "channels": {channel.prefix: channel.to_dict() for channel in self.channels},
             "effects": dict(sorted(self.effects.items())),
             "priors": {k: v.to_dict() for k, v in sorted(self.priors.items())},
@@ -317,7 +398,8 @@ class Model:
                 todo="write each channel as name: options",
             )
         channels = [channel_from_dict(str(k), v) for k, v in entries.items()]
-        names = ("drive", "kernel", "typical_spacing", "events", "effects", "priors", "fixed")
+        names = ("drive", "kernel", "typical_spacing", "events", "unit_magnitude", "reference")
+        names += ("effects", "priors", "fixed")
         values = {k: spec[k] for k in names if spec.get(k) is not None}
         return cls(channels=channels, **values)
 

@@ -170,7 +170,8 @@ def _estimates(folder: RunFolder) -> list[Line]:
             say(
                 "Its gains, likewise: " if found else f"Its gains, medians with {interval}s: ",
                 line,
-                "; each is the change of a channel's predictor at that lobe of one unit event.",
+                "; each is the change of a channel's predictor at that lobe of one unit event",
+                f", which is {folder.unit_event}." if folder.unit_event else ".",
             )
         )
     return lines

@@ -211,6 +211,12 @@ class RunFolder:
         found = self.spec["models"].get(fit)
         return found if isinstance(found, dict) else {}
 
+    @property
+    def unit_event(self) -> str:
+        """What one unit event is, in words; empty where no fit has events that move a level."""
+        told = (self.model(fit).get("unit_event") for fit in self.fits)
+        return str(next((words for words in told if words), ""))
+
     def of(self, table: pd.DataFrame | None, fit: str) -> pd.DataFrame:
         """Return one fit's rows of a table; an empty table where there is none."""
         return pd.DataFrame() if table is None else table[table["fit"] == fit]

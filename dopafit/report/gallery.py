@@ -14,6 +14,7 @@ from dopafit.drive import Drive
 from dopafit.figure import plots
 from dopafit.fit import quantities
 from dopafit.fit.fit import Fit
+from dopafit.model.equations import event_in_words
 from dopafit.report.written import write_json
 
 __all__ = ["draw_all"]
@@ -154,6 +155,7 @@ def _signatures(
 
 def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
     if Drive.named(fit.model.drive).gains:
+        event = f"one unit event is {event_in_words(fit.model, fit.study)}"
         tables = plots.kernel_tables(fit)
         gallery.add(
             f"kernel_{drive}",
@@ -162,8 +164,8 @@ def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
             kind="kernel",
             fit=drive,
             title=f"Response to one unit event, {drive} drive",
-            caption="Population kernel in peak units (peak := 1 by convention) with its landmarks. "
-            f"{BANDS}",
+            caption="Population kernel in peak units (peak := 1 by convention) with its landmarks; "
+            f"{event}. {BANDS}",
         )
         tables = plots.gain_tables(fit)
         gallery.add(
@@ -174,7 +176,8 @@ def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
             fit=drive,
             title=f"Effects at the two lobes, {drive} drive",
             caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
-            "(gain_trough) of one unit event; contours hold 50 and 90 % of the posterior.",
+            f"(gain_trough) of one unit event; {event}. Contours hold 50 and 90 % of the "
+            "posterior.",
         )
     tables = plots.prior_posterior_tables(fit)
     gallery.add(

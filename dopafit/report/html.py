@@ -43,7 +43,7 @@ FIGURES = {
 SECTIONS = {
     "answer": "Question and answer",
     "comparison": "Comparison of drives",
-    "response": "Response to one event",
+    "response": "Response to one unit event",
     "pursuit": "What drives pursuit",
     "signatures": "Predictive checks",
     "learning": "What the data taught",
@@ -158,6 +158,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "draw": functools.cache(draw),
         "draw_line": draw_line,
         "conventions": _conventions(folder),
+        "unit_event": folder.unit_event,
         "fixed": _fixed(folder),
         "baseline": BASELINE,
         "methods": methods(folder),

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from dopafit.model.equations import against
 from dopafit.report.folder import RunFolder
 
 __all__ = ["GROUPS", "Quantity", "describe", "member_of", "population"]
 
 GROUPS = {
-    "kernel": "Response to one event",
+    "kernel": "Response to one unit event",
     "derived": "Derived from it",
     "channel": "Channels",
     "effect": "Effects of conditions and covariates, on the link scale",
@@ -81,9 +82,11 @@ def describe(folder: RunFolder, fit: str, row: Any) -> Quantity:
         base, label = known.get(found["stem"], {}), found["label"]
         link = str(base.get("link") or "")
         unit = {"identity": str(base.get("unit") or given)}.get(link, link or given)
+        reference = folder.model(fit).get("reference") or {}
         group = {"effect": "effect", "sd": "spread", "group": "member"}[found["part"]]
         meaning = {
-            "effect": f"{label} on {found['stem']}",
+            "effect": f"{label} on {found['stem']}"
+            + (f", {compared}" if (compared := against(label, reference)) else ""),
             "sd": f"spread of {found['stem']} over {label}",
             "group": f"deviation of {label} in {found['stem']}",
         }[found["part"]]

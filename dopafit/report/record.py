@@ -6,7 +6,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from dopafit.core.errors import FitError
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
-from dopafit.model.equations import conventions, latex, parameter_table
+from dopafit.model.equations import conventions, event_in_words, latex, parameter_table
 from dopafit.model.notation import symbols
+from dopafit.model.spec import Model
 from dopafit.report.files import read_json, write_text
 from dopafit.report.truth import read_truth, truth_rows
 from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
@@ -59,18 +60,18 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def spec_text(analysis: Analysis, study: Study, drives: Iterable[str]) -> str:
-    """Return ``spec.yaml``: the claim with every default filled in."""
-    drives = list(drives)
-    models = {}
-    for drive in drives:
-        model = analysis.models[drive]
-        models[drive] = model.to_dict() | {
+def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> str:
+    """Return ``spec.yaml``: the claim with every default filled in, models resolved over it."""
+    drives, told = list(models), {}
+    for drive, model in models.items():
+        moved = bool(Drive.named(drive).gains)
+        told[drive] = model.to_dict() | {
             "hash": model.hash,
             "words": Drive.named(drive).words,
+            "unit_event": event_in_words(model, study) if moved else None,
             "equations_latex": latex(model),
             "symbols": symbols(model),
-            "conventions": conventions(model),
+            "conventions": conventions(model, study),
             "parameters": parameter_table(model).to_dict(orient="records"),
         }
     spec = {
@@ -83,7 +84,7 @@ def spec_text(analysis: Analysis, study: Study, drives: Iterable[str]) -> str:
         "drives": drives,
         "sampling": analysis.sampling.model_dump(),
         "compare": {"unit": analysis.unit},
-        "models": models,
+        "models": told,
     }
     return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
 

@@ -17,6 +17,7 @@ from dopafit.drive import Drive
 from dopafit.fit.fit import Fit, fit
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.model.analysis import Analysis, read_analysis
+from dopafit.model.spec import Model
 from dopafit.report import record
 from dopafit.report.files import read_yaml
 from dopafit.report.gallery import draw_all
@@ -191,9 +192,15 @@ def run_fits(
             todo="choose another folder with --out",
             allowed="a folder that can be written",
         ) from error
-    kept = {drive: _kept(_file(folder, drive), analysis, drive, study) for drive in analysis.models}
+    models = {drive: model.resolved(study) for drive, model in analysis.models.items()}
+    kept = {
+        drive: _kept(_file(folder, drive), analysis, model, study)
+        for drive, model in models.items()
+    }
     known = [drive for drive in analysis.models if drive in chosen or kept[drive] is not None]
-    changed = record.write_spec(folder, record.spec_text(analysis, study, known))
+    changed = record.write_spec(
+        folder, record.spec_text(analysis, study, {drive: models[drive] for drive in known})
+    )
     if changed or any(kept[drive] is None for drive in chosen):
         record.forget(folder)
     fits, seconds = {}, {}
@@ -280,7 +287,7 @@ def chosen_drives(analysis: Analysis, drives: tuple[str, ...] | None) -> list[st
     return list(drives)
 
 
-def _kept(path: Path, analysis: Analysis, drive: str, study: Study) -> Fit | None:
+def _kept(path: Path, analysis: Analysis, model: Model, study: Study) -> Fit | None:
     """Return the fit in the folder if it is the very one that would be made."""
     if not path.is_file():
         return None
@@ -290,7 +297,7 @@ def _kept(path: Path, analysis: Analysis, drive: str, study: Study) -> Fit | Non
         return None
     settings = {"backend": "numba"} | found.record.get("settings", {})
     same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
-    if found.model == analysis.models[drive] and found.study.hash == study.hash and same:
+    if found.model == model and found.study.hash == study.hash and same:
         return found if found.seed == analysis.seed else None
     return None
 

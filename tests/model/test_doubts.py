@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from dopafit.model.doubts import FAR, median_gap
+from dopafit.model.doubts import FAR
+from dopafit.model.events import median_gap
 from dopafit.model.layout import build_layout
 
 

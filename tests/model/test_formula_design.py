@@ -223,10 +223,14 @@ def test_harmonic_is_exact():
 def test_reference_level():
     frame = pd.DataFrame({"drug": ["b", "a", "c", "b"], "dose": [2, 1, 10, 2]})
     assert build("drug", frame).columns == ("drug[b]", "drug[c]")
-    assert build("drug", frame, levels={"drug": ["c", "b", "a", "z"]}).columns == (
-        "drug[b]",
-        "drug[a]",
-    )
+    stated = build("drug", frame, reference={"drug": "c", "other": "z"})
+    assert stated.columns == ("drug[a]", "drug[b]")
+    assert stated.references == {"drug": ("c", True)}
+    assert build("drug", frame).references == {"drug": ("a", False)}
+    assert build("C(drug, 'c') + (0 + drug | dose)", frame).references == {"drug": ("c", True)}
+    assert build("(drug | dose)", frame).references == {"drug": ("a", False)}
+    assert build("(0 + drug | dose)", frame).references == {}  # every level has its own column
+    assert build("C(drug, 'c')", frame, reference={"drug": "c"}).columns[0] == "C(drug, 'c')[a]"
     assert build("C(drug, 'c')", frame).columns == ("C(drug, 'c')[a]", "C(drug, 'c')[b]")
     assert build("C(drug, reference='c')", frame).formula == "1 + C(drug, 'c')"
     assert build("C(drug, 'c', 'b')", frame).columns[0] == "C(drug, 'c', 'b')[b]"
@@ -234,11 +238,13 @@ def test_reference_level():
     assert build("C(dose, 2)", frame).columns == ("C(dose, 2)[1]", "C(dose, 2)[10]")
     ordered = frame.assign(drug=pd.Categorical(frame["drug"], ["c", "unused", "b", "a"]))
     assert build("drug", ordered).columns == ("drug[b]", "drug[a]")
-    assert build("drug", ordered, levels={"drug": ["a"]}).columns == ("drug[b]", "drug[a]")
+    assert build("drug", ordered, reference={"drug": "a"}).columns == ("drug[c]", "drug[b]")
     with pytest.raises(SpecError, match="no level 'd'"):
         build("C(drug, 'd')", frame)
-    with pytest.raises(SpecError, match="which the order leaves out"):
-        build("drug", frame, levels={"drug": ["a", "b"]})
+    with pytest.raises(SpecError, match="no level 'd'"):
+        build("drug", frame, reference={"drug": "d"})
+    with pytest.raises(SpecError, match="contradicts the reference level 'a' of drug"):
+        build("C(drug, 'c')", frame, reference={"drug": "a"})
 
 
 def test_evaluate_keeps_the_encoding(frame):

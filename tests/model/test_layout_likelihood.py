@@ -178,8 +178,8 @@ def test_the_unit_of_time_shifts_presses_by_a_constant_a_press(tiny) -> None:
 def test_the_unit_of_magnitudes_is_the_peaks(tiny, drive) -> None:
     events = tiny.events
     tenfold = tiny.with_tables({"events": events.assign(magnitude=10 * events["magnitude"])})
-    model = plain(drive, [Choice()])
-    smaller = plain(drive, [Choice()], fixed={"peak": 0.1})
+    model = plain(drive, [Choice()], unit_magnitude=1)
+    smaller = plain(drive, [Choice()], unit_magnitude=1, fixed={"peak": 0.1})
     one = total(model, tiny, truth_of(drive))
     assert total(smaller, tenfold, truth_of(drive)) == pytest.approx(one, rel=1e-10)
     assert total(model, tenfold, truth_of(drive)) != pytest.approx(one, abs=1e-3)

@@ -126,7 +126,9 @@ def test_what_the_record_says(tiny):
     spec = yaml.safe_load((tiny.out / "spec.yaml").read_text("utf-8"))
     assert spec["drives"] == ["no_drive", "trough"] and spec["seed"] == 3
     analysis, study = read_analysis(tiny.path), read_study(tiny.base / "tiny")
-    assert spec["models"]["trough"]["hash"] == analysis.models["trough"].hash
+    resolved = analysis.models["trough"].resolved(study)
+    assert spec["models"]["trough"]["hash"] == resolved.hash
+    assert Fit.load(tiny.out / "fits" / "trough.nc").model == resolved
     data = json.loads((tiny.out / "data.json").read_text("utf-8"))
     assert data["hash"] == study.hash and data["simulated"] is True
     assert data["rows_used"] == {"choice": len(study.observations)}
@@ -150,6 +152,29 @@ def test_the_tables_are_those_of_the_fits(tiny):
     table = pd.read_csv(tiny.out / "comparison.csv", keep_default_na=False)
     assert set(table["model"]) == {"no_drive", "trough"} and set(table["unit"]) == {"session"}
     assert table["elpd"].max() == tiny.result.comparison.table["elpd"].max()
+
+
+def test_what_the_study_decided_is_frozen_and_said(tiny):
+    """One unit event and the reference level: in the claim, the fit and the page."""
+    spec = yaml.safe_load((tiny.out / "spec.yaml").read_text("utf-8"))["models"]["trough"]
+    size = read_study(tiny.base / "tiny").events["magnitude"]
+    assert spec["unit_magnitude"] == size.median() and spec["reference"] == {"drug": "placebo"}
+    unit = f"one event of magnitude {size.median():g} (the median)"
+    assert spec["unit_event"] == unit
+    card = pd.read_csv(tiny.out / "identifiability.csv", keep_default_na=False)
+    card = card[card["fit"] == "trough"].set_index("parameter")
+    effect = "peak_effect[drug[precursor]]"
+    assert card.loc[effect, "convention"] == "against drug = placebo"
+    data = json.loads((tiny.out / "data.json").read_text("utf-8"))
+    (asked,) = [text for text in data["warnings"] if text.startswith("the reference level of drug")]
+    assert "'placebo'" in asked and "reference: {drug: placebo}" in asked
+    page = (tiny.out / "report.html").read_text("utf-8")
+    assert unit in page and "reference: {drug: placebo}" in page
+    assert "drug[precursor] on peak, against drug = placebo" in page
+    for name in ("report.html", "methods.md"):
+        text = (tiny.out / name).read_text("utf-8")
+        assert f"One unit event is {unit}." in text, name
+        assert "Effects of drug are differences from drug = placebo." in text, name
 
 
 # ---------------------------------------------------------------------- again
