@@ -36,7 +36,8 @@ JITTER = 2.0
 def structure(layout: Layout) -> tuple[Any, ...]:
     """Return what decides the function; two layouts with equal structures share compiled code."""
     program = layout.program
-    channels = tuple((c.name, c.prefix, tuple(sorted(c.active()))) for c in program.model.channels)
+    # a channel's options may be numbers in its formula
+    channels = tuple((type(c), repr(c)) for c in program.model.channels)
     constants = tuple(
         (name, p.fixed)
         for name, p in program.model.parameters.items()

@@ -51,7 +51,7 @@ def where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
 
 
 def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel: str) -> Rows:
-    """Return rows with `latency` [s], `is_censored` (0/1) and each subject's `fastest` [s]."""
+    """Return rows with `latency` [s] and `is_censored` (0/1)."""
     value = outcome_column(frame, column, channel)
     keep = value.notna().to_numpy()
     if (value[keep] <= 0).any():
@@ -66,9 +66,7 @@ def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel
     flag, warnings = _censoring(frame, keep, latency, column, censored, channel)
     if len(latency) > 1 and latency.min() == latency.max():
         warnings += (f"channel {channel}: all {len(latency)} latencies are {latency[0]:g} s",)
-    seen = pd.Series(np.where(flag > 0, np.nan, latency)).groupby(kept["subject"].to_numpy())
-    fastest = seen.transform("min").fillna(float(latency.min()) if len(latency) else 1.0).to_numpy()
-    data = {"latency": latency, "is_censored": flag, "fastest": np.minimum(fastest, latency)}
+    data = {"latency": latency, "is_censored": flag}
     unit = kept["trial_number"].to_numpy(np.int64)
     return Rows(kept, data, unit, int((~keep).sum()), warnings)
 
@@ -191,7 +189,7 @@ class Latency(Channel):
     latex = r"\ln y \sim N(-\eta, \sigma^2)"
     notation: ClassVar = {"rest": r"\alpha", "sigma": r"\sigma"}
     symbols: ClassVar = {"y": "latency [s]"}
-    arguments = frozenset({"eta", "latency", "log_latency", "is_censored", "fastest"})
+    arguments = frozenset({"eta", "latency", "log_latency", "is_censored"})
 
     rest = Parameter(
         "minus the log of the median latency at baseline",
@@ -222,7 +220,6 @@ class Latency(Channel):
         latency: Any,
         log_latency: Any,
         is_censored: Any,
-        fastest: Any,
         sigma: Any,
     ) -> Any:
         """Return the log density [1/s] of each latency, or the log survival where censored."""

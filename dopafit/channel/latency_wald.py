@@ -16,11 +16,19 @@ from dopafit.channel.latency import (
     where,
 )
 from dopafit.core.component import Parameter
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import erfcx
 from dopafit.study.study import Study
 
 __all__ = ["WaldLatency"]
+
+SOFT = 0.005
+"""Time [s] over which the earliest responses are blurred: far less than any decision takes, but the
+density stays above 0, and its slope finite, wherever the shift is."""
+
+LONGEST = 60.0
+"""Largest `longest_shift` [s]."""
 
 _HALF_LOG_2PI = 0.9189385332046727
 _ROOT_HALF = 0.7071067811865476
@@ -54,30 +62,40 @@ def wald_logsf(xp: Any, u: Any, drift: Any, threshold: Any) -> Any:
 class WaldLatency(Channel):
     r"""Shifted Wald latency: drift rises with motivation.
 
-    .. math:: f(y) = \frac{a}{\sqrt{2\pi u^3}} e^{-(a-vu)^2/(2u)},\quad u = y-\theta_0,\quad
-        \ln v = \alpha + b M
+    .. math:: f(u) = \frac{a}{\sqrt{2\pi u^3}} e^{-(a-vu)^2/(2u)},\quad
+        y = \theta_0 + u - \epsilon^2/u,\quad \ln v = \alpha + b M
+
+    with the non-decision time :math:`\theta_0`, `shift` times `longest_shift`, and
+    :math:`\epsilon` = 5 ms. It is a time of its own and follows from no response: the same
+    parameters mean the same in a fit, in a simulation and where trials are left out.
 
     Parameters
     ----------
     column, censored : str
         As for `Latency`.
+    longest_shift : float
+        Longest non-decision time [s], of which `shift` is the share. With 1 s, `shift` is in
+        seconds.
     """
 
     column: str = "latency"
     censored: str | None = CENSORED
+    longest_shift: float = 1.0
 
     name = "latency_wald"
     prefix = "latency"
     reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
     outcome = "latency [s]"
-    latex = r"y - \phi y_0 \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
+    latex = r"y = \phi y_0 + u - \epsilon^2 / u,\quad u \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
     notation: ClassVar = {"rest": r"\alpha", "threshold": "a", "shift": r"\phi"}
     symbols: ClassVar = {
         "y": "latency [s]",
-        "y_0": "the subject's fastest response [s]",
+        "y_0": "longest non-decision time (longest_shift) [s]",
+        "u": "decision time [s]",
+        r"\epsilon": "0.005 s, over which the earliest responses are blurred",
         "v": "drift of the accumulator [1/s]",
     }
-    arguments = frozenset({"eta", "latency", "is_censored", "fastest"})
+    arguments = frozenset({"eta", "latency", "is_censored"})
 
     rest = Parameter(
         "log drift at baseline",
@@ -94,11 +112,22 @@ class WaldLatency(Channel):
         "threshold of the accumulator", "1", Prior.lognormal(1.5, 0.8), link="log"
     )
     shift = Parameter(
-        "non-decision time as a share of the subject's fastest response",
+        "non-decision time as a share of longest_shift (1 s unless set)",
         "1",
         Prior.logit_normal(0.3, 1.0),
         link="logit",
     )
+
+    def __post_init__(self) -> None:
+        longest = self.longest_shift
+        number = isinstance(longest, (int, float)) and not isinstance(longest, bool)
+        if not number or not 0 < longest <= LONGEST:
+            raise SpecError(
+                f"channels: latency: longest_shift = {longest!r}",
+                allowed=f"a time above 0 s, at most {LONGEST:g} s",
+                todo="leave it out for 1 s; give more where even the fastest responses take longer",
+            )
+        object.__setattr__(self, "longest_shift", float(longest))
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return one row per observation with a latency."""
@@ -110,18 +139,19 @@ class WaldLatency(Channel):
         eta: Any,
         latency: Any,
         is_censored: Any,
-        fastest: Any,
         threshold: Any,
         shift: Any,
     ) -> Any:
         """Return the log density [1/s] of each latency, or the log survival where censored."""
-        u = latency - shift * fastest
+        late = latency - shift * self.longest_shift
+        root = xp.sqrt(late * late + 4.0 * SOFT**2)
+        u = 0.5 * (late + root)  # the u > 0 of u - SOFT^2 / u = late; its slope is u / root
         drift = xp.exp(eta)
         return where(
             xp,
             is_censored,
             wald_logsf(xp, u, drift, threshold),
-            wald_logpdf(xp, u, drift, threshold),
+            wald_logpdf(xp, u, drift, threshold) + xp.log(u / root),
         )
 
     def blank(self, study: Study) -> Study:
@@ -138,5 +168,7 @@ class WaldLatency(Channel):
     ) -> dict[str, np.ndarray]:
         """Draw latencies and censor them at ``data["deadline"]`` [s]."""
         drift, a = np.exp(eta), np.asarray(threshold)
-        drawn = shift * data["fastest"] + rng.wald(a / drift, a**2 + 0.0 * drift)
+        u = rng.wald(a / drift, a**2 + 0.0 * drift)
+        # a latency is above 0: only a threshold near 0 and no shift come so low
+        drawn = np.maximum(shift * self.longest_shift + u - SOFT**2 / u, 0.1 * SOFT)
         return apply_deadline(drawn, data["deadline"], self.column, self.censored)

@@ -169,6 +169,15 @@ def test_another_claim_is_another_graph(change) -> None:
     assert other != structure(two)
 
 
+def test_an_option_that_is_a_number_in_the_formula_is_another_code() -> None:
+    from dopafit.backend.compiled import structure
+
+    one, two = (
+        build_layout(Model("no_drive", [WaldLatency(longest_shift=s)]), study()) for s in (0.5, 2.0)
+    )
+    assert structure(one) != structure(two)
+
+
 def test_pymc_has_the_same_density() -> None:
     layout = build_layout(full("trough"), study())
     model = pymc_model(layout)

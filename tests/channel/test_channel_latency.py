@@ -16,7 +16,7 @@ from dopafit.core.errors import SpecError
 def logp(eta, latency, is_censored, sigma):
     y = np.atleast_1d(np.asarray(latency, float))
     flag = np.broadcast_to(np.asarray(is_censored, float), y.shape)
-    return Latency().logp(np, eta, y, np.log(y), flag, y, sigma)
+    return Latency().logp(np, eta, y, np.log(y), flag, sigma)
 
 
 @pytest.mark.parametrize("eta", [-3.0, 0.0, 1.2])
@@ -54,23 +54,6 @@ def test_rows(trials, rows_of) -> None:
     assert rows.data["latency"].tolist() == [0.8, 2.0, 1.1, 3.0, 5.0]
     # an empty flag is an answer that came
     assert rows.data["is_censored"].tolist() == [0, 1, 0, 0, 1]
-    # the fastest answer of each subject, never later than the row itself
-    assert rows.data["fastest"].tolist() == [0.8, 0.8, 0.8, 3.0, 3.0]
-
-
-def test_fastest_where_nothing_was_answered(make_study, rows_of) -> None:
-    table = pd.DataFrame(
-        {
-            "subject": ["s1", "s1", "s2"],
-            "session": ["a", "b", "a"],
-            "time": [1.0, 1.0, 1.0],
-            "latency": [4.0, 2.0, 9.0],
-            "latency_censored": [1, 1, 1],
-        }
-    )
-    rows = rows_of(Latency(), make_study(observations=table))
-    assert (rows.data["fastest"] <= rows.data["latency"]).all()
-    assert (rows.data["fastest"] > 0).all()
 
 
 def test_rows_without_a_flag_column_or_with_none(trials, rows_of) -> None:

@@ -19,7 +19,6 @@ ROWS = 12
 ETA = np.linspace(-2.5, 2.0, ROWS)
 FLAG = np.arange(ROWS) % 2.0
 LATENCY = np.geomspace(0.05, 20.0, ROWS)
-FASTEST = np.minimum(0.05, LATENCY)
 SINCE = np.log(np.append(np.geomspace(0.1, 100.0, ROWS - 1), np.inf))
 WEIGHT = np.where(FLAG > 0, 0.0, 0.7)
 
@@ -29,11 +28,11 @@ def choice(xp, eta, p):
 
 
 def latency(xp, eta, p):
-    return Latency().logp(xp, eta, LATENCY, np.log(LATENCY), FLAG, FASTEST, p[0])
+    return Latency().logp(xp, eta, LATENCY, np.log(LATENCY), FLAG, p[0])
 
 
 def wald(xp, eta, p):
-    return WaldLatency().logp(xp, eta, LATENCY, FLAG, FASTEST, p[0], p[1])
+    return WaldLatency(longest_shift=0.1).logp(xp, eta, LATENCY, FLAG, p[0], p[1])
 
 
 def presses(xp, eta, p):
@@ -93,7 +92,7 @@ def test_numba_compiles_every_function_without_object_mode_and_agrees() -> None:
     parts = [log_ndtr(pt, z), softplus(pt, z), sigmoid(pt, z)]
     threshold = pt.dscalar()
     eta = pt.dvector()
-    wald_rows = WaldLatency().logp(pt, eta, LATENCY, FLAG, FASTEST, threshold, 0.35)
+    wald_rows = WaldLatency(longest_shift=0.1).logp(pt, eta, LATENCY, FLAG, threshold, 0.35)
     total = sum(part.sum() for part in parts) + wald_rows.sum()
     function = pytensor.function(
         [z, eta, threshold],
