@@ -63,10 +63,10 @@ class WaldLatency(Channel):
     r"""Shifted Wald latency: drift rises with motivation.
 
     .. math:: f(u) = \frac{a}{\sqrt{2\pi u^3}} e^{-(a-vu)^2/(2u)},\quad
-        y = \theta_0 + u - \epsilon^2/u,\quad \ln v = \alpha + b M
+        y = \theta_0 + u - \varsigma^2/u,\quad \ln v = \alpha + b M
 
     with the non-decision time :math:`\theta_0`, `shift` times `longest_shift`, and
-    :math:`\epsilon` = 5 ms. It is a time of its own and follows from no response: the same
+    :math:`\varsigma` = 5 ms. It is a time of its own and follows from no response: the same
     parameters mean the same in a fit, in a simulation and where trials are left out.
 
     Parameters
@@ -86,13 +86,15 @@ class WaldLatency(Channel):
     prefix = "latency"
     reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
     outcome = "latency [s]"
-    latex = r"y = \phi y_0 + u - \epsilon^2 / u,\quad u \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
+    latex = (
+        r"y = \phi y_0 + u - \varsigma^2 / u,\quad u \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
+    )
     notation: ClassVar = {"rest": r"\alpha", "threshold": "a", "shift": r"\phi"}
     symbols: ClassVar = {
         "y": "latency [s]",
         "y_0": "longest non-decision time (longest_shift) [s]",
         "u": "decision time [s]",
-        r"\epsilon": "0.005 s, over which the earliest responses are blurred",
+        r"\varsigma": "0.005 s, over which the earliest responses are blurred",
         "v": "drift of the accumulator [1/s]",
     }
     arguments = frozenset({"eta", "latency", "is_censored"})
