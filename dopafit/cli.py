@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -270,7 +275,32 @@ def data_fetch_command(
     typer.echo(f"in {fetch(name)}")
 
 
-STOPPED = "stopped; what was finished is kept, the same command goes on from there"
+STOPPED = "stopped; what was finished is kept, no file is half-written; the same command goes on"
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP stop a command the way Ctrl-C does; collect them."""
+    caught = [int(signal.SIGINT)]
+    before = {}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        answer = signal.getsignal(signal.SIGINT)  # while it samples, the sampler's
+        if not callable(answer):
+            raise KeyboardInterrupt
+        answer(signal.SIGINT, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # not nohup's
+                before[number] = signal.signal(number, stop)
+    try:
+        yield caught
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
 
 
 def _misuse(error: typer.TyperException) -> str:
@@ -304,6 +334,11 @@ def _misuse(error: typer.TyperException) -> str:
 
 def main() -> None:
     """Run the command line; errors a user can act on are printed without a traceback."""
+    with _stoppable() as caught:
+        _main(caught)
+
+
+def _main(caught: list[int]) -> None:
     from dopafit.core.errors import DopafitError, StoppedError
 
     try:
@@ -316,7 +351,7 @@ def main() -> None:
         status = 2
     except StoppedError as error:
         typer.echo(f"\n{error}", err=True)
-        status = 130
+        status = 128 + caught[-1]
     except DopafitError as error:
         typer.echo(f"dopafit: {error}", err=True)
         status = 2
@@ -326,7 +361,7 @@ def main() -> None:
         status = 2
     except KeyboardInterrupt:
         typer.echo(f"\n{STOPPED}", err=True)
-        status = 130
+        status = 128 + caught[-1]
     if status:
         sys.exit(status)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dopafit.core.errors import FitError
+from dopafit.core.files import write_whole
 from dopafit.figure import style
 
 __all__ = ["save"]
@@ -30,9 +31,13 @@ def save(figure: Figure, tables: Mapping[str, pd.DataFrame], stem: Path) -> list
     -------
     list of Path
         The files, in the order PDF, PNG, CSV.
+
+    Raises
+    ------
+    FitError
+        A file cannot be written; nothing is left of it.
     """
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
     with style.context():
         for kind, metadata in (
@@ -48,8 +53,12 @@ def save(figure: Figure, tables: Mapping[str, pd.DataFrame], stem: Path) -> list
     paths = []
     for suffix, content in files.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(content)
-        os.replace(part, path)  # a kill leaves the old file or the new one
-        paths.append(path)
+        try:
+            paths.append(write_whole(path, content))
+        except OSError as error:
+            raise FitError(
+                f"{path} cannot be written: {error.strerror or error}",
+                allowed="a folder you may write to, with room left",
+                todo="check the folder's permissions and the space left",
+            ) from None
     return paths

@@ -29,11 +29,17 @@ class Progress:
     ----------
     clock : callable, optional
         Returns the time [s]; for tests.
+
+    Attributes
+    ----------
+    latest : str
+        The phase opened last, e.g. "compiling trough"; empty before the first.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._label: str | None = None
+        self.latest = ""
         self._since = 0.0
 
     def phase(self, name: str, detail: str = "") -> None:
@@ -41,6 +47,7 @@ class Progress:
         if self._label is not None:
             self.done()
         self._label, self._since = f"{name} {detail}".rstrip(), self._clock()
+        self.latest = self._label
         self._open(self._label)
 
     def sampling(self, snapshot: Snapshot) -> None:

@@ -12,11 +12,20 @@ from typing import Any
 import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
+from dopafit.core.files import write_whole
 from dopafit.core.limits import IMAGE_BYTES, RECORD_BYTES, TABLE_BYTES
 from dopafit.core.reading import ReadingError, read_file, to_text
 from dopafit.core.yaml_text import parse_yaml
 
-__all__ = ["optional_table", "read_json", "read_png", "read_table", "read_yaml", "write_text"]
+__all__ = [
+    "optional_table",
+    "read_json",
+    "read_png",
+    "read_table",
+    "read_text",
+    "read_yaml",
+    "write_text",
+]
 
 AGAIN = "run the analysis again (dopafit run ANALYSIS.yaml --out DIR)"
 # columns of names: a fit called "null" or a subject called "NA" is a name, not a missing value
@@ -24,6 +33,7 @@ NAMES = frozenset(
     "fit parameter unit status convention sensitivity model warning interval_kind "
     "signature group drive source member_of".split()
 )
+MOST_PIXELS = 20_000
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -125,6 +135,10 @@ def read_png(path: Path) -> tuple[bytes, float, float]:
     if not content.startswith(PNG) or len(content) < 33 or content[12:16] != b"IHDR":
         raise _damaged(path, "this is not a PNG image", "the PNG that the run wrote")
     width, height = (int.from_bytes(content[i : i + 4]) for i in (16, 20))
+    if not (0 < width <= MOST_PIXELS and 0 < height <= MOST_PIXELS):
+        raise _damaged(
+            path, f"it is {width} x {height} pixels", f"1 to {MOST_PIXELS:,} pixels a side"
+        )
     place = content.find(b"pHYs", 0, 4096)
     per_metre = int.from_bytes(content[place + 4 : place + 8]) if place > 0 else 0
     scale = 1000 / (per_metre or 300 / 0.0254)
@@ -139,18 +153,14 @@ def write_text(path: Path, text: str) -> Path:
     FitError
         The file cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
+        return write_whole(path, text.encode())
     except OSError as error:
         raise FitError(
             f"{path} cannot be written: {error.strerror or error}",
+            allowed="a folder you may write to, with room left",
             todo="check the folder's permissions and the space left",
-            allowed="a folder that can be written, with space left",
         ) from None
-    return path
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -171,6 +181,17 @@ def _typed(column: pd.Series) -> pd.Series:
         except ValueError:
             return column
     return pd.Series(values, index=column.index, dtype=float)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a small file.
+
+    Raises
+    ------
+    FitError
+        No such file, no ordinary one, too large, or not UTF-8.
+    """
+    return _text(path, RECORD_BYTES)
 
 
 def _text(path: Path, limit: int) -> str:

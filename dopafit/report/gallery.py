@@ -60,7 +60,6 @@ def draw_all(
     int
         How many were written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     gallery = _Gallery(folder)
     if comparison is not None:
         table = comparison.table.rename_axis("model").reset_index()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -14,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from dopafit.core.hold import hold
 from dopafit.report import datasheet, evidence_tables, tables
 from dopafit.report.answer import answer
 from dopafit.report.checklist import Item, checklist, write_checklist
@@ -80,7 +82,12 @@ def write_report(path: str | Path) -> Path:
     SpecError
         ``spec.yaml`` cannot be used.
     """
-    folder = RunFolder.read(path)
+    root = Path(path)
+    with hold(root, "dopafit report") if root.is_dir() else contextlib.nullcontext():
+        return _write(RunFolder.read(root))
+
+
+def _write(folder: RunFolder) -> Path:
     page = render(folder)
     write_tables(folder)
     write_methods(folder)

@@ -18,6 +18,7 @@ from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
 from dopafit.core.errors import FitError
+from dopafit.core.files import read_regular
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
@@ -93,9 +94,9 @@ def write_spec(folder: Path, text: str) -> bool:
     """Write ``spec.yaml``; return whether it says something new."""
     path = folder / "spec.yaml"
     try:
-        if path.read_text(encoding="utf-8") == text:
+        if read_regular(path) == text.encode():
             return False
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         pass  # none yet, or damaged: it is written anew
     write_text(path, text)
     return True

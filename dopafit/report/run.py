@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, suggest
+from dopafit.core.files import remove_parts
+from dopafit.core.hold import hold
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit, fit
 from dopafit.fit.progress import Progress, auto_progress
@@ -24,6 +27,8 @@ from dopafit.report.gallery import draw_all
 from dopafit.report.html import write_report
 from dopafit.report.opening import Opened, open_study
 from dopafit.study.study import Study
+
+AGAIN = "run the same command again: finished fits are kept, an unfinished one starts anew"
 
 __all__ = ["RunResult", "chosen_drives", "compare_folder", "run", "run_fits"]
 
@@ -94,14 +99,15 @@ def run(
     Raises
     ------
     StudyError, SpecError, FitError
-        Input that cannot be used; what was finished stays in the folder.
+        Input that cannot be used; what was finished stays in the folder. Another run holds it.
     StoppedError
-        Ctrl-C while sampling; finished fits are kept.
+        Ctrl-C; finished fits are kept.
     """
     show = auto_progress(mode=progress) if isinstance(progress, str) else progress
     found = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
     folder, started = Path(out), datetime.now(UTC)
-    with show:  # closes the open phase if an error leaves it
+    # the progress closes its open phase if an error leaves it
+    with show, _alone(folder, show, f"dopafit run of {found.path.name}"):
         fits, seconds, opened = run_fits(found, folder, show, drives=drives, command=command)
         comparison = None
         if len(fits) > 1:
@@ -169,11 +175,23 @@ def run_fits(
     Raises
     ------
     StudyError, SpecError, FitError
-        Input that cannot be used, or a folder that cannot be written.
+        Input that cannot be used, a folder that cannot be written or that another run holds.
     StoppedError
-        Ctrl-C while sampling; finished fits are kept.
+        Ctrl-C; finished fits are kept.
     """
-    folder, started = Path(folder), datetime.now(UTC)
+    folder = Path(folder)
+    with _alone(folder, show, f"dopafit fit of {analysis.path.name}"):
+        return _run_fits(analysis, folder, show, drives, command)
+
+
+def _run_fits(
+    analysis: Analysis,
+    folder: Path,
+    show: Progress,
+    drives: tuple[str, ...] | None,
+    command: str,
+) -> tuple[dict[str, Fit], dict[str, float], Opened]:
+    started = datetime.now(UTC)
     chosen = chosen_drives(analysis, drives)
     show.phase("reading", analysis.study or "study")
     opened = open_study(analysis)
@@ -184,17 +202,9 @@ def run_fits(
     for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
         show.phase("leaving out", rule.reason or rule.words)
         show.done(took.removeprefix("left out: "))
-    try:
-        (folder / "fits").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FitError(
-            f"{folder} cannot be made: {error.strerror}",
-            todo="choose another folder with --out",
-            allowed="a folder that can be written",
-        ) from error
     models = {drive: model.resolved(study) for drive, model in analysis.models.items()}
     kept = {
-        drive: _kept(_file(folder, drive), analysis, model, study)
+        drive: _kept(_file(folder, drive), analysis, model, study, show)
         for drive, model in models.items()
     }
     known = [drive for drive in analysis.models if drive in chosen or kept[drive] is not None]
@@ -252,7 +262,7 @@ def compare_folder(
             todo="dopafit run or dopafit fit makes them",
         )
     unit = unit or (spec.get("compare") or {}).get("unit") or "session"
-    with show:
+    with show, _alone(folder, show, "dopafit compare"):
         show.phase("reading", f"{len(paths)} fits")
         fits = {name: Fit.load(path) for name, path in paths.items()}
         show.phase("comparing", f"leave one {unit} out")
@@ -287,13 +297,37 @@ def chosen_drives(analysis: Analysis, drives: tuple[str, ...] | None) -> list[st
     return list(drives)
 
 
-def _kept(path: Path, analysis: Analysis, model: Model, study: Study) -> Fit | None:
+@contextlib.contextmanager
+def _alone(folder: Path, show: Progress, what: str) -> Iterator[None]:
+    """Hold a run folder; stopped by Ctrl-C, say where it was and what is kept."""
+    with hold(folder, what):
+        remove_parts(*(folder / name for name in ("", "fits", "figures", "tables")))
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise _stopped(f"stopped while {show.latest or 'starting'}", folder) from None
+
+
+def _stopped(what: str, folder: Path) -> StoppedError:
+    """Return what is told of a run that was stopped."""
+    fits = [p.name for p in sorted((folder / "fits").glob("*.nc")) if p.suffixes == [".nc"]]
+    kept = f"kept in {folder / 'fits'}: {', '.join(fits)}" if fits else "no fit was finished yet"
+    return StoppedError(f"{what}; {kept}", allowed="a run that goes on to its end", todo=AGAIN)
+
+
+def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Progress) -> Fit | None:
     """Return the fit in the folder if it is the very one that would be made."""
-    if not path.is_file():
+    drive = path.stem
+    if not path.exists():
         return None
     try:
         found = Fit.load(path)
-    except DopafitError:  # damaged, or of another version: it is made anew
+    except DopafitError as error:  # damaged, or of another version
+        show.phase("setting aside", f"{drive}: {error.wrong}")
+        aside = path.with_name(f"{drive}.set-aside.nc")
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        show.done(f"it lies in {aside.name}; the fit is made anew")
         return None
     settings = {"backend": "numba"} | found.record.get("settings", {})
     same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
@@ -306,7 +340,6 @@ def _fitted(analysis: Analysis, drive: str, study: Study, folder: Path, show: Pr
     """Fit one drive and store it."""
     path = _file(folder, drive)
     partial = path.with_name(f"{drive}.interrupted.nc")
-    again = "run the same command again: finished fits are kept, this one starts anew"
     try:
         one = fit(
             analysis.models[drive],
@@ -316,16 +349,10 @@ def _fitted(analysis: Analysis, drive: str, study: Study, folder: Path, show: Pr
             **analysis.sampling.model_dump(),
         )
     except Interrupted as stop:
-        raise StoppedError(
-            f"stopped while sampling {drive}", todo=again, allowed="a run that goes on to its end"
-        ) from stop
+        raise _stopped(f"stopped while sampling {drive}", folder) from stop
     if one.record["interrupted"]:
         one.save(partial)
-        raise StoppedError(
-            f"stopped while sampling {drive}; the draws so far are in {partial}",
-            todo=again,
-            allowed="a run that goes on to its end",
-        )
+        raise _stopped(f"stopped while sampling {drive}; the draws so far are in {partial}", folder)
     one.save(path)
     partial.unlink(missing_ok=True)
     return one
