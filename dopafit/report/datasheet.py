@@ -10,7 +10,19 @@ from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import MISSING, count, number
 from dopafit.report.tabular import Cell, Table
 
-__all__ = ["exclusion_table", "facts", "file_table", "kind_table", "row_table", "time_table"]
+__all__ = [
+    "contents_table",
+    "exclusion_table",
+    "facts",
+    "file_table",
+    "kind_table",
+    "level_table",
+    "row_table",
+    "time_table",
+]
+
+_LEVELS = 40
+"""Levels of covariates on the page."""
 
 
 def row_table(folder: RunFolder) -> Table | None:
@@ -39,6 +51,49 @@ def kind_table(folder: RunFolder) -> Table | None:
     return _simple(
         folder, "kinds", "Events by kind. Counts, no intervals.", ("Kind", "Events"), rows
     )
+
+
+def contents_table(folder: RunFolder) -> Table | None:
+    """Return ranges, shares censored and shares missing of everything measured."""
+    held = (folder.data.get("contents") or {}).get("quantities") or []
+    rows = []
+    for q in held:
+        where = " ".join(str(q.get(key) or "") for key in ("table", "kind")).strip()
+        unit = q.get("unit")
+        name = f"{q.get('quantity')} [{unit}]" if unit == "s" else str(q.get("quantity"))
+        lost, every = q.get("missing") or 0, q.get("rows") or 0
+        rows.append([where, name, every])
+        rows[-1] += [number(q.get(key)) for key in ("min", "q05", "median", "q95", "max")]
+        rows[-1] += [_share(q.get("censored")), _share(lost / every if every else None)]
+    if not rows:
+        return None
+    caption = (
+        "What the study holds: ranges of every quantity, to see a wrong unit by. A gap is the time "
+        "since the row before in the same session. Quantiles over rows, no intervals."
+    )
+    heads = ("Rows of", "Quantity", "Rows", "Least", "5 %", "Median", "95 %", "Most", "Censored",
+             "Missing")  # fmt: skip
+    return _simple(folder, "contents", caption, heads, rows, code=(0, 1))
+
+
+def level_table(folder: RunFolder) -> Table | None:
+    """Return the levels of every covariate with their counts."""
+    held = (folder.data.get("contents") or {}).get("levels") or []
+    rows = [
+        [f"{v.get('table')}, {v.get('covariate')}", str(v.get("level"))]
+        + [None if v.get(k) is None else int(v[k]) for k in ("rows", "subjects", "sessions")]
+        for v in held[:_LEVELS]
+    ]
+    if not rows:
+        return None
+    more = f" The first {_LEVELS} of {len(held)}; data.json has all." if len(held) > _LEVELS else ""
+    caption = f"Levels of the covariates in words. Counts, no intervals.{more}"
+    heads = ("Covariate", "Level", "Rows", "Subjects", "Sessions")
+    return _simple(folder, "levels", caption, heads, rows, code=(0, 1))
+
+
+def _share(value: float | None) -> str:
+    return MISSING if value is None else f"{100 * value:.3g} %"
 
 
 def exclusion_table(folder: RunFolder) -> Table | None:
@@ -126,7 +181,8 @@ def _simple(
         for row in rows
     )
     align = [
-        "l" if i == 0 or h == "Reason" or h.startswith("SHA") else "r" for i, h in enumerate(heads)
+        "l" if i == 0 or h in ("Reason", "Quantity", "Level") or h.startswith("SHA") else "r"
+        for i, h in enumerate(heads)
     ]
     return Table(
         name=name,

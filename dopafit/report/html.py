@@ -203,6 +203,8 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
         "checks": evidence_tables.check_table(folder),
         "rows": datasheet.row_table(folder),
         "kinds": datasheet.kind_table(folder),
+        "contents": datasheet.contents_table(folder),
+        "levels": datasheet.level_table(folder),
         "exclusions": datasheet.exclusion_table(folder),
         "files": datasheet.file_table(folder),
         "times": datasheet.time_table(folder),

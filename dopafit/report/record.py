@@ -28,6 +28,7 @@ from dopafit.model.spec import Model
 from dopafit.report.files import read_json, write_text
 from dopafit.report.truth import read_truth, truth_rows
 from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
+from dopafit.study.contents import contents_of
 from dopafit.study.study import Study
 
 __all__ = [
@@ -133,6 +134,7 @@ def write_data(
             "events_by_kind": {str(k): int(v) for k, v in kinds.items()},
             "rows_used": first.record["rows"] if first else {},
             "excluded": first.record["excluded"] if first else {},
+            "contents": contents_of(tables).to_dict(),
             "exclusions": [] if excluded is None else excluded.to_dict(orient="records"),
             "warnings": list(dict.fromkeys([*warnings, *fit_warnings(fits)])),
             "close_pairs": next((share for share in shares if share is not None), None),

@@ -1,6 +1,7 @@
 """What was measured: the study, its readers and writers, its checks, data sets by name."""
 
 from dopafit.study.archive import study_from_bytes, study_to_bytes
+from dopafit.study.contents import Contents, contents_of
 from dopafit.study.datasets import bundled, describe, fetch, list_datasets, load_dataset
 from dopafit.study.excluded import Excluded, exclude
 from dopafit.study.exclusion import Exclusion, exclusions_from
@@ -12,6 +13,7 @@ from dopafit.study.validate import validate
 from dopafit.study.write import write_study
 
 __all__ = [
+    "Contents",
     "Excluded",
     "Exclusion",
     "Finding",
@@ -19,6 +21,7 @@ __all__ = [
     "Study",
     "bundled",
     "check_fed3",
+    "contents_of",
     "describe",
     "exclude",
     "exclusions_from",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from dopafit.core.errors import StudyError
+
+if TYPE_CHECKING:
+    from dopafit.study.contents import Contents
 
 __all__ = ["Finding", "Report"]
 
@@ -81,10 +84,13 @@ class Report:
         What was checked.
     findings : tuple of Finding
         All of them; only the text is shortened.
+    contents : Contents or None
+        What was read, as far as it could be; None where nothing could.
     """
 
     what: str
     findings: tuple[Finding, ...] = ()
+    contents: Contents | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -135,10 +141,11 @@ class Report:
         )
 
     def __str__(self) -> str:
-        if not self.findings:
-            return f"{self.what}: no errors, no warnings"
-        head = f"{self.what}: {len(self.errors)} errors, {len(self.warnings)} warnings"
-        return "\n".join([head, *_blocks(self.errors), *_blocks(self.warnings)])
+        head = f"{self.what}: no errors, no warnings"
+        if self.findings:
+            head = f"{self.what}: {len(self.errors)} errors, {len(self.warnings)} warnings"
+        read = [] if self.contents is None else [str(self.contents)]
+        return "\n".join([head, *read, *_blocks(self.errors), *_blocks(self.warnings)])
 
     __repr__ = __str__
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dopafit.study.contents import contents_of
 from dopafit.study.cross import check_across
 from dopafit.study.load import Loaded, Table, load_folder
 from dopafit.study.report import Finding, Report
@@ -27,7 +28,7 @@ def validate(study: Study | str | Path) -> Report:
     Returns
     -------
     Report
-        All findings. Bad input makes findings, never an exception.
+        All findings, and what was read. Bad input makes findings, never an exception.
     """
     if not isinstance(study, Study):
         folder = Path(study)
@@ -52,7 +53,8 @@ def check_loaded(loaded: Loaded, *, what: str) -> Report:
             findings.append(_no_rows(role, table))
         findings += check_table(role, table)
     findings += check_across(loaded.tables)
-    return Report(what, tuple(findings))
+    frames = {role: loaded.tables[role].frame for role in TABLES if role in loaded.tables}
+    return Report(what, tuple(findings), contents_of(frames) if frames else None)
 
 
 def _no_rows(role: str, table: Table) -> Finding:

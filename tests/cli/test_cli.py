@@ -127,8 +127,10 @@ def test_one_kind_of_file_for_another(typed, analysis, tmp_path):
     ):
         status, _, err = typed("run", given, "--out", out)
         assert status == 2 and words in err and "allowed" in err and "to do" in err
-    status, said, _ = typed("validate", analysis)
+    status, said, _ = typed("validate", study / "events.csv")
     assert status == 2 and "is a file, not the folder of a study" in said
+    status, _, err = typed("validate", analysis)  # an analysis is read, and its study with it
+    assert status == 2 and "allowed" in err and "to do" in err
     assert typed("validate", study / "study.yaml")[0] == 0
     assert not out.exists()
 
