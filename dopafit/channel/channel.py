@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from types import NoneType
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from dopafit.core.arguments import require
 from dopafit.core.component import Component, Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
@@ -86,6 +88,13 @@ class Channel(Component, family=True):
     parameters: ClassVar[dict[str, Parameter]]
     table: ClassVar[str] = "observations"
     outcome: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            optional = (NoneType,) if "None" in str(field.type) else ()
+            if str(field.type).startswith("str"):
+                where = f"{type(self).__name__}: {field.name}"
+                require(where, getattr(self, field.name), str, *optional)
 
     def extra_terms(self) -> dict[str, Prior]:
         """Columns of the rows that always enter the resting predictor, with their priors."""

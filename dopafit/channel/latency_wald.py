@@ -121,6 +121,7 @@ class WaldLatency(Channel):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         longest = self.longest_shift
         number = isinstance(longest, (int, float)) and not isinstance(longest, bool)
         if not number or not 0 < longest <= LONGEST:

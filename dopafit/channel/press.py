@@ -146,6 +146,7 @@ class Presses(Channel):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         # as floats: 5 and 5.0 are the same claim and must have the same hash
         object.__setattr__(self, "refractory", _seconds("refractory", self.refractory))
         if isinstance(self.history, str) or not isinstance(self.history, Iterable):

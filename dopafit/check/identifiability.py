@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.check.sensitivity import sensitivity
+from dopafit.core.arguments import takes
 from dopafit.fit.fit import Fit
 from dopafit.model.coordinates import on_link
 
@@ -45,6 +46,7 @@ class Identifiability:
         return "\n".join(["Identifiability card", *lines, *(f"  {n}" for n in self.notes)])
 
 
+@takes(fit=Fit)
 def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
     """Compare posterior with prior for every population quantity and list the conventions.
 

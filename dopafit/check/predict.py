@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
+from types import NoneType
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pandas as pd
 from dopafit.channel.press import Presses
 from dopafit.check.residuals import LEAST, residuals
 from dopafit.check.signatures import Lags, Reducer
+from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError
 from dopafit.core.seed import generator
 from dopafit.fit.fit import Fit
@@ -95,6 +98,7 @@ def p_text(p_value: float, least: float) -> str:
     return f"p = {p_value:.3f}"
 
 
+@takes(fit=Fit, draws=Integral, pair_within=(Real, NoneType))
 def predictive_check(
     fit: Fit,
     *,

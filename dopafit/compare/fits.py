@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from dopafit.backend.evidence import loo
 from dopafit.compare.loo import Comparison, compare_loo
+from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
 
 __all__ = ["compare"]
 
 
+@takes(fits=Mapping)
 def compare(
     fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed: int = 0
 ) -> Comparison:
@@ -38,6 +40,8 @@ def compare(
     SpecError
         Fits of different studies or channels; said before anything costly is done.
     """
+    for name, each in fits.items():
+        require(f"compare: fits[{name!r}]", each, Fit)
     if len(fits) < 2:
         raise SpecError(
             f"a comparison of {len(fits)} fit",

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dopafit.check.predict import PredictiveCheck
+from dopafit.compare.loo import Comparison
+from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import SpecError
 from dopafit.fit import quantities
+from dopafit.fit.fit import Fit
 from dopafit.fit.joint import joint_stamp
 from dopafit.fit.verdict import ESS_LEAST, ESS_PER_CHAIN
 from dopafit.model.equations import event_in_words
@@ -21,9 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dopafit.check.predict import PredictiveCheck
-    from dopafit.compare.loo import Comparison
-    from dopafit.fit.fit import Fit
     from dopafit.fit.verdict import Verdict
 
 Tables = Mapping[str, pd.DataFrame]
@@ -69,6 +71,7 @@ def _event(fit: Fit) -> str:
     return words if len(words) <= LABEL else "one unit event"
 
 
+@takes(fit=Fit)
 def kernel(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) -> Figure:
     """Draw the response to one unit event with its landmarks, prior behind."""
     from dopafit.figure import kernel as module
@@ -96,6 +99,7 @@ def kernel_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     }
 
 
+@takes(fit=Fit, subject=str, session=str)
 def trace(
     fit: Fit,
     subject: str,
@@ -119,6 +123,7 @@ def trace(
     )
 
 
+@takes(fit=Fit)
 def gain_plane(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) -> Figure:
     """Draw the joint posterior of the effects at both lobes, one panel per channel."""
     from dopafit.figure import gain_plane as module
@@ -138,6 +143,7 @@ def gain_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     return {"draws": pd.concat(parts, ignore_index=True)}
 
 
+@takes(fit=Fit, parameters=(Iterable, NoneType))
 def prior_posterior(
     fit: Fit,
     *,
@@ -168,6 +174,7 @@ def prior_posterior_tables(
     return {"draws": draws, "contraction": card[["parameter", "unit", "contraction", "status"]]}
 
 
+@takes(fit=Fit, parameter=str)
 def forest(
     fit: Fit, parameter: str, *, ax: Axes | None = None, tables: Tables | None = None
 ) -> Figure:
@@ -192,6 +199,7 @@ def forest_tables(fit: Fit, parameter: str) -> dict[str, pd.DataFrame]:
     return {"rows": rows, "population": population}
 
 
+@takes(checks=(PredictiveCheck, Iterable))
 def signatures(
     checks: PredictiveCheck | Iterable[PredictiveCheck],
     *,
@@ -219,6 +227,7 @@ def signatures(
     return module.draw(table, ax=ax, **marks)
 
 
+@takes(found=Comparison)
 def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
     """Draw differences in predictive density and stacking weights."""
     from dopafit.figure import comparison as module
@@ -235,6 +244,7 @@ def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
     )
 
 
+@takes(fits=(Fit, Mapping))
 def diagnostics(
     fits: Fit | Mapping[str, Fit], *, ax: Axes | None = None, tables: Tables | None = None
 ) -> Figure:
@@ -268,8 +278,6 @@ def _by_name(fits: Fit | Mapping[str, Fit]) -> dict[str, Fit]:
     SpecError
         No fit, or something else.
     """
-    from dopafit.fit.fit import Fit
-
     found = {fits.model.drive: fits} if isinstance(fits, Fit) else fits
     if not isinstance(found, Mapping) or not all(isinstance(f, Fit) for f in found.values()):
         raise SpecError(
@@ -284,6 +292,7 @@ def _by_name(fits: Fit | Mapping[str, Fit]) -> dict[str, Fit]:
     return dict(found)
 
 
+@takes(tables=Mapping, stem=PATH)
 def save(figure: Figure, tables: dict[str, pd.DataFrame], stem: str | Path) -> list[Path]:
     """Write the figure as PDF and PNG and the tables behind it as CSV."""
     from dopafit.figure.save import save as write

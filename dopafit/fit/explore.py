@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError, suggest
 from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
@@ -25,6 +26,7 @@ PARETO_K = 0.7
 EFFECTIVE = 100
 
 
+@takes(model=Model, study=Study)
 def explore(
     model: Model,
     study: Study,

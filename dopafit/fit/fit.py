@@ -16,6 +16,7 @@ from dopafit.backend.backends import require_backend
 from dopafit.backend.diagnostics import CONVERGENCE, summary
 from dopafit.backend.sampler import Interrupted, SamplerSettings
 from dopafit.backend.store import read_tree, write_tree
+from dopafit.core.arguments import PATH, require, takes
 from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.seed import generator, integer_seed
 from dopafit.fit.derived import name_draws
@@ -165,6 +166,7 @@ class Fit:
         FitError
             No such file, not a fit, made by a newer format, or changed since it was written.
         """
+        require("Fit.load: path", path, *PATH)
         groups, attributes, blob = read_tree(Path(path))
         if str(attributes.get("dopafit_format")) != str(FORMAT):
             raise FitError(
@@ -209,6 +211,7 @@ class Fit:
         return "\n".join(lines)
 
 
+@takes(model=Model, study=Study, progress=(Progress, str))
 def fit(
     model: Model,
     study: Study,

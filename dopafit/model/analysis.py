@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dopafit.channel import channel_from_dict
+from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
@@ -180,6 +181,7 @@ class Analysis:
         return folder if folder.is_dir() else None
 
 
+@takes(path=PATH)
 def read_analysis(path: str | Path) -> Analysis:
     """Read an analysis file.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import NoneType
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from dopafit.channel.latency import deadlines
 from dopafit.channel.press import Presses
 from dopafit.channel.thinning import LIMIT, simulate_presses
+from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.seed import generator
 from dopafit.model.coordinates import Coordinates, in_range
@@ -151,6 +153,7 @@ def draw_population(
     return theta, values
 
 
+@takes(model=Model, design=Study, truth=(Mapping, NoneType))
 def simulate(
     model: Model, design: Study, *, seed: int, truth: Mapping[str, float] | None = None
 ) -> tuple[Study, dict[str, float]]:

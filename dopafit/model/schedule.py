@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError
 from dopafit.core.seed import generator
 from dopafit.study.study import Study
@@ -47,6 +48,7 @@ def _trials(rng: np.random.Generator, schedule: Schedule) -> np.ndarray:
     return times[times < schedule.duration]
 
 
+@takes(options=(Mapping, Schedule), name=str)
 def timetable(
     options: Mapping[str, Any] | Schedule, *, seed: int, name: str = "simulated"
 ) -> Study:

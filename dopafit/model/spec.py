@@ -104,6 +104,12 @@ class Model:
                     allowed=f"a mapping by {by}",
                     todo=f"write {name}: {{{by}: ...}}",
                 )
+        if not isinstance(self.channels, Sequence) or isinstance(self.channels, str):
+            raise SpecError(
+                f"channels: {self.channels!r} is not a list of channels",
+                allowed="a list of " + ", ".join(Channel.members()),
+                todo="give a list, e.g. channels=[dp.Choice('pursue')]",
+            )
         for channel in self.channels:
             if not isinstance(channel, Channel):
                 raise SpecError(

@@ -13,6 +13,7 @@ from dopafit.backend.sampler import Interrupted
 from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
+from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, suggest
 from dopafit.core.files import remove_parts
 from dopafit.core.hold import hold
@@ -65,6 +66,7 @@ class RunResult:
         return self.folder / "report.html"
 
 
+@takes(analysis=(*PATH, Analysis), out=PATH, progress=(Progress, str))
 def run(
     analysis: str | Path | Analysis,
     out: str | Path,

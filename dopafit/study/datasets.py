@@ -10,10 +10,12 @@ import shutil
 import tempfile
 from importlib import resources
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import yaml
 
+from dopafit.core.arguments import PATH, takes
 from dopafit.core.cache import CACHE, cache_folder
 from dopafit.core.errors import StudyError, suggest
 from dopafit.core.files import read_regular, write_whole
@@ -68,6 +70,7 @@ def describe(name: str) -> str:
     return "\n".join(lines)
 
 
+@takes(name=str, cache=(*PATH, NoneType))
 def fetch(name: str, *, cache: str | Path | None = None) -> Path:
     """Fetch a data set and convert it to a study folder; what is already there is kept.
 
@@ -127,6 +130,7 @@ def fetch(name: str, *, cache: str | Path | None = None) -> Path:
     return study
 
 
+@takes(name=str, cache=(*PATH, NoneType))
 def load_dataset(name: str, *, cache: str | Path | None = None) -> Study:
     """Fetch a data set where needed and read it.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.study.exclusion import Exclusion, exclusions_from
 from dopafit.study.rows import KEY
@@ -51,6 +52,7 @@ class Excluded:
         return "\n".join([*self.lines, repr(self.study)])
 
 
+@takes(study=Study)
 def exclude(study: Study, rules: Any) -> Excluded:
     """Leave out of a study what rules say.
 

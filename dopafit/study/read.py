@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dopafit.core.arguments import PATH, takes
 from dopafit.study.load import load_folder
 from dopafit.study.study import Study
 from dopafit.study.validate import check_loaded
@@ -11,6 +12,7 @@ from dopafit.study.validate import check_loaded
 __all__ = ["read_study"]
 
 
+@takes(path=PATH)
 def read_study(path: str | Path) -> Study:
     """Read a study from a folder with ``study.yaml``.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dopafit.core.arguments import PATH, takes
 from dopafit.study.contents import contents_of
 from dopafit.study.cross import check_across
 from dopafit.study.load import Loaded, Table, load_folder
@@ -17,6 +18,7 @@ from dopafit.study.tables import TABLES
 __all__ = ["check_loaded", "validate"]
 
 
+@takes(study=(Study, *PATH))
 def validate(study: Study | str | Path) -> Report:
     """Check a study folder, or a study in memory, and report everything found.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import StudyError
 from dopafit.core.files import write_whole
 from dopafit.study.study import Study
@@ -16,6 +17,7 @@ __all__ = ["write_study"]
 _FILE = "study.yaml"
 
 
+@takes(study=Study, folder=PATH)
 def write_study(
     study: Study,
     folder: str | Path,
