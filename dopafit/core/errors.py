@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = ["DopafitError", "FitError", "SpecError", "StoppedError", "StudyError", "suggest"]
@@ -51,6 +52,29 @@ class StoppedError(DopafitError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return ``"did you mean 'x'?"`` for the closest known name, else an empty string."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else ""
+    """Return ``"did you mean 'x'?"`` for a known name that is nearly the same, else nothing.
+
+    Case, spaces and punctuation do not count; a name that shares a few letters is not proposed.
+
+    Examples
+    --------
+    >>> suggest("Start time", ["start_time", "end"]), suggest("end", ["responded"])
+    ("did you mean 'start_time'?", '')
+    """
+    wanted = str(name)
+    plain = {_plain(str(k)): str(k) for k in reversed(list(known))}
+    close = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=0.7)
+    if not close:  # two letters exchanged in a short name
+        close = [k for k in plain if len(k) > 2 and sorted(k) == sorted(_plain(wanted))]
+    # a name may be one of the words of a longer one: end, session_end
+    longer = [k for k in plain.values() if _words(wanted) and _words(wanted) < _words(k)]
+    best = plain[close[0]] if close else min(longer, key=len, default="")
+    return f"did you mean {best!r}?" if best else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum()) or name
+
+
+def _words(name: str) -> set[str]:
+    return {w for w in re.split(r"[\W_]+", name.casefold()) if len(w) > 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +15,15 @@ import pandas as pd
 from dopafit.core.errors import StudyError, suggest
 from dopafit.study.tables import DEFAULTS, MISSING, REQUIRED, TABLES, TEXT_KEYS, UNITS, is_numeric
 
-__all__ = ["Unreadable", "canonical_column", "canonical_table", "content_hash", "to_seconds"]
+__all__ = [
+    "Unreadable",
+    "canonical_column",
+    "canonical_table",
+    "content_hash",
+    "distinct_words",
+    "one_form",
+    "to_seconds",
+]
 
 _NUMBER = re.compile(
     r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
@@ -32,6 +41,11 @@ class Unreadable:
     values: tuple[str, ...]
 
 
+def one_form(text: str) -> str:
+    """Return text in the normal form C: an accented letter is one character, however written."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def _word(value: object) -> str | None:
     """Return a cell as stripped text, or None where nothing was measured."""
     if value is None or value is pd.NA or value is pd.NaT:
@@ -41,7 +55,7 @@ def _word(value: object) -> str | None:
             return None
         number = float(value)
         return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
-    text = str(value).strip()
+    text = one_form(str(value).strip())
     return None if text in MISSING else text
 
 
@@ -87,17 +101,7 @@ def canonical_column(
         if not pd.api.types.is_complex_dtype(values.dtype):
             return values.astype("float64"), none
         values = values.astype(object)
-    # by distinct cell, since a column of names repeats a few of them many times
-    if isinstance(values.dtype, pd.StringDtype):
-        first, raw = pd.factorize(values)
-        inner, distinct = pd.factorize(
-            pd.Series([_word(c) for c in np.asarray(raw, dtype=object)], dtype=object)
-        )
-        codes = np.append(inner, -1)[first]
-    else:  # cells of several types: True, 1 and 1.0 are equal and not the same word
-        cells = values.to_numpy(dtype=object, na_value=None)
-        codes, distinct = pd.factorize(pd.Series([_word(c) for c in cells], dtype=object))
-    words = np.append(np.asarray(distinct, dtype=object), None)
+    codes, words = distinct_words(values)
     if text:
         return _text(words[codes], values.index), none
     numbers = [_as_number(w) for w in words]
@@ -107,6 +111,35 @@ def canonical_column(
         floats = np.array([np.nan if n is None else n for n in numbers])
         return pd.Series(floats[codes], index=values.index, dtype="float64"), unreadable
     return _text(words[codes], values.index), unreadable
+
+
+def distinct_words(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column by its distinct cells, since a few names are repeated many times.
+
+    Parameters
+    ----------
+    values : Series, (row,)
+
+    Returns
+    -------
+    codes : array of int, (row,)
+        Which word each row holds; -1, and so the last word, where nothing was measured.
+    words : array of str or None, (word + 1,)
+        Distinct cells as stripped text, then None.
+    """
+    kind = values.dtype
+    if isinstance(kind, pd.StringDtype) or (
+        pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind)
+    ):
+        first, raw = pd.factorize(values)
+        inner, distinct = pd.factorize(
+            pd.Series([_word(c) for c in np.asarray(raw, dtype=object)], dtype=object)
+        )
+        codes = np.append(inner, -1)[first]
+    else:  # cells of several types: True, 1 and 1.0 are equal and not the same word
+        cells = values.to_numpy(dtype=object, na_value=None)
+        codes, distinct = pd.factorize(pd.Series([_word(c) for c in cells], dtype=object))
+    return codes, np.append(np.asarray(distinct, dtype=object), None)
 
 
 def canonical_table(
@@ -122,7 +155,7 @@ def canonical_table(
         A key column is missing or a name occurs twice.
     """
     where = where or f"table {role!r}"
-    frame = frame.rename(columns=lambda c: str(c).strip())
+    frame = frame.rename(columns=lambda c: one_form(str(c).strip()))
     columns = [str(c) for c in frame.columns]
     twice = sorted({c for c in columns if columns.count(c) > 1})
     if twice:

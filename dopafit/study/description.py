@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from dopafit.core.errors import suggest
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError
 from dopafit.core.yaml_text import compose_yaml, parse_yaml
+from dopafit.study.canon import one_form
 from dopafit.study.report import Finding
 from dopafit.study.tables import TABLES, UNITS
 from dopafit.study.tabular import decode, unreadable
@@ -38,9 +40,47 @@ _EXAMPLE = (
 
 
 def _plain_text(value: Any) -> Any:
-    return "" if value is None else value  # an empty entry is meant as text
+    # an empty entry is meant as text
+    return "" if value is None else one_form(value) if isinstance(value, str) else value
 
 
+def _choices(value: Any) -> Any:
+    """Return one or more words as a list; a pattern or a comparison is no choice."""
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(v, str) and v.strip() for v in values):
+        raise _refusal(
+            "no word to choose rows by",
+            "a word, or a list of words, as the cells hold them",
+            "name the words of the rows to take, e.g. where: {trial_type: [cue, reward]}",
+        )
+    return [one_form(v.strip()) for v in values]
+
+
+def _replacements(value: Any) -> Any:
+    """Return words by the words they replace; nothing stands for a missing cell."""
+    if not isinstance(value, dict) or not value:
+        raise _refusal("no words to replace", _RECODE, "name each word and what it stands for")
+    for word, new in value.items():
+        if not isinstance(word, str) or not word.strip():
+            raise _refusal(
+                "an empty cell cannot be replaced",
+                _RECODE,
+                "write the value into the file, or leave the cell missing",
+            )
+        if new is not None and not isinstance(new, str):
+            raise _refusal(f"{word!r} is not replaced by one word", _RECODE, "give one word each")
+    return {one_form(w.strip()): new if new is None else new.strip() for w, new in value.items()}
+
+
+def _refusal(wrong: str, allowed: str, todo: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "ours", "{wrong}", {"wrong": wrong, "allowed": allowed, "todo": todo}
+    )
+
+
+_RECODE = "words and what they stand for, e.g. recode: {responded: {yes: 1, no: 0, '?': null}}"
+Choices = Annotated[tuple[str, ...], BeforeValidator(_choices)]
+Replacements = Annotated[dict[str, str | None], BeforeValidator(_replacements)]
 Text = Annotated[str, BeforeValidator(_plain_text)]
 
 
@@ -49,10 +89,16 @@ class _Strict(BaseModel):
 
 
 class TableEntry(_Strict):
-    """One table: its file, the names of its columns and its units."""
+    """One table: its file, which of its rows, the names of its columns, its words and units.
+
+    ``where`` and ``recode`` name columns as the file does. A row is taken when each column of
+    ``where`` holds one of its words; ``recode`` replaces whole cells.
+    """
 
     file: str = Field(min_length=1)
     columns: dict[Text, Text] = {}
+    where: dict[Text, Choices] = {}
+    recode: dict[Text, Replacements] = {}
     time_unit: Unit | None = None
     units: dict[Text, Unit] = {}
 
@@ -128,7 +174,11 @@ def _finding(problem: dict[str, Any], tree: yaml.Node) -> Finding:
     last, kind, given = loc[-1] if loc else "", problem["type"], problem["input"]
     value = str(given) if isinstance(given, str | int | float | bool) else None
     todo = f"correct {where}"
-    if kind == "missing":
+    if kind == "ours":
+        context = problem["ctx"]
+        wrong = f"{where}: {context['wrong']}"
+        allowed, todo = context["allowed"], context["todo"]
+    elif kind == "missing":
         wrong, allowed = f"{where} is missing", f"{where}: ..."
         todo = _EXAMPLE if len(loc) == 1 else f"add {last} under {'.'.join(loc[:-1])}"
     elif kind == "extra_forbidden":
@@ -145,8 +195,10 @@ def _finding(problem: dict[str, Any], tree: yaml.Node) -> Finding:
         todo = suggest(str(given), known) or todo
     elif kind in ("model_type", "dict_type", "model_attributes_type"):
         wrong = f"{where} is not a group of entries"
-        allowed = "a file name, or file: with columns:, time_unit:, units:"
-        if last != "tables" and len(loc) == 1:
+        allowed = "a file name, or file: with columns:, where:, recode:, time_unit:, units:"
+        if len(loc) == 3 and last in ("columns", "where", "recode", "units"):
+            allowed, todo = _SECTIONS[last], f"write {last}: as such a group"
+        elif last != "tables" and len(loc) == 1:
             allowed = "indented lines 'key: value'"
     elif kind.startswith("bool"):
         wrong, allowed = f"{where} is not yes or no", "true, false"
@@ -157,6 +209,14 @@ def _finding(problem: dict[str, Any], tree: yaml.Node) -> Finding:
     else:
         wrong, allowed = f"{where}: {problem['msg']}", "text"
     return Finding(FILE, _line(tree, loc), where, value, wrong, allowed, todo, "error", "yaml")
+
+
+_SECTIONS = {
+    "columns": "our names and the file's, e.g. columns: {time: onset}",
+    "where": "columns and words, e.g. where: {trial_type: [cue, reward]}; no expressions",
+    "recode": _RECODE,
+    "units": "columns and units, e.g. units: {latency: ms}",
+}
 
 
 def _line(node: yaml.Node, loc: list[str]) -> int | None:

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
-from dopafit.study.canon import canonical_column, to_seconds
+from dopafit.study.canon import canonical_column, distinct_words, to_seconds
+from dopafit.study.cells import not_numbers
 from dopafit.study.report import Finding
+from dopafit.study.rules import Shared, recoded, rows_where
 from dopafit.study.tables import (
     DEFAULTS,
     REQUIRED,
@@ -123,6 +125,7 @@ def load_folder(folder: Path) -> Loaded:
             )
         )
     used_units: set[str] = set()
+    files: dict[Path, Shared | None] = {}
     for role in TABLES:
         entry = described.tables.get(role)
         if entry is None:
@@ -131,12 +134,18 @@ def load_folder(folder: Path) -> Loaded:
         if problem is not None:
             findings.append(problem)
             continue
-        raw, found = read_table(path, entry.file)
-        findings += found
+        if path not in files:
+            raw, found = read_table(path, entry.file)
+            findings += found
+            files[path] = None if raw is None else Shared(raw)
+        shared = files[path]
+        raw = None if shared is None else _rows_of(role, shared, entry, findings)
         if raw is not None:
             table = _typed(role, raw, entry, described, findings, used_units)
             if table is not None:
                 loaded.tables[role] = table
+    for shared in files.values():
+        findings += [] if shared is None else shared.count()
     for column in sorted(set(described.units) - used_units):
         known = {c for t in loaded.tables.values() for c in t.frame.columns}
         if column not in known:
@@ -180,6 +189,37 @@ def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
     return path, Finding(FILE, None, "tables", file, wrong, allowed, todo, "error", kind)
 
 
+def _rows_of(
+    role: str, shared: Shared, entry: TableEntry, findings: list[Finding]
+) -> RawTable | None:
+    """Return the rows of a file that a table takes, words replaced."""
+    raw = shared.raw
+    frame, found = recoded(role, raw, entry.recode, entry.columns)
+    taken, wrong = rows_where(role, raw, entry.where, entry.columns)
+    findings += found + wrong
+    if taken is None or any(f.severity == "error" for f in found):
+        shared.refused = True
+        return None
+    shared.taken[role] = taken
+    shared.columns += list(entry.where)
+    if not entry.where:
+        return RawTable(raw.file, frame, raw.rows, raw.row_label)
+    # an export has columns that only other kinds of row fill
+    mapped = {*entry.columns.values(), *entry.columns, *REQUIRED[role], *entry.units}
+    idle = [
+        c
+        for c in frame.columns
+        if c not in mapped and not _filled(frame[c][taken]) and _filled(frame[c])
+    ]
+    frame = frame[taken].drop(columns=idle).reset_index(drop=True)
+    return RawTable(raw.file, frame, raw.rows[taken], raw.row_label)
+
+
+def _filled(cells: pd.Series) -> bool:
+    codes, words = distinct_words(cells)
+    return any(words[code] is not None for code in np.unique(codes))
+
+
 def _typed(
     role: str,
     raw: RawTable,
@@ -210,8 +250,7 @@ def _typed(
                 column,
                 f"column {column!r} is missing (found: {', '.join(columns[:12])})",
                 allowed=f"{role} has the columns {', '.join(keys)}",
-                todo=suggest(column, columns)
-                or f"add it, or say which column it is: columns: {{{column}: <name in the file>}}",
+                todo=_which(column, [c for c in columns if c not in keys]),
                 kind="missing-column",
             )
         )
@@ -236,7 +275,9 @@ def _typed(
         numeric = is_numeric(column) or column in units
         values, bad = canonical_column(frame[column], text=column in TEXT_KEYS, numeric=numeric)
         if numeric:
-            _report_unreadable(table, column, frame[column], bad, findings)
+            if len(bad):
+                table.unread[column] = bad
+                findings += not_numbers(table, column, entry.columns.get(column, column), bad)
         elif len(bad):
             _report_mixed(table, column, values, bad, findings)
         if column in TIMES:
@@ -257,6 +298,15 @@ def _typed(
         done[column] = values
     table.frame = pd.DataFrame(done)
     return table
+
+
+def _which(column: str, columns: list[str]) -> str:
+    """Return how to say which column of the file is meant."""
+    meant = suggest(column, columns)
+    if not meant:
+        return f"add it, or say which column it is: columns: {{{column}: <name in the file>}}"
+    name = meant.removeprefix("did you mean ").removesuffix("?")
+    return f"{meant} Then say so in study.yaml: columns: {{{column}: {name}}}"
 
 
 def _renamed(
@@ -304,32 +354,6 @@ def _renamed(
             )
         )
     return None if len(findings) > before else table.frame.set_axis(final, axis=1)
-
-
-def _report_unreadable(
-    table: Table, column: str, cells: pd.Series, bad: np.ndarray, findings: list[Finding]
-) -> None:
-    if not len(bad):
-        return
-    table.unread[column] = bad
-    for position, value in zip(bad, cells.iloc[bad], strict=True):
-        text = str(value)
-        todo = "correct the cell; leave it empty where nothing was measured"
-        if "," in text:
-            todo = "write a decimal point instead of a comma"
-        elif ":" in text:
-            todo = "write the time as one number in the declared unit"
-        findings.append(
-            table.finding(
-                int(position),
-                column,
-                "not a number",
-                allowed="a number such as 12.5 (missing: empty, NA or NaN)",
-                todo=todo,
-                kind="not-a-number",
-                value=text,
-            )
-        )
 
 
 def _report_mixed(

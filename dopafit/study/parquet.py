@@ -23,6 +23,7 @@ from dopafit.core.limits import (
     UNPACKED_BYTES,
 )
 from dopafit.core.reading import ReadingError, read_file
+from dopafit.study.canon import one_form
 from dopafit.study.report import Finding
 from dopafit.study.tabular import RawTable, unreadable
 
@@ -37,7 +38,7 @@ def read_parquet(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]
         return None, [unreadable(file, error)]
     if any(frame.index.names):
         frame = frame.reset_index()
-    frame = frame.rename(columns=lambda c: str(c).strip()).reset_index(drop=True)
+    frame = frame.rename(columns=lambda c: one_form(str(c).strip())).reset_index(drop=True)
     names = list(frame.columns)
     findings = [
         Finding(

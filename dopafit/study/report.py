@@ -36,8 +36,8 @@ class Finding:
         The cell as it stands in the file.
     wrong, allowed, todo : str
         What is wrong, what would be accepted, what to do next.
-    severity : {"error", "warning"}
-        An error keeps the study from being used.
+    severity : {"error", "warning", "note"}
+        An error keeps the study from being used; a note says what was read.
     kind : str
         Short code of the check, for counting.
     row_label : str
@@ -51,7 +51,7 @@ class Finding:
     wrong: str
     allowed: str
     todo: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Literal["error", "warning", "note"] = "error"
     kind: str = ""
     row_label: str = "line"
 
@@ -103,6 +103,11 @@ class Report:
         return tuple(f for f in self.findings if f.severity == "warning")
 
     @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Return what was read, where it is not plain from the files."""
+        return tuple(f for f in self.findings if f.severity == "note")
+
+    @property
     def warning_lines(self) -> list[str]:
         """Return one line per kind of warning and column, for places that are short."""
         lines = []
@@ -142,10 +147,12 @@ class Report:
 
     def __str__(self) -> str:
         head = f"{self.what}: no errors, no warnings"
-        if self.findings:
+        if self.errors or self.warnings:
             head = f"{self.what}: {len(self.errors)} errors, {len(self.warnings)} warnings"
         read = [] if self.contents is None else [str(self.contents)]
-        return "\n".join([head, *read, *_blocks(self.errors), *_blocks(self.warnings)])
+        read += [f"  {f.severity}: {f.line()}" for f in self.notes]
+        return "
+".join([head, *read, *_blocks(self.errors), *_blocks(self.warnings)])
 
     __repr__ = __str__
 
@@ -167,6 +174,8 @@ def _groups(findings: Iterable[Finding]) -> list[list[Finding]]:
     groups: dict[tuple, list[Finding]] = {}
     for finding in findings:
         key = (finding.severity, finding.file, finding.column, finding.kind)
+        if finding.kind == "not-a-number":
+            key = (*key, finding.wrong)  # commas and dates are mended in different ways
         groups.setdefault(key, []).append(finding)
     return list(groups.values())
 

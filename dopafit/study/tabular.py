@@ -13,6 +13,7 @@ import pandas as pd
 
 from dopafit.core.limits import CELL_CHARACTERS, COLUMNS, TABLE_BYTES
 from dopafit.core.reading import ReadingError, read_text
+from dopafit.study.canon import one_form
 from dopafit.study.report import Finding
 
 __all__ = ["RawTable", "decode", "read_table", "read_text_table", "unreadable"]
@@ -161,7 +162,7 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
 
 def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
     """Return the column names; report doubled names and a wrong separator."""
-    names = [c.strip() for c in cells]
+    names = [one_form(c.strip()) for c in cells]
     while names and not names[-1]:
         names.pop()  # spreadsheets leave empty columns at the right
     if len(names) > COLUMNS:

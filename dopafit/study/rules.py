@@ -1,0 +1,233 @@
+"""Rows of one file for several tables (``where``), and words for words (``recode``).
+
+An export often holds cues, rewards and responses in one file, told apart by a column. The two
+rules compare whole cells with words and do nothing else: there are no expressions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import suggest
+from dopafit.study.canon import distinct_words
+from dopafit.study.report import Finding
+from dopafit.study.tabular import RawTable
+
+__all__ = ["Shared", "recoded", "rows_where"]
+
+_FILE = "study.yaml"
+_SHOWN = 12  # words of a column in a message
+
+
+def _same(word: str) -> str:
+    """Return a word for comparison; a truth value is one word however it is written."""
+    return word.lower() if word.lower() in ("true", "false") else word
+
+
+def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    codes, words = distinct_words(column)
+    return codes, np.array([None if w is None else _same(w) for w in words], dtype=object)
+
+
+def _some(words: list[str]) -> str:
+    shown = ", ".join(map(repr, words[:_SHOWN]))
+    return shown + (f", ... ({len(words)} in all)" if len(words) > _SHOWN else "") or "no words"
+
+
+def _unknown_column(
+    rule: str, role: str, column: str, raw: RawTable, names: Mapping[str, str]
+) -> Finding:
+    """Return what is said of a column that the file does not have."""
+    columns = [str(c) for c in raw.frame.columns]
+    theirs = names.get(column)
+    todo = suggest(column, columns) or "correct the name in study.yaml"
+    if theirs in columns:
+        todo = f"write {theirs!r}: {rule} names columns as the file does"
+    return Finding(
+        _FILE,
+        None,
+        f"tables.{role}.{rule}",
+        column,
+        f"{raw.file} has no column {column!r}",
+        ", ".join(columns[:_SHOWN]),
+        todo,
+        "error",
+        f"{rule}-column",
+    )
+
+
+def rows_where(
+    role: str, raw: RawTable, where: Mapping[str, tuple[str, ...]], names: Mapping[str, str]
+) -> tuple[np.ndarray | None, list[Finding]]:
+    """Tell which rows of a file a table takes.
+
+    Parameters
+    ----------
+    role : str
+        The table.
+    raw : RawTable
+        The file.
+    where : mapping of column to words
+        A row is taken when each of these columns holds one of its words.
+    names : mapping
+        Our names of columns to the file's, for the message.
+
+    Returns
+    -------
+    taken : array of bool, (row,), or None
+        None where a column or a word does not occur in the file.
+    findings : list of Finding
+    """
+    findings = []
+    taken = np.ones(len(raw.frame), dtype=bool)
+    for column, wanted in where.items():
+        if column not in raw.frame.columns:
+            findings.append(_unknown_column("where", role, column, raw, names))
+            continue
+        codes, words = _words(raw.frame[column])
+        known = [w for w in words if w is not None]
+        for word in wanted:
+            if _same(word) not in known:
+                findings.append(
+                    Finding(
+                        _FILE,
+                        None,
+                        f"tables.{role}.where.{column}",
+                        word,
+                        f"no row of {raw.file} has {word!r} in column {column!r}",
+                        _some(known),
+                        suggest(word, known) or "name a word that the column holds",
+                        "error",
+                        "where-value",
+                    )
+                )
+        chosen = {_same(w) for w in wanted}
+        taken &= np.array([w in chosen for w in words])[codes]
+    if findings:
+        return None, findings
+    if where and not taken.any():
+        shown = ", ".join(f"{c}: {', '.join(w)}" for c, w in where.items())
+        findings.append(
+            Finding(
+                _FILE,
+                None,
+                f"tables.{role}.where",
+                shown,
+                f"no row of {raw.file} fits all of it",
+                "words that occur together in a row",
+                "look in the file which words stand beside each other, or take the table out",
+                "error",
+                "where-none",
+            )
+        )
+        return None, findings
+    return taken, findings
+
+
+def recoded(
+    role: str,
+    raw: RawTable,
+    recode: Mapping[str, Mapping[str, str | None]],
+    names: Mapping[str, str],
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a file's cells with words replaced; words that are not named stay.
+
+    Parameters
+    ----------
+    role, raw, names
+        As for `rows_where`.
+    recode : mapping of column to mapping of word to word
+        None makes the cell a missing one.
+
+    Returns
+    -------
+    frame : DataFrame, (row,)
+    findings : list of Finding
+    """
+    frame, findings = raw.frame, []
+    for column, replace in recode.items():
+        if column not in frame.columns:
+            findings.append(_unknown_column("recode", role, column, raw, names))
+            continue
+        codes, words = _words(raw.frame[column])
+        known = [w for w in words if w is not None]
+        by_word = {_same(w): new for w, new in replace.items()}
+        for word in replace:
+            if _same(word) not in known:
+                findings.append(
+                    Finding(
+                        _FILE,
+                        None,
+                        f"tables.{role}.recode.{column}",
+                        word,
+                        f"no row of {raw.file} has {word!r} in column {column!r}",
+                        _some(known),
+                        suggest(word, known) or "take the word out if it never occurs",
+                        "warning",
+                        "recode-value",
+                    )
+                )
+        new = np.array([by_word.get(w, w) for w in words], dtype=object)
+        frame = frame.assign(**{column: pd.Series(new[codes], index=frame.index, dtype=object)})
+    return frame, findings
+
+
+@dataclass
+class Shared:
+    """Who took which rows of one file.
+
+    Parameters
+    ----------
+    raw : RawTable
+        The file.
+    taken : dict of str to array of bool, (row,)
+        By table.
+    columns : list of str
+        Columns that any table chose its rows by.
+    refused : bool
+        A rule could not be followed, so that counts would mislead.
+    """
+
+    raw: RawTable
+    taken: dict[str, np.ndarray] = field(default_factory=dict)
+    columns: list[str] = field(default_factory=list)
+    refused: bool = False
+
+    def count(self) -> list[Finding]:
+        """Return how many rows each table took and how many none took, as a note."""
+        if self.refused or not self.columns:
+            return []
+        n, times = len(self.raw.frame), sum(t.astype(int) for t in self.taken.values())
+        parts = [f"{role} took {int(t.sum())}" for role, t in self.taken.items()]
+        if (times > 1).any():
+            parts.append(f"{int((times > 1).sum())} went to more than one table")
+        left = times == 0
+        parts.append(f"{int(left.sum())} to none" + self._described(left))
+        return [
+            Finding(
+                self.raw.file,
+                None,
+                None,
+                None,
+                f"{n} rows: {', '.join(parts)}",
+                "rows that no table needs may stay in the file",
+                "look whether a kind of row was forgotten",
+                "note",
+                "rows-taken",
+            )
+        ]
+
+    def _described(self, left: np.ndarray) -> str:
+        """Return what the rows that no table took hold in the columns that were asked."""
+        told = []
+        for column in dict.fromkeys(self.columns):
+            if left.any() and column in self.raw.frame:
+                codes, words = distinct_words(self.raw.frame[column][left])
+                counts = Counter(words[codes].tolist()).most_common(6)
+                told.append(f"{column}: " + ", ".join(f"{n} {w or 'empty'}" for w, n in counts))
+        return f" ({'; '.join(told)})" if told else ""
