@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from dopafit.core.errors import FitError
 from dopafit.core.files import write_whole
+from dopafit.core.spreadsheet import csv_text
 from dopafit.figure import style
 
 __all__ = ["save"]
@@ -48,7 +49,7 @@ def save(figure: Figure, tables: Mapping[str, pd.DataFrame], stem: Path) -> list
             figure.savefig(buffer, format=kind, dpi=300, metadata=metadata)
             files[kind] = buffer.getvalue()
     for name, table in tables.items():
-        text = table.to_csv(index=False, lineterminator="\n")
+        text = csv_text(table)
         files["csv" if len(tables) == 1 else f"{name}.csv"] = text.encode()
     paths = []
     for suffix, content in files.items():

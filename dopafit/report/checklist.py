@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from dopafit.compare.loo import SMALL
+from dopafit.core.errors import DopafitError
 from dopafit.report.answer import answer
 from dopafit.report.escape import clean, markdown, signs
 from dopafit.report.evidence_tables import truth_table
-from dopafit.report.files import write_text
+from dopafit.report.files import read_table, write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.methods import equations
 from dopafit.report.numbers import count, fixed, number
@@ -296,8 +297,8 @@ def _prior_predictive(folder: RunFolder) -> str:
             return f"figure {figure.stem}"
         for path in sorted((folder.path / "figures").glob(f"{glob.escape(figure.stem)}*.csv")):
             try:
-                table = pd.read_csv(path, usecols=["source"], dtype=str, keep_default_na=False)
-            except (OSError, ValueError):
+                table = read_table(path, ["source"])
+            except DopafitError:
                 continue
             if (table["source"] == "prior").any():
                 return f"figure {figure.stem}, replicates from the prior"

@@ -15,6 +15,7 @@ from dopafit.core.errors import FitError, SpecError
 from dopafit.core.files import write_whole
 from dopafit.core.limits import IMAGE_BYTES, RECORD_BYTES, TABLE_BYTES
 from dopafit.core.reading import ReadingError, read_file, to_text
+from dopafit.core.spreadsheet import plain_cell
 from dopafit.core.yaml_text import parse_yaml
 
 __all__ = [
@@ -165,7 +166,8 @@ def write_text(path: Path, text: str) -> Path:
 
 def _rows(path: Path) -> list[list[str]]:
     try:
-        return [row for row in csv.reader(io.StringIO(_text(path, TABLE_BYTES), newline="")) if row]
+        rows = csv.reader(io.StringIO(_text(path, TABLE_BYTES), newline=""))
+        return [[plain_cell(cell) for cell in row] for row in rows if row]
     except csv.Error as error:
         raise _damaged(path, str(error), "comma-separated rows") from None
 

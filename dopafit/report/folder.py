@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
+from dopafit.core.limits import RECORD_BYTES
+from dopafit.core.reading import ReadingError, read_text
 from dopafit.fit.verdict import Verdict
 from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
 
@@ -269,7 +271,7 @@ def _figures(folder: Path) -> tuple[Figure, ...]:
     import json
 
     try:
-        entries = json.loads(index.read_text("utf-8"))
+        entries = json.loads(read_text(index, RECORD_BYTES))
         listed = [
             (
                 str(e["stem"]),
@@ -280,7 +282,7 @@ def _figures(folder: Path) -> tuple[Figure, ...]:
             )
             for e in entries
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ReadingError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FitError(
             f"{index} is damaged: {error!r}",
             allowed="a list of figures, each with stem, title, caption, fit and kind",

@@ -32,6 +32,7 @@ from dopafit.report.numbers import (
 from dopafit.report.priors import rows as prior_rows
 from dopafit.report.quantities import GROUPS, Quantity, member_of, population
 from dopafit.report.tabular import Cell, Table, file_name, latex_table
+from dopafit.report.written import write_table
 
 __all__ = [
     "identifiability_table",
@@ -76,8 +77,7 @@ def write_tables(folder: RunFolder) -> list[Path]:
         if table is not None:
             stem = folder.path / "tables" / table.name
             if table.name != CHECKED:  # the run wrote it, with the replicates from the prior
-                text = table.data.to_csv(index=False, lineterminator="\n")
-                paths.append(write_text(stem.with_name(f"{stem.name}.csv"), text))
+                paths.append(write_table(stem.with_name(f"{stem.name}.csv"), table.data))
             paths.append(write_text(stem.with_name(f"{stem.name}.tex"), latex_table(table)))
     return paths
 

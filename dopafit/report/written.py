@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from dopafit.core.spreadsheet import csv_text
 from dopafit.report.files import write_text
 
 __all__ = ["file_hashes", "stamp_versions", "write_json", "write_table"]
@@ -36,9 +37,9 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, unrounded; the file appears only when it is whole."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+def write_table(path: Path, table: pd.DataFrame) -> Path:
+    """Write a table as CSV, unrounded and without formulas; it appears only when it is whole."""
+    return write_text(path, csv_text(table))
 
 
 def file_hashes(folder: Path | None) -> list[dict[str, Any]]:

@@ -99,6 +99,7 @@ class TableEntry(_Strict):
     columns: dict[Text, Text] = {}
     where: dict[Text, Choices] = {}
     recode: dict[Text, Replacements] = {}
+    escaped: bool = False  # an apostrophe was put before = + - @, as write_study does
     time_unit: Unit | None = None
     units: dict[Text, Unit] = {}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
+from dopafit.core.spreadsheet import plain_cell
 from dopafit.study.canon import canonical_column, distinct_words, to_seconds
 from dopafit.study.cells import not_numbers
 from dopafit.study.report import Finding
@@ -125,7 +126,7 @@ def load_folder(folder: Path) -> Loaded:
             )
         )
     used_units: set[str] = set()
-    files: dict[Path, Shared | None] = {}
+    files: dict[tuple[Path, bool], Shared | None] = {}
     for role in TABLES:
         entry = described.tables.get(role)
         if entry is None:
@@ -134,11 +135,12 @@ def load_folder(folder: Path) -> Loaded:
         if problem is not None:
             findings.append(problem)
             continue
-        if path not in files:
+        key = (path, entry.escaped)
+        if key not in files:
             raw, found = read_table(path, entry.file)
             findings += found
-            files[path] = None if raw is None else Shared(raw)
-        shared = files[path]
+            files[key] = None if raw is None else Shared(_plain(raw) if entry.escaped else raw)
+        shared = files[key]
         raw = None if shared is None else _rows_of(role, shared, entry, findings)
         if raw is not None:
             table = _typed(role, raw, entry, described, findings, used_units)
@@ -187,6 +189,17 @@ def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
         todo = "copy the file into the study folder"
     allowed = f"files inside {folder.name or folder}"
     return path, Finding(FILE, None, "tables", file, wrong, allowed, todo, "error", kind)
+
+
+def _plain(raw: RawTable) -> RawTable:
+    """Return a table without the apostrophes that kept its cells from being formulas."""
+    frame = raw.frame.rename(columns=plain_cell)
+    cells = {
+        c: frame[c].map(plain_cell, na_action="ignore")
+        for c in frame.columns
+        if isinstance(frame[c].dtype, pd.StringDtype)
+    }
+    return RawTable(raw.file, frame.assign(**cells), raw.rows, raw.row_label)
 
 
 def _rows_of(

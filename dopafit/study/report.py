@@ -151,8 +151,7 @@ class Report:
             head = f"{self.what}: {len(self.errors)} errors, {len(self.warnings)} warnings"
         read = [] if self.contents is None else [str(self.contents)]
         read += [f"  {f.severity}: {f.line()}" for f in self.notes]
-        return "
-".join([head, *read, *_blocks(self.errors), *_blocks(self.warnings)])
+        return "\n".join([head, *read, *_blocks(self.errors), *_blocks(self.warnings)])
 
     __repr__ = __str__
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import StudyError
 from dopafit.core.files import write_whole
+from dopafit.core.spreadsheet import csv_text, runs
 from dopafit.study.study import Study
 
 __all__ = ["write_study"]
@@ -65,7 +67,7 @@ def write_study(
         "licence": study.licence,
         "citation": study.citation,
         "time_unit": "s",
-        "tables": {role: f"{role}.csv" for role in tables},
+        "tables": {role: _entry(f"{role}.csv", frame) for role, frame in tables.items()},
     }
     try:
         if folder.exists() and not overwrite:
@@ -77,8 +79,7 @@ def write_study(
                 )
         folder.mkdir(parents=True, exist_ok=True)
         for role, frame in tables.items():
-            # pandas writes the shortest decimals that read back as the same number
-            _replace(folder / f"{role}.csv", frame.to_csv(index=False, lineterminator="\n"))
+            _replace(folder / f"{role}.csv", csv_text(frame))
         for name, text in (extra or {}).items():
             _replace(folder / name, text)
         # last, so that an interrupted first write leaves no study that looks whole
@@ -90,6 +91,14 @@ def write_study(
             todo="choose another folder or free some space",
         ) from error
     return folder
+
+
+def _entry(file: str, frame: pd.DataFrame) -> str | dict[str, str | bool]:
+    """Return what study.yaml says of a table; names that are formulas are written escaped."""
+    texts = [c for c in frame.columns if frame[c].dtype.kind != "f"]
+    names = [str(c) for c in frame.columns]
+    names += [w for c in texts for w in frame[c].dropna().unique() if isinstance(w, str)]
+    return {"file": file, "escaped": True} if any(map(runs, names)) else file
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import pandas as pd
 import pytest
 
 from dopafit.core.errors import DopafitError, FitError, SpecError
+from dopafit.report.files import read_table
 from dopafit.report.folder import TRUTH, RunFolder
 from dopafit.report.html import write_report
+from dopafit.report.written import write_table
 
 
 def test_a_run_is_read_as_it_was_written(one_run):
@@ -119,3 +122,25 @@ def test_a_comparison_of_another_run_is_refused(make):
 def test_a_folder_that_is_none_is_named(tmp_path):
     with pytest.raises(FitError, match="is no run folder"):
         RunFolder.read(tmp_path / "nowhere")
+
+
+def test_labels_that_are_formulas_come_back_and_do_not_run(tmp_path):
+    names = ["=cmd|x", "-1", "'+a", "peak", "@b"]
+    table = pd.DataFrame({"parameter": names, "mean": [-1.5, 2, 3, 4, 5], "=x": ["=y"] * 5})
+    path = write_table(tmp_path / "summary.csv", table)
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ["parameter,mean,'=x", "'=cmd|x,-1.5,'=y"] and lines[2].startswith("-1,2.0")
+    back = read_table(path, ["parameter"])
+    pd.testing.assert_frame_equal(back, table.astype({"parameter": object, "=x": object}))
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.csv", "spec.yaml", "data.json", "figures/comparison.png"]
+)
+def test_a_pipe_in_a_run_folder_is_not_read(make, name):
+    folder = make()
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(DopafitError, match=r"is a pipe \(FIFO\), not a file") as caught:
+        RunFolder.read(folder)
+    assert caught.value.allowed and caught.value.todo

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import unicodedata
 
 import pandas as pd
@@ -186,3 +188,28 @@ def test_any_words_choose_and_are_replaced(tmp_path_factory, words) -> None:
     table = loaded.tables["samples"]
     assert table.rows.tolist() == list(range(2, len(words) + 1))
     assert table.frame["w"].astype(str).tolist()[0] == "new"
+
+
+NAMES = ["=cmd|' /C calc'!A0", "-1", "'=1", "+a", "@b", "''-x", "rat"]
+
+
+def test_names_that_are_formulas_are_written_so_that_they_do_not_run(tmp_path) -> None:
+    n = len(NAMES)
+    keys = {"subject": NAMES, "session": "1"}
+    made = Study(
+        "-x",
+        sessions=pd.DataFrame({**keys, "start": 0.0, "end": 9.0, "=dose": range(n)}),
+        samples=pd.DataFrame({**keys, "time": 1.0, "note": NAMES[::-1], "x": [-1.0] * n}),
+    )
+    place = write_study(made, tmp_path / "s")
+    for path in place.glob("*.csv"):
+        cells = [c for row in csv.reader(io.StringIO(path.read_text(), newline="")) for c in row]
+        assert not [c for c in cells if c[:1] in tuple("=@+") or (c[:1] == "-" and not float(c))]
+    read = read_study(place)
+    assert read == made and sorted(read.subjects["subject"]) == sorted(NAMES)
+    assert read.samples["x"].eq(-1).all()
+    about = (place / "study.yaml").read_text()
+    assert about.count("escaped: true") == 4
+    # control: an apostrophe in a file that does not say so is the user's own
+    (place / "study.yaml").write_text(about.replace("escaped: true", "escaped: false"))
+    assert "'=cmd|' /C calc'!A0" in set(read_study(place).sessions["subject"])
