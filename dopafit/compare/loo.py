@@ -14,7 +14,7 @@ from dopafit.fit.joint import joint_stamp
 
 __all__ = ["Comparison", "compare_loo", "compare_pointwise"]
 
-SMALL = 4.0  # elpd; differences below it are called equal (Sivula, Magnusson & Vehtari 2020)
+SMALL = 4.0  # elpd; differences below it are too small to tell (Sivula, Magnusson & Vehtari 2020)
 FEW = 100  # units; below it the standard error of a difference is too small (same source)
 
 

@@ -10,15 +10,15 @@ from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from dopafit.compare.loo import SMALL
 from dopafit.figure import stamp as stamps
 from dopafit.figure import style
 from dopafit.figure.table import clean, has, need, numbers
 
-__all__ = ["EQUIVALENT", "draw"]
+__all__ = ["draw"]
 
 LINEAR = 10.0  # an axis bent for a rival far behind is linear up to here
 MANY = 20.0  # how many times further than the next it must lie for that
-EQUIVALENT = 4.0  # |elpd difference| below which models predict equally well (Sivula 2020)
 
 
 def draw(
@@ -67,7 +67,7 @@ def draw(
         handles = [
             Line2D([], [], color=style.INK, lw=2, label="± 1 s.e. of the difference"),
             Line2D([], [], color=style.INK, lw=0.8, label="± 2 s.e."),
-            Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"equivalent, < {EQUIVALENT:g}"),
+            Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"too small to tell, < {SMALL:g}"),
         ]
         place = style.legend_row(parent, spec, handles)
         inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
@@ -95,7 +95,7 @@ def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]
     """Point and interval per model; the best model lies at zero."""
     x, se = _gaps(table)
     doubt = _doubt(table)
-    ax.axvspan(-EQUIVALENT, EQUIVALENT, color=style.FAINT, alpha=0.2, lw=0, gid="equivalent")
+    ax.axvspan(-SMALL, SMALL, color=style.FAINT, alpha=0.2, lw=0, gid="small")
     ax.axvline(0, color=style.FAINT, lw=0.6, zorder=1)
     for i, row in enumerate(y):
         if not np.isfinite(x[i]):

@@ -325,6 +325,7 @@ def _compile(layout: Layout, seed: int, backend: str, show: Progress, notes: dic
     notes["masses"] = list(pilot.masses)
     notes["scaling"] = "none" if pilot.shape is None else type(pilot.shape).__name__.lower()
     notes["clock"] = "" if pilot.clock is None else pilot.clock.name
+    notes["centring"] = layout.coordinates.centred_terms(pilot.centring)
     return sampling_model(layout, density, pilot)
 
 

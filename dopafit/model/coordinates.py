@@ -193,6 +193,15 @@ class Coordinates:
             "half_free": np.full(self.halves, float(bool(self.half_scale))),
         }
 
+    def centred_terms(self, centring: np.ndarray) -> dict[str, float]:
+        """Return the share of centring of every group term, by the name of its deviation."""
+        owner = self._owner()
+        return {
+            f"{name}_sd[{label}]": float(centring[owner == k].max(initial=0.0))
+            for k, (name, part, label) in enumerate(self.half_names, start=1)
+            if part == "sd"
+        }
+
     def _owner(self) -> np.ndarray:
         """Return the spread of each normal coordinate, counted from 1; 0 where it has none."""
         spread, unit = np.array(self.spread, dtype=np.int64), np.array(self.unit, dtype=np.int64)

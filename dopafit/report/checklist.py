@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -15,13 +16,44 @@ from dopafit.report.escape import clean, markdown, signs
 from dopafit.report.evidence_tables import truth_table
 from dopafit.report.files import read_table, write_text
 from dopafit.report.folder import RunFolder
-from dopafit.report.methods import equations
+from dopafit.report.model_text import equations
 from dopafit.report.numbers import count, fixed, number
 from dopafit.report.priors import rows as prior_rows
 
 __all__ = ["NOT_DONE", "Item", "checklist", "write_checklist"]
 
 NOT_DONE = "not done"
+WHERE = {
+    "Question or goal of the analysis": ("answer", ()),
+    "Data variables": ("data", ("data.json",)),
+    "Likelihood and parameters": ("model", ("spec.yaml",)),
+    "Priors, with a reason for each": ("model", ("tables/priors.csv",)),
+    "Formal specification": ("model", ("methods.md", "spec.yaml")),
+    "Prior predictive check": ("signatures", ("figures/prior_predictive_*.pdf",)),
+    "Software": ("provenance", ("environment.json",)),
+    "Convergence of the chains": ("diagnostics", ("verdict.json", "tables/diagnostics.csv")),
+    "Divergences": ("diagnostics", ("tables/diagnostics.csv",)),
+    "Effective sample size of every reported quantity": ("diagnostics", ("summary.csv",)),
+    "Posterior predictive check": (
+        "signatures",
+        ("tables/predictive_checks.csv", "figures/signature_*.pdf"),
+    ),
+    "Summary of the posterior": ("pursuit", ("summary.csv",)),
+    "Model comparison": ("comparison", ("comparison.csv",)),
+    "Criterion of each decision": ("comparison", ("comparison.json",)),
+    "Estimates beside every decision": ("answer", ()),
+    "Sensitivity of the posterior to the priors": ("learning", ("identifiability.csv",)),
+    "Seed": ("provenance", ("environment.json",)),
+    "Versions": ("provenance", ("environment.json",)),
+    "Data, with their hash": ("data", ("data.json",)),
+    "Model, with its hash": ("provenance", ("spec.yaml",)),
+    "Command": ("provenance", ("environment.json",)),
+    "Posterior draws": ("", ("fits/*.nc",)),
+    "Identifiability: what the data informed": ("learning", ("identifiability.csv",)),
+    "Truth beside the estimates (simulated data)": ("truth", ("truth.csv",)),
+    "Comparison by leaving out whole subjects": ("comparison", ("comparison.csv",)),
+}
+"""Where the page and the folder show each point."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +68,17 @@ class Item:
         What a reader should find.
     answer : str
         What this run has, or "not done".
+    section : str
+        Section of the page that shows it; empty where none does.
+    files : tuple of str
+        Files of the run folder that hold it.
     """
 
     step: str
     item: str
     answer: str
+    section: str = ""
+    files: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -88,7 +126,9 @@ def write_checklist(folder: RunFolder) -> Path:
             ]
         step = item.step
         mark = "x" if item.done else " "
-        lines.append(f"| [{mark}] | {markdown(item.item)} | {markdown(item.answer)} |")
+        links = [f"[{markdown(path)}]({_address(path)})" for path in item.files]
+        answer = "; ".join([markdown(item.answer), *links])
+        lines.append(f"| [{mark}] | {markdown(item.item)} | {answer} |")
     return write_text(folder.path / "checklist.md", "\n".join(lines) + "\n")
 
 
@@ -104,7 +144,22 @@ def checklist(folder: RunFolder) -> list[Item]:
         *_reproducible(folder),
         *_workflow(folder),
     ]
-    return [Item(step, item, clean(text) or NOT_DONE) for step, item, text in items]
+    found = []
+    for step, item, text in items:
+        section, files = WHERE.get(item, ("", ())) if clean(text) else ("", ())
+        made = [path for name in files for path in _made(folder, name)]
+        found.append(Item(step, item, clean(text) or NOT_DONE, section, tuple(made)))
+    return [item if item.done else replace(item, section="", files=()) for item in found]
+
+
+def _made(folder: RunFolder, pattern: str) -> list[str]:
+    """Return the files of this name that the run folder holds."""
+    found = sorted(folder.path.glob(pattern))
+    return [path.relative_to(folder.path).as_posix() for path in found if path.is_file()]
+
+
+def _address(path: str) -> str:
+    return quote(path, safe="/.-_")
 
 
 def _goals(folder: RunFolder) -> list[tuple[str, str, str]]:
@@ -130,11 +185,11 @@ def _model(folder: RunFolder) -> list[tuple[str, str, str]]:
     changed = [clean(p.parameter) for p in prior_rows(folder) if p.changed]
     return [
         (step, "Data variables", f"rows used: {rows}" if rows else ""),
-        (step, "Likelihood and parameters", f"channels {channels}; see Model" if channels else ""),
+        (step, "Likelihood and parameters", f"channels {channels}" if channels else ""),
         (
             step,
             "Priors, with a reason for each",
-            f"{len(names)} priors and fixed values in the table of priors; "
+            f"{len(names)} priors and fixed values; "
             + (f"set by this analysis: {', '.join(changed)}" if changed else "all are defaults")
             if names
             else "",
@@ -142,7 +197,7 @@ def _model(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Formal specification",
-            f"{len(equations(folder))} equations under Model; spec.yaml"
+            f"{len(equations(folder))} equations, every symbol defined"
             if equations(folder)
             else "",
         ),
@@ -172,7 +227,7 @@ def _computation(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Effective sample size of every reported quantity",
-            f"in every table; the smallest is {count(ess)}" if ess == ess else "",
+            f"in every table of estimates; the smallest is {count(ess)}" if ess == ess else "",
         ),
     ]
 
@@ -190,11 +245,13 @@ def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Posterior predictive check",
-            "signatures the rivals cannot all make: " + ", ".join(f.stem for f in checked)
-            if checked
-            else "",
+            f"{len(checked)} figures of observed beside replicated behaviour" if checked else "",
         ),
-        (step, "Summary of the posterior", f"mean, SD and {folder.interval} of every quantity"),
+        (
+            step,
+            "Summary of the posterior",
+            f"median, {folder.interval}, mean and SD of every quantity",
+        ),
         (step, "Model comparison", weights),
     ]
 
@@ -231,7 +288,7 @@ def _sensitivity(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Sensitivity of the posterior to the priors",
-            f"power scaling of {count(filled)} quantities in identifiability.csv" if filled else "",
+            f"power scaling of {count(filled)} quantities" if filled else "",
         ),
         (step, "Sensitivity of the comparison to the priors", NOT_DONE),
         (step, "Sensitivity to the rectifier's softness and to the kernel", NOT_DONE),
@@ -243,6 +300,7 @@ def _reproducible(folder: RunFolder) -> list[tuple[str, str, str]]:
     environment, data = folder.environment, folder.data
     seed = environment.get("seed", folder.spec.get("seed"))
     stored = [fit for fit in folder.fits if (folder.path / "fits" / f"{fit}.nc").is_file()]
+    lost = [fit for fit in folder.fits if fit not in stored]
     hashes = "; ".join(
         f"{fit} {str(folder.model(fit)['hash'])[:12]}"
         for fit in folder.fits
@@ -250,14 +308,16 @@ def _reproducible(folder: RunFolder) -> list[tuple[str, str, str]]:
     )
     return [
         (step, "Seed", f"{seed}" if seed is not None else ""),
-        (step, "Versions", "environment.json" if environment.get("packages") else ""),
+        (step, "Versions", "of all packages" if environment.get("packages") else ""),
         (step, "Data, with their hash", f"SHA-256 {data['hash']}" if data.get("hash") else ""),
-        (step, "Model, with its hash", f"spec.yaml; {hashes}" if hashes else ""),
+        (step, "Model, with its hash", hashes),
         (step, "Command", f"{environment.get('command') or ''}"),
         (
             step,
             "Posterior draws",
-            f"fits/ holds the draws of {', '.join(stored)}" if stored else "",
+            f"of {', '.join(stored)}" + (f"; lost: {', '.join(lost)}" if lost else "")
+            if stored
+            else "",
         ),
     ]
 

@@ -22,6 +22,7 @@ from dopafit.report.numbers import (
     share,
     to_float,
 )
+from dopafit.report.prose import sentence
 from dopafit.report.tabular import Cell, Table
 from dopafit.report.truth import POPULATION
 
@@ -94,7 +95,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         rows=tuple(rows),
         data=table.assign(simulated=folder.simulated),
         flags=folder.flags(*table["model"]),
-        notes=tuple(f"{w.rstrip('.')}." for w in folder.warnings),
+        notes=tuple(sentence(w) for w in folder.warnings),
     )
 
 

@@ -145,10 +145,10 @@ def _signatures(
                 f"prior_predictive_{prefix}",
                 plots.signatures(check, table=part),
                 {"signature": part},
-                kind="signatures",
+                kind="prior_predictive",
                 fit=check.drive,
                 title=f"Prior predictive check, {prefix}, {check.drive} drive",
-                caption="Points: data. Band: what the prior alone expects (50 and 90 %).",
+                caption="Points: data. Band: what the prior alone expects (90 %).",
             )
 
 
@@ -217,5 +217,7 @@ def _subjects(gallery: _Gallery, drive: str, fit: Fit) -> None:
             kind="trace",
             fit=drive,
             title=f"Trace of subject {subject}, session {session}, {drive} drive",
-            caption="Level in peak units with 90 % band; events and acts below.",
+            caption="Level in peak units with 90 % band"
+            + ("; acts above" if len(tables["acts"]) else "")
+            + ("; events below." if len(tables["events"]) else "."),
         )

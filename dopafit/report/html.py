@@ -24,7 +24,8 @@ from dopafit.report.files import write_text
 from dopafit.report.folder import Figure, RunFolder
 from dopafit.report.limits import BASELINE
 from dopafit.report.mathematics import draw, draw_line
-from dopafit.report.methods import equations, methods, symbols, write_methods
+from dopafit.report.methods import methods, write_methods
+from dopafit.report.model_text import equations, symbols
 from dopafit.report.numbers import share
 from dopafit.report.tables import write_tables
 from dopafit.report.tabular import Table
@@ -36,7 +37,7 @@ FIGURES = {
     "comparison": ("comparison",),
     "response": ("kernel",),
     "pursuit": ("gain_plane",),
-    "signatures": ("signatures",),
+    "signatures": ("signatures", "prior_predictive"),
     "learning": ("prior_posterior",),
     "subjects": ("forest",),
     "traces": ("trace",),

@@ -41,13 +41,10 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
                 "is not the probability that a drive is true."
             )
         )
-        if compared.unit != "subject":
-            lines.append(
-                say(
-                    f"A {compared.unit} was left out, with the rest of that subject known: the "
-                    "ranking is about the subjects in this study and not about a new one."
-                )
-            )
+        lines += _known_subject(folder, compared)
+        lost = [fit for fit in folder.verdicts if fit not in compared.table.index]
+        if lost:
+            lines.append(say("Fitted and not in the comparison: ", series(map(name, lost)), "."))
         lines += _bad_k(compared)
     lines += _far(folder)
     uninformed = _uninformed(folder)
@@ -76,6 +73,33 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
         )
     )
     return tuple(lines)
+
+
+def _known_subject(folder: RunFolder, compared: Comparison) -> list[Line]:
+    """Say about whom the ranking is: a session's subject is known only if it has another one."""
+    if compared.unit == "subject":
+        return []
+    about = "the ranking is about the subjects in this study and not about a new one."
+    held = folder.data.get("sessions_of_subjects") or {}
+    one, more = held.get("one") or 0, held.get("more") or 0
+    if compared.unit != "session" or not one:
+        return [
+            say(f"A {compared.unit} was left out, with the rest of that subject known: {about}")
+        ]
+    if not more:
+        return [
+            say(
+                "Every subject has one session, so that leaving it out left out the subject: the "
+                "ranking is about a new subject from the same population."
+            )
+        ]
+    return [
+        say(
+            f"Of {count(more)} subjects with several sessions one session was left out, with the "
+            f"rest of that subject known; of {count(one)} with a single one the whole subject: "
+            "the ranking mixes both."
+        )
+    ]
 
 
 def _bad_k(compared: Comparison) -> list[Line]:

@@ -9,22 +9,14 @@ from dopafit.compare.loo import SMALL
 from dopafit.report.escape import clean, signs
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
+from dopafit.report.model_text import conventions, equation_blocks, model_lines, symbol_line
 from dopafit.report.numbers import count, number, seconds
 from dopafit.report.priors import rows as prior_rows
-from dopafit.report.prose import Block, Span, name, say, series, to_markdown
+from dopafit.report.prose import Block, Span, name, say, sentence, series, to_markdown
 from dopafit.report.references import cited
 
-__all__ = ["equations", "methods", "symbols", "write_methods"]
+__all__ = ["methods", "write_methods"]
 
-CHANNELS = {
-    "choice": "choices, with a Bernoulli likelihood",
-    "latency": "latencies, with a lognormal likelihood in which a wait without a response is "
-    "right-censored",
-    "latency_wald": "latencies, with a shifted Wald likelihood in which a wait without a response "
-    "is right-censored",
-    "presses": "time-stamped presses, as an inhomogeneous point process whose integral is computed "
-    "by Gauss-Legendre quadrature between events and presses",
-}
 WARNING = "This run is provisional: "
 
 
@@ -58,10 +50,10 @@ def methods(folder: RunFolder) -> list[Block]:
     """Return the methods section: data, model, priors, computation, comparison, references."""
     blocks = [
         *_section("Data", _data(folder)),
-        *_section("Model", _model(folder)),
-        *_equations(folder),
-        Block("paragraph", (_symbols(folder),)),
-        Block("bullets", tuple(_conventions(folder))),
+        *_section("Model", model_lines(folder)),
+        *equation_blocks(folder),
+        Block("paragraph", (symbol_line(folder),)),
+        Block("bullets", tuple(conventions(folder))),
         *_section("Priors", [_prior_lead(folder)]),
         Block("bullets", tuple(_priors(folder))),
         *_section("Computation", _computation(folder)),
@@ -71,47 +63,6 @@ def methods(folder: RunFolder) -> list[Block]:
         Block("bullets", tuple(say(text) for text in cited(folder))),
     ]
     return [block for block in blocks if any(block.lines)]
-
-
-def equations(folder: RunFolder) -> list[tuple[str, tuple[str, ...]]]:
-    """Return each equation once, with the fits whose model has it."""
-    found: dict[str, list[str]] = {}
-    for fit in folder.fits:
-        for line in dict.fromkeys(folder.model(fit).get("equations_latex") or []):
-            found.setdefault(clean(line), []).append(fit)
-    return [(line, tuple(fits)) for line, fits in found.items()]
-
-
-def symbols(folder: RunFolder) -> dict[str, str]:
-    """Return what every symbol of the equations means, each once."""
-    found: dict[str, str] = {}
-    for fit in folder.fits:
-        told = folder.model(fit).get("symbols")
-        for symbol, words in told.items() if isinstance(told, dict) else ():
-            found.setdefault(clean(symbol), clean(words))
-    return found
-
-
-def _equations(folder: RunFolder) -> list[Block]:
-    """Return the equations of every fit, then those of single fits under their names."""
-    parts: dict[tuple[str, ...], list[str]] = {}
-    for line, fits in equations(folder):
-        parts.setdefault(fits, []).append(line)
-    blocks = []
-    for fits in sorted(parts, key=lambda fits: -len(fits)):
-        shared = len(fits) == len(folder.fits)
-        lead = say("In every fit:") if shared else say("In ", series(map(name, fits)), ":")
-        if len(folder.fits) > 1:
-            blocks.append(Block("paragraph", (lead,)))
-        blocks.append(Block("equation", tuple(say(Span(line)) for line in parts[fits])))
-    return blocks
-
-
-def _symbols(folder: RunFolder) -> tuple[Span, ...]:
-    line: list[Span] = []
-    for symbol, words in symbols(folder).items():
-        line += [Span("; " if line else "Here "), Span(symbol, "math"), Span(f" is {words}")]
-    return say(line, ".") if line else ()
 
 
 def _section(title: str, lines: list[tuple[Span, ...]]) -> list[Block]:
@@ -130,7 +81,7 @@ def _data(folder: RunFolder) -> list[tuple[Span, ...]]:
         say(
             "The study ",
             Span(clean(folder.study), "strong"),
-            f" ({clean(data['description'])})" if data.get("description") else "",
+            f" ({clean(data['description']).rstrip('.')})" if data.get("description") else "",
             " holds ",
             series(shown) if shown else "no counted rows",
             f"{hours}.",
@@ -146,7 +97,7 @@ def _data(folder: RunFolder) -> list[tuple[Span, ...]]:
     ]
     facts = [
         f"Times were recorded in {clean(data['time_unit'])} and handled in seconds."
-        if data.get("time_unit")
+        if data.get("time_unit") not in (None, "", "s")
         else "",
         f"Licence: {clean(data['licence'])}." if data.get("licence") else "",
         f"Source: {clean(data['citation']).rstrip('.')}." if data.get("citation") else "",
@@ -183,59 +134,42 @@ def _rows_used(data: dict[str, Any]) -> list[str]:
             f", {count(out)} left out because the outcome was missing" if out else ", none left out"
         )
         parts.append(f"{clean(channel)} {count(rows)}{note}")
-    return ["Rows that entered the likelihood: " + "; ".join(parts) + "."]
-
-
-def _model(folder: RunFolder) -> list[tuple[Span, ...]]:
-    model = folder.model(folder.focus)
-    channels = [str(c) for c in model.get("channels") or {}]
-    told = []
-    for channel in channels:
-        options = (model.get("channels") or {}).get(channel)
-        form = (options or {}).get("likelihood") if isinstance(options, dict) else None
-        told.append(CHANNELS.get(f"{channel}_{form}" if form else channel, clean(channel)))
-    drives = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
-    lines = [
-        say(
-            "Each event moves a latent level that rises to a peak, falls back through baseline "
-            "into a trough and recovers; the responses to successive events add up. A drive turns "
-            "the level into motivation, and motivation shifts the linear predictor of each channel "
-            "of behaviour. Only events strictly before an outcome can explain it."
-        )
-        if any(f != "no_drive" for f in folder.fits)
-        else (),
-        say("The channels were ", series(told, gap="; "), ".") if told else (),
-    ]
-    rivals = [*say(name(drives[0][0]), _aside(drives[0][1]))]
-    for fit, words in drives[1:]:
-        rivals += say("; ", name(fit), _aside(words))
-    many = (
-        f"{len(drives)} drives were fitted to the same data: "
-        if len(drives) > 1
-        else "One drive was fitted: "
-    )
-    return [*lines, say(many, rivals, ".")]
-
-
-def _aside(words: str) -> str:
-    return f" ({clean(words)})" if words and len(words) <= 160 else ""
-
-
-def _conventions(folder: RunFolder) -> list[tuple[Span, ...]]:
-    found: dict[str, None] = {}
-    for fit in folder.fits:
-        found |= dict.fromkeys(str(c) for c in folder.model(fit).get("conventions") or [])
-    return [say(clean(c)) for c in found]
+    return ["Outcomes that entered the likelihood: " + "; ".join(parts) + "."]
 
 
 def _prior_lead(folder: RunFolder) -> tuple[Span, ...]:
     if not prior_rows(folder):
         return say("The specification of this run lists no priors.")
-    return say(
-        "Effects of conditions and deviations of group members add up on the link scale of their "
-        "parameter (log for ratios and times). Deviations are normal around zero with half-normal "
-        "standard deviations and were sampled in non-centred form. Population values had these "
-        "priors, with the central 90 % of each in brackets."
+    listed = prior_rows(folder)
+    effects = any("_effect" in p.parameter for p in listed)
+    groups = any(p.parameter.partition("[")[0].endswith("_sd") for p in listed)
+    lead = ""
+    if effects or groups:
+        both = (
+            "Effects and deviations of group members"
+            if effects and groups
+            else ("Effects" if effects else "Deviations of group members")
+        )
+        lead = f"{both} add up on the link scale of their parameter (log for ratios and times). "
+    if groups:
+        lead += "Deviations are normal around zero with half-normal standard deviations. "
+        lead += _centring(folder)
+    return say(lead, "Priors, with the central 90 % of each in brackets:")
+
+
+def _centring(folder: RunFolder) -> str:
+    """Say in which form group deviations were sampled."""
+    shares: dict[str, float] = {}
+    for fit in folder.fits:
+        told = (folder.environment.get("sampled") or {}).get(fit) or {}
+        shares |= told["centring"] if isinstance(told.get("centring"), dict) else {}
+    if not shares:
+        return ""
+    if not any(shares.values()):
+        return "They were sampled in non-centred form. "
+    return (
+        "They were sampled centred as far as the data inform them (the share of a term's prior "
+        "variance that the data took away, where that is known well; else non-centred). "
     )
 
 
@@ -275,16 +209,18 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
     versions = [f"{label} {clean(packages[k])}" for k, label in names.items() if packages.get(k)]
     own = f"dopafit {clean(environment['dopafit'])}" if environment.get("dopafit") else "dopafit"
     python = f", Python {clean(environment['python'])}" if environment.get("python") else ""
+    looked = any(len(told.get("looks") or []) > 1 for told in _sampled(folder).values())
     design = [
         f"{count(sampling[key])} {words}"
         for key, words in (
             ("chains", "chains"),
             ("tune", "tuning draws per chain"),
-            ("draws", "kept draws per chain"),
+            ("draws", "kept draws per chain" + (" at the first look" if looked else "")),
         )
         if sampling.get(key) is not None
     ]
     accept = sampling.get("target_accept")
+    kept = _kept(folder) if looked else ()
     seed = environment.get("seed", folder.spec.get("seed"))
     times = environment.get("seconds") or {}
     took = sum(float(v) for part in times.values() if isinstance(part, dict) for v in part.values())
@@ -299,6 +235,7 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
             series(design),
             f", target acceptance {clean(accept)}" if accept is not None else "",
             ".",
+            *kept,
             f" The seed was {clean(seed)}; each purpose has its own stream derived from it."
             if seed is not None
             else "",
@@ -307,6 +244,30 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
             else "",
         )
     ]
+
+
+def _sampled(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    told = folder.environment.get("sampled")
+    held = told.items() if isinstance(told, dict) else ()
+    return {fit: one for fit, one in held if fit in folder.verdicts and isinstance(one, dict)}
+
+
+def _kept(folder: RunFolder) -> tuple[Span, ...]:
+    """Say at how many draws each fit ended, where some went on after the first look."""
+    parts: list[Span] = []
+    for fit, told in _sampled(folder).items():
+        looks = len(told.get("looks") or [])
+        parts += say(
+            ", " if parts else "",
+            name(fit),
+            f" {count(told.get('draws'))} after {count(looks)} look{'s' if looks != 1 else ''}",
+        )
+    return say(
+        " The same chains went on until the checks of convergence held or the largest number of "
+        "draws was reached; none was discarded. Draws per chain at the end: ",
+        parts,
+        ".",
+    )
 
 
 def _convergence(folder: RunFolder) -> list[tuple[Span, ...]]:
@@ -356,5 +317,5 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
             if bad
             else " The reweighting was reliable for every unit (Pareto k).",
         ),
-        say(" ".join(f"{clean(w).rstrip('.')}." for w in folder.warnings)),
+        say(" ".join(sentence(w) for w in folder.warnings)),
     ]

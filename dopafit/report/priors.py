@@ -23,7 +23,7 @@ REASONS = {
     "gain_peak": "weak; one scale for every drive, because each is scaled to 1 at its own lobe",
     "gain_trough": "weak; one scale for every drive, because each is scaled to 1 at its own lobe",
     "rest": "weak: most plausible levels at rest are possible",
-    "effect": "modest effects of conditions are likely, large ones possible",
+    "effect": "modest effects are likely, large ones possible",
     "sd": "positive; small differences between group members are likely, large ones possible",
 }
 OTHER = "weak: keeps the sampler within plausible values"
@@ -126,7 +126,7 @@ def _entries(spec: dict[str, Any], model: Model | None) -> list[dict[str, Any]]:
             continue
         parts = []
         if set(_GROUP.sub(" ", formula).replace("+", " ").split()) - {"0", "1"}:
-            parts.append(("effect", f"each effect of a condition on {name}"))
+            parts.append(("effect", f"each effect on {name}"))
         if "|" in formula:
             parts.append(("sd", f"standard deviation of {name} over group members"))
         for part, meaning in parts:

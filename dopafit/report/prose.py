@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dopafit.report.escape import clean, code, markdown
+from dopafit.report.escape import clean, code, markdown, signs
 
-__all__ = ["Block", "Line", "Span", "name", "say", "series", "to_markdown"]
+__all__ = ["Block", "Line", "Span", "name", "say", "sentence", "series", "to_markdown"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,17 @@ def say(*parts: str | Span | Iterable[Span]) -> tuple[Span, ...]:
         else:
             spans += list(part)
     return tuple(spans)
+
+
+def sentence(text: object) -> str:
+    """Return a note as a sentence: a full stop at its end, and the signs of a typesetter.
+
+    Its first letter is raised only if it is no name, which a colon would follow.
+    """
+    line = signs(text).rstrip(".") + "."
+    first = line.split(" ", 1)[0]
+    named = first.endswith(":") or "_" in first or "." in first.rstrip(".,")
+    return line if named else line[:1].upper() + line[1:]
 
 
 def series(parts: Iterable[str | Span], last: str = "and", gap: str = ", ") -> tuple[Span, ...]:

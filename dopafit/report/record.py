@@ -34,6 +34,7 @@ from dopafit.study.study import Study
 __all__ = [
     "fit_warnings",
     "forget",
+    "sampled",
     "spec_text",
     "write_checks",
     "write_comparison",
@@ -118,6 +119,8 @@ def write_data(
     shares = (close_pairs(fits[name]) for name in dict.fromkeys([*order, *fits]))
     tables = study.tables
     kinds = study.events["kind"].value_counts() if len(study.events) else pd.Series(dtype=int)
+    outcomes, censored = _outcomes(first) if first else ({}, {})
+    each = study.sessions.groupby("subject").size()
     roles = ("subjects", "sessions", "events", "observations", "presses")
     write_json(
         folder / "data.json",
@@ -132,7 +135,9 @@ def write_data(
             "files": file_hashes(study.source),
             "counts": {role: len(tables[role]) for role in roles} | {"hours": study.hours},
             "events_by_kind": {str(k): int(v) for k, v in kinds.items()},
-            "rows_used": first.record["rows"] if first else {},
+            "sessions_of_subjects": {"one": int((each == 1).sum()), "more": int((each > 1).sum())},
+            "rows_used": outcomes,
+            "censored": censored,
             "excluded": first.record["excluded"] if first else {},
             "contents": contents_of(tables).to_dict(),
             "exclusions": [] if excluded is None else excluded.to_dict(orient="records"),
@@ -140,6 +145,31 @@ def write_data(
             "close_pairs": next((share for share in shares if share is not None), None),
         },
     )
+
+
+def _outcomes(fit: Fit) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many outcomes each channel has, and how many of them are censored.
+
+    Of presses the acts count, and not the times at which their rate is integrated.
+    """
+    used, censored = {}, {}
+    for prefix, rows in fit.layout.rows.items():
+        acts = rows.data.get("is_press")
+        used[prefix] = len(rows) if acts is None else int(acts.sum())
+        if "is_censored" in rows.data:
+            censored[prefix] = int(rows.data["is_censored"].sum())
+    return used, censored
+
+
+def sampled(fit: Fit) -> dict[str, Any]:
+    """Return how a fit was sampled, as far as the analysis does not say it."""
+    looks = [look.get("draws") for look in fit.record.get("looks") or [] if isinstance(look, dict)]
+    return {
+        "chains": fit.posterior.sizes["chain"],
+        "draws": fit.posterior.sizes["draw"],
+        "looks": looks,
+        "centring": fit.record.get("pilot", {}).get("centring"),
+    }
 
 
 def fit_warnings(fits: Mapping[str, Fit]) -> list[str]:
@@ -189,8 +219,18 @@ def write_checks(
     write_table(folder / "tables" / "predictive_checks.csv", pd.concat(tables))
 
 
+def _program() -> list[str]:
+    name = Path(sys.argv[0]).name
+    return ["python", "-m", "dopafit"] if name == "__main__.py" else [name]
+
+
 def write_environment(
-    folder: Path, seed: int, started: datetime, seconds: Mapping[str, float], command: str
+    folder: Path,
+    seed: int,
+    started: datetime,
+    seconds: Mapping[str, float],
+    command: str,
+    fits: Mapping[str, Fit],
 ) -> None:
     """Write ``environment.json``; times of fits made earlier are kept."""
     path = folder / "environment.json"
@@ -205,7 +245,7 @@ def write_environment(
             **stamp_versions(),
             "python": platform.python_version(),
             "seed": seed,
-            "command": command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": command or shlex.join([*_program(), *sys.argv[1:]]),
             "machine": {
                 "cpu_count": os.cpu_count(),
                 "system": platform.system(),
@@ -214,5 +254,6 @@ def write_environment(
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": earlier | {k: {"fit": v} for k, v in seconds.items()},
+            "sampled": {drive: sampled(fit) for drive, fit in fits.items()},
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def run(
         show.phase("drawing", "figures")
         drawn = draw_all(folder / "figures", fits, comparison, checks, prior)
         show.done(f"{drawn} figures")
-        record.write_environment(folder, found.seed, started, seconds, command)
+        record.write_environment(folder, found.seed, started, seconds, command, fits)
         show.phase("writing", "report")
         write_report(folder)
         show.done(str(folder / "report.html"))
@@ -228,7 +228,7 @@ def _run_fits(
         show.done(fits[drive].verdict.stamp)
     record.write_fits(folder, fits, study)
     record.write_data(folder, study, opened.warnings, fits, excluded=opened.excluded.table)
-    record.write_environment(folder, analysis.seed, started, seconds, command)
+    record.write_environment(folder, analysis.seed, started, seconds, command, fits)
     return {drive: fits[drive] for drive in chosen}, seconds, opened
 
 
@@ -257,9 +257,11 @@ def compare_folder(
     spec = read_yaml(folder / "spec.yaml") if folder.is_dir() else {}
     names = [str(name) for name in spec.get("drives") or []]
     paths = {name: _file(folder, name) for name in names if _file(folder, name).is_file()}
+    lost = [name for name in names if name not in paths]
     if len(paths) < 2:
+        gone = f"; lost: {', '.join(f'fits/{name}.nc' for name in lost)}" if lost else ""
         raise SpecError(
-            f"{folder} holds {len(paths)} {'fit' if len(paths) == 1 else 'fits'} to compare",
+            f"{folder} holds {len(paths)} {'fit' if len(paths) == 1 else 'fits'} to compare{gone}",
             allowed="a run folder with two fits or more",
             todo="dopafit run or dopafit fit makes them",
         )
@@ -269,6 +271,9 @@ def compare_folder(
         fits = {name: Fit.load(path) for name, path in paths.items()}
         show.phase("comparing", f"leave one {unit} out")
         found = compare(fits, unit=unit, seed=next(iter(fits.values())).seed)
+        if lost:
+            gone = [f"{name} is not compared: fits/{name}.nc is missing" for name in lost]
+            found = replace(found, warnings=(*gone, *found.warnings))
         record.write_comparison(folder, found)
     return found
 

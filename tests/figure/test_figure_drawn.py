@@ -262,9 +262,10 @@ def test_comparison(tables, words):
         assert_allclose(spans, known["elpd_diff"].to_numpy()[:, None] + reach)
     bars = marked(figure, "weight")
     assert_allclose([b.get_width() for b in bars], table["weight"])
-    (band,) = marked(figure, "equivalent")
+    (band,) = marked(figure, "small")
     assert_allclose([band.get_x(), band.get_width()], [-4, 8])
     text = " ".join(words(figure))
+    assert "too small to tell, < 4" in text and "equivalent" not in text
     assert "leave one subject out, n = 8" in text and "(better →)" in text
     assert "max k 0.90, 2 > 0.7" in text and "not converged" in text
 

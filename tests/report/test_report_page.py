@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
@@ -237,3 +238,31 @@ def test_a_run_of_one_fit_without_extras(make):
 
 def test_the_page_is_the_same_when_written_again(one_run):
     assert write_report(one_run).read_bytes() == write_report(one_run).read_bytes()
+
+
+def test_warnings_stand_at_the_top_once(good, make):
+    _, page = good
+    text = "events.csv: 3 events lie outside every window"
+    assert text in page.part("verdict") and page.text.count(text) == 1
+    folder = make()
+    data = json.loads((folder / "data.json").read_text("utf-8"))
+    (folder / "data.json").write_text(json.dumps(data | {"warnings": []}), "utf-8")
+    _, page = read(folder)
+    assert "Warnings" not in page.part("verdict") and "No warnings" in page.part("data")
+
+
+def test_the_checklist_links_to_the_sections_of_the_page(good, make):
+    _, page = good
+    assert page.all("a", href="#learning") and page.all("a", href="#truth")
+    _, bare = read(make(optional=False, simulated=False))
+    assert not bare.all("a", href="#truth")
+
+
+def test_one_fit_has_no_rivals_to_speak_of(make):
+    folder = make(optional=False)
+    head = "signature,group,bins,inside,p_value,p_least,drive,source"
+    text = f"{head}\nlag,a,8,1,.4,.1,trough,posterior\n"
+    (folder / "tables").mkdir()
+    (folder / "tables" / "predictive_checks.csv").write_text(text)
+    _, page = read(folder)
+    assert "wins the comparison" not in page.part("signatures") and "lag" in page.part("signatures")

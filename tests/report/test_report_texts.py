@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from dataclasses import replace
 
@@ -8,10 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from dopafit.report.checklist import NOT_DONE, checklist, write_checklist
+from dopafit.report.answer import answer
+from dopafit.report.checklist import NOT_DONE, WHERE, checklist, write_checklist
 from dopafit.report.escape import latex
 from dopafit.report.evidence_tables import check_table, comparison_table
 from dopafit.report.folder import RunFolder
+from dopafit.report.html import SECTIONS
 from dopafit.report.methods import write_methods
 from dopafit.report.priors import rows as prior_rows
 from dopafit.report.tables import parameter_table, prior_table, write_tables
@@ -108,7 +111,7 @@ def test_no_item_of_the_checklist_is_blank(run):
     assert answers["Seed"] == "20260"
     assert answers["Prior predictive check"] == NOT_DONE
     assert answers["Posterior draws"] == NOT_DONE
-    assert answers["Posterior predictive check"].endswith("signatures_trough")
+    assert answers["Posterior predictive check"].startswith("1 figures of observed")
     assert answers["Truth beside the estimates (simulated data)"] == (
         "1 of 2 of the population's lie inside; "
         "of the deviations by subject 0 of 1, of the totals 1 of 1"
@@ -122,7 +125,7 @@ def test_the_checklist_sees_what_was_done(make):
     (folder / "fits" / "trough.nc").write_bytes(b"x")
     (folder / "figures" / "signatures_trough.csv").write_text("source,x\nposterior,1\nprior,2\n")
     answers = {i.item: i.answer for i in checklist(RunFolder.read(folder))}
-    assert answers["Posterior draws"] == "fits/ holds the draws of trough"
+    assert answers["Posterior draws"] == "of trough; lost: encompassing, level, no_drive"
     assert answers["Prior predictive check"].endswith("replicates from the prior")
 
 
@@ -136,6 +139,24 @@ def test_the_checklist_of_a_bare_run_says_not_done(make):
     text = write_checklist(run).read_text("utf-8")
     assert text.count("| [ ] |") == sum(a == NOT_DONE for a in answers.values())
     assert not re.search(r"\|\s*\|\s*$", text, re.M)
+
+
+def test_the_checklist_points_at_what_exists(make):
+    folder = make()
+    run = RunFolder.read(folder)
+    write_tables(run)
+    write_methods(run)
+    items = checklist(run)
+    assert {item.item for item in items} >= set(WHERE)
+    assert set(SECTIONS) >= {section for section, _ in WHERE.values() if section}
+    text = write_checklist(run).read_text("utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 20 and "figures/prior_predictive" not in text
+    assert all((folder / link).is_file() for link in links)
+    for item in items:
+        assert item.done or (item.section, item.files) == ("", ())
+    (folder / "summary.csv").rename(folder / "away.csv")  # control
+    assert "summary.csv" not in write_checklist(run).read_text("utf-8")
 
 
 def test_every_row_of_the_checklist_has_three_cells(run):
@@ -236,7 +257,8 @@ def test_hostile_names_stay_text(make):
     folder = make(name=HOSTILE, description=HOSTILE, title=HOSTILE, question=HOSTILE)
     run = RunFolder.read(folder)
     for text in (write_methods(run).read_text("utf-8"), write_checklist(run).read_text("utf-8")):
-        assert "<script" not in text and not re.search(r"(?<!\\)\]\(", text)
+        links = re.findall(r"(?<!\\)\]\(([^)]*)", text)
+        assert "<script" not in text and all((folder / link).is_file() for link in links)
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     for path in write_tables(run):
         if path.suffix == ".tex":
@@ -256,6 +278,89 @@ def test_hostile_fit_names_make_plain_files(make):
     assert any(path.name == "parameters_x.csv" or "x.csv" in path.name for path in paths)
     text = next(p for p in paths if p.name.endswith("x.tex")).read_text("utf-8")
     assert "../\\_\\&\\%x fit" in text
+
+
+def change(folder, name, **values):
+    """Write values over those of a JSON file of the run."""
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | values), "utf-8")
+
+
+def written(folder) -> str:
+    return write_methods(RunFolder.read(folder)).read_text("utf-8")
+
+
+def test_methods_say_of_the_data_only_what_holds(make):
+    folder = make()
+    assert "censored" not in written(folder) and "recorded in s " not in written(folder)
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    for model in spec["models"].values():
+        model["channels"] |= {
+            "latency": {"likelihood": "wald"},
+            "presses": {"history": [2.0, 20.0], "pause_after": "food", "refractory": 0.05},
+        }
+        model["events"] = ["food"]
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    used = {"choice": 3812, "latency": 500, "presses": 70}
+    change(folder, "data.json", rows_used=used, censored={"latency": 12}, time_unit="min")
+    text = written(folder)
+    assert "shifted Wald likelihood (12 waits without a response, of 500, right-censored)" in text
+    assert "the presses' own past over 2 and 20 s in the rate" in text
+    assert "a pause after each event of kind food; no press within 0.05 s of another" in text
+    assert "Each event of kind food moves" in text and "recorded in min and handled" in text
+    change(folder, "data.json", censored={"latency": 0})  # control
+    assert "censored" not in written(folder)
+
+
+def test_methods_say_how_it_was_sampled(make):
+    folder = make()
+    assert "sampled in" not in written(folder) and "first look" not in written(folder)
+    term = "choice_rest_sd[1|subject]"
+    told = {fit: {"draws": 1000, "looks": [1000], "centring": {term: 0.0}}
+            for fit in ("trough", "level")}  # fmt: skip
+    change(folder, "environment.json", sampled=told)
+    assert "sampled in non-centred form" in written(folder)
+    assert "first look" not in written(folder)
+    told["level"] |= {"draws": 2000, "looks": [1000, 2000], "centring": {term: 0.9}}
+    change(folder, "environment.json", sampled=told)
+    text = written(folder)
+    assert "centred as far as the data inform them" in text
+    assert "1,000 kept draws per chain at the first look" in text
+    assert "at the end: `trough` 1,000 after 1 look, `level` 2,000 after 2 looks." in text
+
+
+def test_equations_stand_under_their_fits_and_symbols_are_said(make):
+    folder = make()
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    for model in spec["models"].values():
+        model["symbols"] = {r"\eta": "linear predictor", "<k": "hostile $ sign"}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), "utf-8")
+    text = written(folder)
+    assert text.index("In every fit:") < text.index("In `trough`:") < text.index("M(t) = s(t)")
+    assert r"Here $\eta$ is linear predictor; $< k$ is hostile \$ sign." in text
+
+
+def test_the_ranking_is_about_whom_it_is_about(make):
+    folder = make()
+
+    def said() -> str:
+        run = RunFolder.read(folder)
+        return " ".join(s.text for line in answer(run).cannot for s in line)
+
+    change(folder, "data.json", sessions_of_subjects={"one": 0, "more": 3})
+    assert "the rest of that subject known" in said()
+    change(folder, "data.json", sessions_of_subjects={"one": 3, "more": 0})
+    assert "Every subject has one session" in said() and "subject known" not in said()
+    change(folder, "data.json", sessions_of_subjects={"one": 2, "more": 1})
+    assert "Of 1 subjects with several sessions" in said() and "of 2 with a single" in said()
+
+
+def test_a_fit_that_is_not_compared_is_named(make):
+    folder = make()
+    table = pd.read_csv(folder / "comparison.csv", keep_default_na=False)
+    table[table["model"] != "level"].to_csv(folder / "comparison.csv", index=False)
+    told = "".join(s.text for line in answer(RunFolder.read(folder)).cannot for s in line)
+    assert "Fitted and not in the comparison: level." in told
 
 
 def test_effects_and_spreads_have_their_priors(make, methods):

@@ -232,6 +232,20 @@ def test_compare_and_report_rebuild(copy, monkeypatch, capsys):
     assert "did you mean 'trial'?" in capsys.readouterr().err
 
 
+def test_a_run_that_lost_a_fit_says_which(copy, monkeypatch, capsys):
+    fits = copy.out / "fits"
+    spec = yaml.safe_load((copy.out / "spec.yaml").read_text("utf-8"))
+    (copy.out / "spec.yaml").write_text(
+        yaml.safe_dump(spec | {"drives": ["no_drive", "trough", "level"]})
+    )
+    found = compare_folder(copy.out)
+    assert "level is not compared: fits/level.nc is missing" in found.warnings
+    assert "level is not compared" in (copy.out / "comparison.json").read_text("utf-8")
+    (fits / "trough.nc").unlink()
+    assert typed(monkeypatch, "compare", copy.out) == 2
+    assert "holds 1 fit to compare; lost: fits/trough.nc, fits/level.nc" in capsys.readouterr().err
+
+
 def test_damaged_fits_are_made_again_or_named(copy, monkeypatch, capsys):
     (copy.out / "fits" / "no_drive.nc").write_bytes(b"no netCDF")
     assert typed(monkeypatch, "compare", copy.out) == 2
