@@ -64,23 +64,28 @@ def same_sessions(tables: Tables) -> list[Finding]:
         if role not in tables:
             continue
         table = tables[role]
-        own = [c for c in table.frame.columns if c not in KEY]
-        seen: dict[bytes, tuple[str, str]] = {}
-        for key, rows in complete(table.frame, "time").groupby(KEY, sort=False):
-            if len(rows) < ENOUGH:
-                continue
-            ordered = rows[own].sort_values("time", kind="stable")
-            content = pd.util.hash_pandas_object(ordered, index=False).to_numpy().tobytes()
-            if content not in seen:
-                seen[content] = key
-                continue
-            subject, session = seen[content]
+        frame = complete(table.frame, "time")
+        if frame.empty:
+            continue
+        own = frame[[c for c in frame.columns if c not in KEY]]
+        rows = pd.DataFrame({k: frame[k] for k in KEY})
+        rows["first"] = frame.index
+        # sums of hashes, which wrap around: the same for the same rows in any order
+        rows["content"] = pd.util.hash_pandas_object(own, index=False).to_numpy().view(np.int64)
+        sessions = rows.groupby(KEY, sort=False).agg(
+            count=("first", "size"), first=("first", "min"), content=("content", "sum")
+        )
+        sessions = sessions[sessions["count"] >= ENOUGH].reset_index()
+        same = sessions.groupby(["count", "content"], sort=False)["first"].transform("idxmin")
+        for again in np.flatnonzero((same != sessions.index).to_numpy()):
+            session, other = sessions.iloc[again], sessions.loc[same.iloc[again]]
             findings.append(
                 table.finding(
-                    int(rows.index[0]),
+                    int(session["first"]),
                     "session",
-                    f"all {len(rows)} rows of subject {key[0]!r}, session {key[1]!r} repeat those "
-                    f"of subject {subject!r}, session {session!r}",
+                    f"all {session['count']} rows of subject {session['subject']!r}, session "
+                    f"{session['session']!r} repeat those of subject {other['subject']!r}, session "
+                    f"{other['session']!r}",
                     allowed="sessions that were measured",
                     todo="was a file copied or read twice? then take one of them out",
                     kind="same-session",
