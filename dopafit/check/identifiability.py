@@ -9,6 +9,7 @@ import pandas as pd
 
 from dopafit.check.sensitivity import sensitivity
 from dopafit.core.arguments import takes
+from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
 from dopafit.model.coordinates import on_link
 
@@ -19,7 +20,7 @@ NOT_INFORMED, WEAKLY = 0.2, 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Identifiability:
+class Identifiability(Shown):
     """The identifiability card of one fit.
 
     Parameters
@@ -32,10 +33,16 @@ class Identifiability:
         `dopafit.check.sensitivity`).
     notes : tuple of str
         Sentences that go with every fit.
+    stamps : tuple of str
+        What must be said of the fit: not converged, simulated.
     """
 
     table: pd.DataFrame
     notes: tuple[str, ...]
+    stamps: tuple[str, ...] = ()
+
+    def _table_shown(self) -> pd.DataFrame:
+        return self.table.set_index("parameter")
 
     def __repr__(self) -> str:
         lines = [
@@ -43,7 +50,9 @@ class Identifiability:
             + (f" (contraction {r.contraction:.2f})" if np.isfinite(r.contraction) else "")
             for r in self.table.itertuples()
         ]
-        return "\n".join(["Identifiability card", *lines, *(f"  {n}" for n in self.notes)])
+        return "\n".join(
+            ["Identifiability card", *self.stamps, *lines, *(f"  {n}" for n in self.notes)]
+        )
 
 
 @takes(fit=Fit)
@@ -121,7 +130,10 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
     table = pd.DataFrame(rows)
     if scaling:
         table = table.join(sensitivity(fit), on="parameter").fillna({"sensitivity": ""})
-    return Identifiability(table, (*conventions(fit.model, fit.study), *_correlations(fit)))
+    stamps = () if fit.verdict.converged else (fit.verdict.stamp,)
+    stamps += ("SIMULATED DATA",) if fit.study.simulated else ()
+    notes = (*conventions(fit.model, fit.study), *_correlations(fit))
+    return Identifiability(table, notes, stamps)
 
 
 def _spread(values: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from dopafit.check.signatures import Lags, Reducer
 from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError
 from dopafit.core.seed import generator
+from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
 from dopafit.fit.verdict import Verdict
 from dopafit.model.replicate import Replicator
@@ -28,7 +29,7 @@ MANY = 100
 
 
 @dataclass(frozen=True, eq=False)
-class PredictiveCheck:
+class PredictiveCheck(Shown):
     """Observed signatures beside those of replicated data.
 
     Parameters
@@ -64,6 +65,9 @@ class PredictiveCheck:
     failed: int
     verdict: Verdict
     simulated: bool
+
+    def _table_shown(self) -> pd.DataFrame:
+        return self.summary.set_index("signature")
 
     def __repr__(self) -> str:
         lines = [

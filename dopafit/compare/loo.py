@@ -10,6 +10,7 @@ import pandas as pd
 
 from dopafit.backend.evidence import LooResult, compare_elpd, loo
 from dopafit.core.errors import SpecError
+from dopafit.core.shown import Shown
 from dopafit.fit.joint import joint_stamp
 
 __all__ = ["Comparison", "compare_loo", "compare_pointwise"]
@@ -19,7 +20,7 @@ FEW = 100  # units; below it the standard error of a difference is too small (sa
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Fits ranked by leave-one-out predictive density.
 
     Parameters
@@ -82,15 +83,21 @@ class Comparison:
         return joint_stamp(failed, self.approximate)
 
     def __str__(self) -> str:
-        shown = self.table[["elpd", "se", "elpd_diff", "dse", "weight", "max_pareto_k"]].round(2)
         lines = [f"leave-one-out by {self.unit} ({self.n_units} units)"]
         lines += ["SIMULATED DATA"] if self.simulated else []
         if self.stamp:
             lines.append(f"{self.stamp}: no conclusion can rest on this table")
-        lines += [shown.to_string(), *self.reading, *(f"warning: {w}" for w in self.warnings)]
+        lines += [
+            self._table_shown().round(2).to_string(),
+            *self.reading,
+            *(f"warning: {w}" for w in self.warnings),
+        ]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _table_shown(self) -> pd.DataFrame:
+        return self.table[["elpd", "se", "elpd_diff", "dse", "weight", "max_pareto_k"]]
 
 
 def compare_pointwise(

@@ -19,6 +19,7 @@ from dopafit.backend.store import read_tree, write_tree
 from dopafit.core.arguments import PATH, require, takes
 from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.seed import generator, integer_seed
+from dopafit.core.shown import Shown
 from dopafit.fit.derived import name_draws
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.fit.quadrature import quadrature_check
@@ -46,7 +47,7 @@ RIVAL = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Shown):
     """The posterior of one model given one study.
 
     Parameters
@@ -198,16 +199,18 @@ class Fit:
             raise FitError(f"{path}: {wrong}", **changed)
         return cls(model, study, *groups.values(), verdict, seed, record)
 
-    def __repr__(self) -> str:
+    def _table_shown(self) -> pd.DataFrame:
         rows = self.summary
         keep = rows[~rows["parameter"].str.contains("_group")] if "parameter" in rows else rows
+        return keep.set_index("parameter")[["mean", "lower", "upper", "r_hat", "ess_bulk"]]
+
+    def __repr__(self) -> str:
         lines = [f"Fit: {self.model.drive} drive on {self.study.name!r}, {self.verdict.stamp}"]
         if self.study.simulated:
             lines.append("SIMULATED DATA")
         lines += [f"warning: {text}" for text in self.record.get("warnings", ())]
-        table = keep.set_index("parameter")[["mean", "lower", "upper", "r_hat", "ess_bulk"]]
         lines.append(f"mean and {PROBABILITY:.0%} equal-tailed interval")
-        lines.append(table.to_string(float_format=lambda v: f"{v:.4g}"))
+        lines.append(self._table_shown().to_string(float_format=lambda v: f"{v:.4g}"))
         return "\n".join(lines)
 
 

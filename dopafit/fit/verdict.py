@@ -15,6 +15,7 @@ import pandas as pd
 
 from dopafit.backend.diagnostics import LOG_POSTERIOR, diagnose, sampler_health
 from dopafit.core.errors import FitError
+from dopafit.core.shown import Shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,7 +91,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """The checks of one fit taken together.
 
     Parameters
@@ -168,6 +169,11 @@ class Verdict:
         head = "converged" if self.converged else "NOT CONVERGED"
         head = self._approximate if self.approximation else head
         return "\n".join([head, *(f"  {line}" for i in self.items for line in str(i).split("\n"))])
+
+    __repr__ = __str__
+
+    def _table_shown(self) -> pd.DataFrame:
+        return self.table.set_index("name")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, unrounded; a value that is no number becomes a string."""

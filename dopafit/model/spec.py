@@ -18,6 +18,7 @@ from dopafit.channel.channel import gain_prior
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
+from dopafit.core.shown import Shown
 from dopafit.drive import Drive
 from dopafit.model.formula import used_columns
 from dopafit.model.formula_nodes import number_text
@@ -40,7 +41,7 @@ def _is_finite(value: object) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Shown):
     """One hypothesis about one set of channels.
 
     Parameters

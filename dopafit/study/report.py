@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from dopafit.core.errors import StudyError
+from dopafit.core.shown import Shown
 
 if TYPE_CHECKING:
     from dopafit.study.contents import Contents
@@ -75,7 +76,7 @@ class Finding:
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Shown):
     """The findings of one check, in the order they were made.
 
     Parameters

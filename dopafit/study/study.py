@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from dopafit.core.errors import StudyError, suggest
+from dopafit.core.shown import Shown
 from dopafit.study.canon import canonical_table, content_hash
 from dopafit.study.tables import REQUIRED, TABLES
 
@@ -19,7 +20,7 @@ _TABLES = frozenset(TABLES)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Study:
+class Study(Shown):
     """The tables of one study. Times are in seconds [s] per session, missing cells are NaN.
 
     Tables are copied on construction, brought to canonical types (names are text, everything
