@@ -326,7 +326,7 @@ class Presses(Channel):
             raise SpecError(
                 f"{where}: the press at {acts[outside][0]:g} s is outside every observed window",
                 allowed="presses inside the windows (both ends included)",
-                todo="correct the time or the window; `dopafit check` lists all such rows",
+                todo="correct the time or the window; dopafit validate FOLDER lists every such row",
             )
         cuts = np.concatenate([lists["cuts"], lists["trials"]])
         marks = Marks(lists["events"], acts, cuts, self.history, self.refractory, self._sharpness)
