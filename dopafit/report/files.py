@@ -23,7 +23,6 @@ __all__ = [
     "read_json",
     "read_png",
     "read_table",
-    "read_text",
     "read_yaml",
     "write_text",
 ]
@@ -183,17 +182,6 @@ def _typed(column: pd.Series) -> pd.Series:
         except ValueError:
             return column
     return pd.Series(values, index=column.index, dtype=float)
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a small file.
-
-    Raises
-    ------
-    FitError
-        No such file, no ordinary one, too large, or not UTF-8.
-    """
-    return _text(path, RECORD_BYTES)
 
 
 def _text(path: Path, limit: int) -> str:

@@ -14,6 +14,7 @@ from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.fit.verdict import Verdict
 from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
+from dopafit.report.form import DATA, ENVIRONMENT, SPEC, check_form
 
 __all__ = ["Figure", "RunFolder"]
 
@@ -155,8 +156,8 @@ class RunFolder:
         return cls(
             path=root,
             spec=spec,
-            data=read_json(root / "data.json"),
-            environment=read_json(root / "environment.json"),
+            data=_checked(root / "data.json", DATA),
+            environment=_checked(root / "environment.json", ENVIRONMENT),
             verdicts=verdicts,
             summary=summary,
             **optional,
@@ -236,6 +237,12 @@ class RunFolder:
         return tuple(sorted(found, key=lambda f: -1 if f.fit is None else order.get(f.fit, 99)))
 
 
+def _checked(path: Path, form: Any) -> dict[str, Any]:
+    value = read_json(path)
+    check_form(path, value, form, AGAIN)
+    return value
+
+
 def _checked_spec(path: Path) -> dict[str, Any]:
     spec = read_yaml(path)
     for key in ("models", "sampling", "compare"):
@@ -243,6 +250,7 @@ def _checked_spec(path: Path) -> dict[str, Any]:
             raise SpecError(
                 f"{path}: {key} is a {type(spec[key]).__name__}", allowed="a mapping", todo=AGAIN
             )
+    check_form(path, spec, SPEC, AGAIN)
     spec["drives"] = [str(v) for v in spec.get("drives") or []]
     spec["models"] = {str(k): v for k, v in (spec.get("models") or {}).items()}
     return spec
@@ -282,7 +290,14 @@ def _figures(folder: Path) -> tuple[Figure, ...]:
             )
             for e in entries
         ]
-    except (ReadingError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ReadingError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise FitError(
             f"{index} is damaged: {error!r}",
             allowed="a list of figures, each with stem, title, caption, fit and kind",

@@ -1,0 +1,95 @@
+"""What the text files of a run folder look like inside, checked before the page is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dopafit.core.errors import FitError
+
+__all__ = ["DATA", "ENVIRONMENT", "SPEC", "check_form"]
+
+TEXT, NUMBER, FLAG, ANY = "text", "a number", "true or false", "text, a number or true or false"
+TYPES = {TEXT: (str,), NUMBER: (int, float), FLAG: (bool,), ANY: (str, int, float, bool)}
+EACH = "*"
+MAPPING: dict[str, Any] = {}
+
+DATA = {
+    **dict.fromkeys("name description licence citation hash time_unit".split(), TEXT),
+    "simulated": FLAG,
+    "files": [{"file": TEXT, "sha256": TEXT, "rows": NUMBER}],
+    **{key: {EACH: NUMBER} for key in ("counts", "events_by_kind", "rows_used")},
+    "excluded": MAPPING,
+    "warnings": [TEXT],
+    "close_pairs": NUMBER,
+}
+ENVIRONMENT = {
+    **dict.fromkeys("dopafit python command started finished".split(), TEXT),
+    "packages": {EACH: TEXT},
+    "seed": NUMBER,
+    "machine": {EACH: ANY},
+    "seconds": {EACH: {EACH: NUMBER}},
+}
+SPEC = {
+    **dict.fromkeys("analysis title question study".split(), ANY),
+    "seed": NUMBER,
+    "drives": [TEXT],
+    "sampling": {EACH: ANY},
+    "compare": {EACH: ANY},
+    "models": {
+        EACH: {
+            **dict.fromkeys("drive kernel words hash".split(), TEXT),
+            "priors": MAPPING,
+            "equations_latex": [TEXT],
+            "conventions": [TEXT],
+            "parameters": [{EACH: ANY}],
+        }
+    },
+}
+
+
+def check_form(path: Path, value: Any, form: Any, todo: str, place: str = "") -> None:
+    """Refuse a value that does not have its form; what is missing or null is let pass.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    value : object
+        What it holds.
+    form : str, list or dict
+        Kind of a value; a list of one form, for all entries; a dict of forms by key, ``"*"`` for
+        keys that have none.
+    todo : str
+        What to do.
+    place : str
+        Keys on the way to the value.
+
+    Raises
+    ------
+    FitError
+        Something has another form.
+    """
+    if value is None:
+        return
+    if isinstance(form, dict):
+        allowed, good = "a mapping", isinstance(value, dict)
+    elif isinstance(form, list):
+        allowed, good = "a list", isinstance(value, list)
+    else:
+        wanted = TYPES[form]
+        allowed = form
+        good = isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
+    if not good:
+        shown = repr(value)[:60]
+        raise FitError(f"{path} is damaged: {place} is {shown}", allowed=allowed, todo=todo)
+    entries = (
+        ((k, v, form.get(k, form.get(EACH))) for k, v in value.items())
+        if isinstance(form, dict)
+        else ((i, v, form[0]) for i, v in enumerate(value, start=1))
+        if isinstance(form, list)
+        else ()
+    )
+    for key, entry, inner in entries:
+        if inner is not None:
+            check_form(path, entry, inner, todo, f"{place}: {key}" if place else str(key))
