@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
-from dopafit.core.spreadsheet import plain_cell
-from dopafit.study.canon import canonical_column, distinct_words, to_seconds
-from dopafit.study.cells import not_numbers
+from dopafit.study.canon import canonical_column, to_seconds
+from dopafit.study.cells import SPREADSHEET_ERROR, is_missing_word, not_numbers, recode_line
 from dopafit.study.report import Finding
-from dopafit.study.rules import Shared, recoded, rows_where
+from dopafit.study.rules import Shared, plain, rows_of
 from dopafit.study.tables import (
     DEFAULTS,
     REQUIRED,
@@ -139,9 +138,9 @@ def load_folder(folder: Path) -> Loaded:
         if key not in files:
             raw, found = read_table(path, entry.file)
             findings += found
-            files[key] = None if raw is None else Shared(_plain(raw) if entry.escaped else raw)
+            files[key] = None if raw is None else Shared(plain(raw) if entry.escaped else raw)
         shared = files[key]
-        raw = None if shared is None else _rows_of(role, shared, entry, findings)
+        raw = None if shared is None else rows_of(role, shared, entry, findings)
         if raw is not None:
             table = _typed(role, raw, entry, described, findings, used_units)
             if table is not None:
@@ -189,48 +188,6 @@ def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
         todo = "copy the file into the study folder"
     allowed = f"files inside {folder.name or folder}"
     return path, Finding(FILE, None, "tables", file, wrong, allowed, todo, "error", kind)
-
-
-def _plain(raw: RawTable) -> RawTable:
-    """Return a table without the apostrophes that kept its cells from being formulas."""
-    frame = raw.frame.rename(columns=plain_cell)
-    cells = {
-        c: frame[c].map(plain_cell, na_action="ignore")
-        for c in frame.columns
-        if isinstance(frame[c].dtype, pd.StringDtype)
-    }
-    return RawTable(raw.file, frame.assign(**cells), raw.rows, raw.row_label)
-
-
-def _rows_of(
-    role: str, shared: Shared, entry: TableEntry, findings: list[Finding]
-) -> RawTable | None:
-    """Return the rows of a file that a table takes, words replaced."""
-    raw = shared.raw
-    frame, found = recoded(role, raw, entry.recode, entry.columns)
-    taken, wrong = rows_where(role, raw, entry.where, entry.columns)
-    findings += found + wrong
-    if taken is None or any(f.severity == "error" for f in found):
-        shared.refused = True
-        return None
-    shared.taken[role] = taken
-    shared.columns += list(entry.where)
-    if not entry.where:
-        return RawTable(raw.file, frame, raw.rows, raw.row_label)
-    # an export has columns that only other kinds of row fill
-    mapped = {*entry.columns.values(), *entry.columns, *REQUIRED[role], *entry.units}
-    idle = [
-        c
-        for c in frame.columns
-        if c not in mapped and not _filled(frame[c][taken]) and _filled(frame[c])
-    ]
-    frame = frame[taken].drop(columns=idle).reset_index(drop=True)
-    return RawTable(raw.file, frame, raw.rows[taken], raw.row_label)
-
-
-def _filled(cells: pd.Series) -> bool:
-    codes, words = distinct_words(cells)
-    return any(words[code] is not None for code in np.unique(codes))
 
 
 def _typed(
@@ -292,7 +249,7 @@ def _typed(
                 table.unread[column] = bad
                 findings += not_numbers(table, column, entry.columns.get(column, column), bad)
         elif len(bad):
-            _report_mixed(table, column, values, bad, findings)
+            _report_mixed(table, column, entry.columns.get(column, column), values, bad, findings)
         if column in TIMES:
             values = to_seconds(values, time_unit)
         elif column in units:
@@ -370,23 +327,34 @@ def _renamed(
 
 
 def _report_mixed(
-    table: Table, column: str, values: pd.Series, bad: np.ndarray, findings: list[Finding]
+    table: Table,
+    column: str,
+    theirs: str,
+    values: pd.Series,
+    bad: np.ndarray,
+    findings: list[Finding],
 ) -> None:
     """Warn where a few words make a text column of what looks like numbers."""
     present = int(values.notna().sum())
     if len(bad) * 2 >= present:
         return
+    words = {str(values.iloc[int(p)]) for p in bad}
+    codes = all(is_missing_word(w) or SPREADSHEET_ERROR.fullmatch(w) for w in words)
+    line = recode_line(theirs, dict.fromkeys(sorted(words)[:4], "null"))
     first = int(bad[0])
     findings.append(
         table.finding(
             first,
             column,
-            f"{present - len(bad)} of {present} cells are numbers and {len(bad)} are not, "
-            "so the column is read as text",
-            allowed="numbers only, or names only",
-            todo="correct the cells if the column is meant to be numeric",
+            f"{present - len(bad)} of {present} cells are numbers and {len(bad)} are not"
+            + (", but seem to stand for missing values" if codes else "")
+            + ("" if codes else ", so the column is read as text"),
+            allowed="numbers only (missing: empty, NA or NaN), or names only",
+            todo=f"leave these cells empty, or add to the table in study.yaml: {line}"
+            if codes
+            else "correct the cells if the column is meant to be numeric",
             kind="mixed-column",
             value=str(values.iloc[first]),
-            severity="warning",
+            severity="error" if codes else "warning",
         )
     )

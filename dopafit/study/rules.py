@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
+from dopafit.core.spreadsheet import plain_cell
 from dopafit.study.canon import distinct_words
 from dopafit.study.report import Finding
+from dopafit.study.tables import REQUIRED
 from dopafit.study.tabular import RawTable
 
-__all__ = ["Shared", "recoded", "rows_where"]
+if TYPE_CHECKING:
+    from dopafit.study.description import TableEntry
+
+__all__ = ["Shared", "plain", "recoded", "rows_of", "rows_where"]
 
 _FILE = "study.yaml"
 _SHOWN = 12  # words of a column in a message
@@ -231,3 +237,45 @@ class Shared:
                 counts = Counter(words[codes].tolist()).most_common(6)
                 told.append(f"{column}: " + ", ".join(f"{n} {w or 'empty'}" for w, n in counts))
         return f" ({'; '.join(told)})" if told else ""
+
+
+def plain(raw: RawTable) -> RawTable:
+    """Return a table without the apostrophes that kept its cells from being formulas."""
+    frame = raw.frame.rename(columns=plain_cell)
+    cells = {
+        c: frame[c].map(plain_cell, na_action="ignore")
+        for c in frame.columns
+        if isinstance(frame[c].dtype, pd.StringDtype)
+    }
+    return RawTable(raw.file, frame.assign(**cells), raw.rows, raw.row_label)
+
+
+def rows_of(
+    role: str, shared: Shared, entry: TableEntry, findings: list[Finding]
+) -> RawTable | None:
+    """Return the rows of a file that a table takes, words replaced."""
+    raw = shared.raw
+    frame, found = recoded(role, raw, entry.recode, entry.columns)
+    taken, wrong = rows_where(role, raw, entry.where, entry.columns)
+    findings += found + wrong
+    if taken is None or any(f.severity == "error" for f in found):
+        shared.refused = True
+        return None
+    shared.taken[role] = taken
+    shared.columns += list(entry.where)
+    if not entry.where:
+        return RawTable(raw.file, frame, raw.rows, raw.row_label)
+    # an export has columns that only other kinds of row fill
+    mapped = {*entry.columns.values(), *entry.columns, *REQUIRED[role], *entry.units}
+    idle = [
+        c
+        for c in frame.columns
+        if c not in mapped and not _filled(frame[c][taken]) and _filled(frame[c])
+    ]
+    frame = frame[taken].drop(columns=idle).reset_index(drop=True)
+    return RawTable(raw.file, frame, raw.rows[taken], raw.row_label)
+
+
+def _filled(cells: pd.Series) -> bool:
+    codes, words = distinct_words(cells)
+    return any(words[code] is not None for code in np.unique(codes))

@@ -31,7 +31,8 @@ _WORDS = {
     "not-positive": (
         "not above zero",
         "a time above 0 s; empty where nothing was measured",
-        "correct the cell; mark a response that never came with latency_censored = 1",
+        "correct the cell; mark a response that never came with latency_censored = 1, and "
+        "leave the cell empty where a code such as 0 or -1 stands for nothing measured",
     ),
     "not-binary": (
         "neither 0 nor 1",

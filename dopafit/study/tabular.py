@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +123,11 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
                         line,
                         None,
                         None,
-                        f"the row has {len(cells)} cells and the header {width}",
+                        f"the row has {len(cells)} cells and the header {width}"
+                        + _split_number(cells, width),
                         f"{width} cells in every row",
-                        "complete the row; put text that contains the separator in double quotes",
+                        "complete the row; put text that contains the separator in double quotes, "
+                        "and write numbers with a decimal point and without commas",
                         "ragged",
                     )
                 else:
@@ -158,6 +161,16 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
     keep = [i for i, name in enumerate(header) if name]
     frame = frame[keep].set_axis([header[i] for i in keep], axis=1)
     return RawTable(file, frame, np.asarray(lines, dtype=np.int64)), findings
+
+
+def _split_number(cells: list[str], width: int) -> str:
+    """Return what is said where a comma inside a number may have made two cells of one."""
+    if len(cells) <= width:
+        return ""
+    for left, right in pairwise(c.strip() for c in cells):
+        if re.fullmatch(r"[+-]?\d{1,3}", left) and re.fullmatch(r"\d{3}(\.\d+)?", right):
+            return f"; perhaps {left},{right} is one number"
+    return ""
 
 
 def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
@@ -197,16 +210,18 @@ def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
                 "name the column or delete it",
                 "header",
             )
-    other = [s for s in (",", ";", "\t") if s != delimiter and s in cells[0]]
-    if len(names) == 1 and other:
+    whole = delimiter.join(cells)
+    other = [s for s in (";", "\t", ",") if whole.count(s) > whole.count(delimiter)]
+    if other and names:
         word = {",": "commas", ";": "semicolons", "\t": "tabs"}
         found(
             line,
             None,
-            names[0],
+            whole,
             f"the header is separated by {word[other[0]]}",
             f"{word[delimiter]} for this suffix (.csv: commas, .tsv: tabs)",
-            "save the file with that separator and with decimal points",
+            f"save the file with {word[delimiter]} between cells and with decimal points"
+            + ("; or name it .tsv" if other[0] == "\t" else ""),
             "header",
         )
     return names

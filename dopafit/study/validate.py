@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dopafit.core.arguments import PATH, takes
+from dopafit.study.codes import check_codes
 from dopafit.study.contents import contents_of
 from dopafit.study.cross import check_across
 from dopafit.study.load import Loaded, Table, load_folder
@@ -54,6 +55,7 @@ def check_loaded(loaded: Loaded, *, what: str) -> Report:
         if not len(table.frame):
             findings.append(_no_rows(role, table))
         findings += check_table(role, table)
+        findings += check_codes(table)
     findings += check_across(loaded.tables)
     frames = {role: loaded.tables[role].frame for role in TABLES if role in loaded.tables}
     return Report(what, tuple(findings), contents_of(frames) if frames else None)

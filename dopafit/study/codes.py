@@ -1,0 +1,95 @@
+"""Cells that stand for something else: a spreadsheet's errors, words and numbers for missing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dopafit.study.cells import SPREADSHEET_ERROR, is_missing_word, recode_line
+from dopafit.study.load import Table
+from dopafit.study.report import Finding
+from dopafit.study.tables import TIMES, is_censoring, is_choice, is_duration
+
+__all__ = ["check_codes"]
+
+# numbers that often stand for a missing value, as text
+_NEGATIVE = frozenset("-9 -99 -999 -9999 -99999 -88 -888 -77 -777 -1e+06".split())
+_LARGE = frozenset("999 9999 99999 999999".split())
+
+
+def check_codes(table: Table) -> list[Finding]:
+    """Return cells of one table that seem to stand for a missing value, or for an error."""
+    findings = []
+    for column in table.frame.columns:
+        values = table.frame[column]
+        if values.dtype == np.float64:
+            if column not in TIMES and not (
+                is_choice(column) or is_censoring(column) or is_duration(column)
+            ):
+                findings += _numbers(table, column)
+            continue
+        counts = values.value_counts()
+        for word in map(str, counts.index):
+            if SPREADSHEET_ERROR.fullmatch(word):
+                findings.append(
+                    _first(
+                        table,
+                        column,
+                        word,
+                        f"a spreadsheet's error in {counts[word]} rows",
+                        allowed="names, or empty cells",
+                        todo="mend the formula there; leave the cell empty where it is not known",
+                        kind="spreadsheet-error",
+                        severity="error",
+                    )
+                )
+            elif is_missing_word(word):
+                findings.append(
+                    _first(
+                        table,
+                        column,
+                        word,
+                        f"{word!r} is read as a name in {counts[word]} rows; "
+                        "does it stand for a missing value?",
+                        allowed="an empty cell, NA or NaN where nothing was measured",
+                        todo="if so, leave the cell empty or add to the table in study.yaml: "
+                        + recode_line(column, {word: "null"}),
+                        kind="missing-word",
+                        severity="warning",
+                    )
+                )
+    return findings
+
+
+def _numbers(table: Table, column: str) -> list[Finding]:
+    """Return numbers far from all others that look like a code."""
+    values = table.frame[column].to_numpy()
+    distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    findings = []
+    for value, count in zip(distinct, counts, strict=True):
+        word, others = f"{value:g}", distinct[distinct != value]
+        if not len(others):
+            continue
+        low = word in _NEGATIVE and others[others != value].min() >= 0
+        high = word in _LARGE and 5 * np.abs(others).max() < value
+        if low or high:
+            findings.append(
+                _first(
+                    table,
+                    column,
+                    value,
+                    f"{word} is read as a number in {count} rows, and all others lie from "
+                    f"{others.min():g} to {others.max():g}; does it stand for a missing value?",
+                    allowed="an empty cell, NA or NaN where nothing was measured",
+                    todo="if so, leave the cell empty or add to the table in study.yaml: "
+                    + recode_line(column, {word: "null"}),
+                    kind="missing-code",
+                    severity="warning",
+                )
+            )
+    return findings
+
+
+def _first(table: Table, column: str, value: object, wrong: str, **parts: str) -> Finding:
+    position = int(np.flatnonzero((table.frame[column] == value).to_numpy())[0])
+    shown = table.shown(position, column)
+    return table.finding(position, column, wrong, value=shown, **parts)
