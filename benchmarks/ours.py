@@ -27,7 +27,7 @@ def main() -> None:
     c = layout.coordinates
     RowDensity(layout)(c.theta(np.zeros(c.normals), np.ones(c.halves)))
     compiled = time.perf_counter()
-    fit = dp.fit(model, study, seed=1, tune=tune, draws=draws, progress="silent")
+    fit = dp.fit(model, study, seed=1, tune=tune, draws=draws, max_draws=draws, progress="silent")
     ended = time.perf_counter()
     found = {}
     for key, variable in fit.posterior.data_vars.items():

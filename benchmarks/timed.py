@@ -38,6 +38,7 @@ def timed_fit(
         study,
         seed=1,
         draws=options.draws,
+        max_draws=options.draws,
         tune=options.tune,
         target_accept=options.target_accept,
         progress="log",

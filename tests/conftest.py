@@ -91,7 +91,14 @@ def tiny_fits(tiny_model, tiny_world):
     """Return short fits with the trough and no drive; their verdict is bad, and should be."""
     from dopafit.fit.fit import fit
 
-    options = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
+    options = {
+        "seed": 3,
+        "draws": 60,
+        "max_draws": 60,
+        "tune": 100,
+        "chains": 2,
+        "progress": "silent",
+    }
     return {
         drive: fit(tiny_model(drive), tiny_world, **options) for drive in ("trough", "no_drive")
     }

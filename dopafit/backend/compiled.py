@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dopafit.backend.backends import require_backend
+from dopafit.backend.gate import ByRank
 from dopafit.backend.graph import used_arrays
 from dopafit.backend.memory import keep_pages
 from dopafit.backend.nutpie_module import nutpie_module
@@ -25,7 +26,15 @@ from dopafit.model.layout import Layout
 if TYPE_CHECKING:
     from dopafit.backend.jax_density import JaxDensity
 
-__all__ = ["Density", "RowDensity", "Sampled", "compile_layout", "kept_code", "sampling_model"]
+__all__ = [
+    "Density",
+    "RowDensity",
+    "Sampled",
+    "chain_modes",
+    "compile_layout",
+    "kept_code",
+    "sampling_model",
+]
 
 _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
@@ -206,6 +215,12 @@ class Sampled:
         centre = self._pilot.centre
         return centre + u if self._shape is None else self._shape.place(centre, u)
 
+    def moved(self, point: np.ndarray) -> np.ndarray:
+        """Return the coordinates of one of the pilot's points."""
+        q, pilot = self._coordinates.centred(point, self._pilot.centring), self._pilot
+        step = (q if pilot.clock is None else pilot.clock.wound(q)) - pilot.centre
+        return step if self._shape is None else self._shape.solve(step)
+
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient."""
         value, gradient = self._inner(self._place(u))
@@ -220,13 +235,35 @@ class Sampled:
         return {"x": q[:normals], "h": np.exp(q[normals:])}
 
 
-def sampling_model(layout: Layout, density: Density | JaxDensity, pilot: Pilot) -> Any:
+def chain_modes(masses: Sequence[float], chains: int) -> tuple[int, ...]:
+    """Return the mode that each chain starts in: as many each as fits their masses, at least one.
+
+    Parameters
+    ----------
+    masses : sequence of float
+        Log masses, largest first.
+    chains : int
+        With fewer chains than modes the smallest modes get none.
+    """
+    share = np.exp(np.array(masses) - max(masses))
+    counts = np.ones(len(share))
+    while counts.sum() < chains:
+        counts[np.argmax(share / (counts + 0.5))] += 1
+    found = np.repeat(np.arange(len(share)), counts.astype(int))
+    return tuple(int(k) for k in found[:chains])
+
+
+def sampling_model(
+    layout: Layout, density: Density | JaxDensity, pilot: Pilot, *, chains: int = 1
+) -> Any:
     """Return a model that nutpie samples, its variables ``x`` and ``h`` standard coordinates.
 
     Parameters
     ----------
     layout, density, pilot
         As in `Sampled`.
+    chains : int
+        Chains that will start; they share the pilot's modes by `chain_modes`.
 
     Returns
     -------
@@ -237,17 +274,20 @@ def sampling_model(layout: Layout, density: Density | JaxDensity, pilot: Pilot) 
 
     logp = Sampled(layout, density, pilot)
     size, coordinates = logp.size, layout.coordinates
-    origin = logp(np.zeros(size))[0]
+    modes = chain_modes(pilot.masses[: max(1, len(pilot.points))], chains)
+    places = [np.zeros(size), *(logp.moved(point) for point in pilot.points[1:])]
+    origins = [logp(place)[0] for place in places]
 
-    def start(seed: int) -> np.ndarray:
+    def start(seed: int, rank: int = 0) -> np.ndarray:
+        place, origin = places[modes[rank]], origins[modes[rank]]
         reach = JITTER if logp.round else 0.1 * JITTER
         u = np.random.default_rng(seed).uniform(-reach, reach, size)
         # where the posterior is not round a far point may lie off the map: come closer
-        while not logp(u)[0] > origin - 2.0 * size - 20.0:
+        while not logp(place + u)[0] > origin - 2.0 * size - 20.0:
             u *= 0.7
             if np.abs(u).max() < 1e-3:
                 break
-        return u
+        return place + u
 
     return from_pyfunc(
         size,
@@ -256,5 +296,5 @@ def sampling_model(layout: Layout, density: Density | JaxDensity, pilot: Pilot) 
         [np.dtype("float64")] * 2,
         [(coordinates.normals,), (coordinates.halves,)],
         ["x", "h"],
-        make_initial_point_fn=start,
+        make_initial_point_fn=ByRank(start) if len(set(modes)) > 1 else start,
     )

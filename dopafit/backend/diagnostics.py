@@ -19,7 +19,15 @@ from dopafit.core.errors import FitError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CONVERGENCE", "LOG_POSTERIOR", "diagnose", "sampler_health", "scalars", "summary"]
+__all__ = [
+    "CONVERGENCE",
+    "LOG_POSTERIOR",
+    "diagnose",
+    "effective_size",
+    "sampler_health",
+    "scalars",
+    "summary",
+]
 
 CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
 LOG_POSTERIOR = "log_posterior"
@@ -121,6 +129,22 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset | None = None) -> p
         }
     )
     return table
+
+
+def effective_size(values: np.ndarray) -> float:
+    """Return the effective sample size of a mean.
+
+    Parameters
+    ----------
+    values : array, (chain, draw)
+        At least `MIN_DRAWS` draws; fewer give 0, for nothing is known.
+    """
+    from arviz_stats.base import array_stats
+
+    if values.shape[1] < MIN_DRAWS:
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.nan_to_num(array_stats.ess(values, method="mean"), nan=0.0))
 
 
 def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:

@@ -5,7 +5,8 @@ which the posterior is round: q = m + L u. This changes the speed, never the pos
 mode of a hierarchy lies far from where its mass is, so standard deviations are found by
 expectation-maximisation with the Laplace approximation (their members integrated out), the rest
 by optimisation given them. A drive that is wrong may borrow a kernel far from its prior, so the
-search starts from kernels all over it, and of the optima found the one with the largest mass wins.
+search starts from kernels all over it. Optima are told apart by height and by place; the one with
+the largest mass gives the scale, and every other one of comparable mass is a place to start from.
 
 References
 ----------
@@ -28,27 +29,49 @@ from dopafit.core.seed import integer_seed
 from dopafit.model.coordinates import Coordinates
 from dopafit.model.layout import Layout
 
-__all__ = ["LARGEST", "Pilot", "downhill", "find_pilot", "locate", "pilot_seed", "starting_points"]
+__all__ = [
+    "LARGEST",
+    "RIVAL",
+    "Pilot",
+    "downhill",
+    "find_pilot",
+    "locate",
+    "pilot_seed",
+    "population_values",
+    "starting_points",
+]
 
 LARGEST = 600
 """Coordinates above which no dense shape is made (it costs a gradient per coordinate and round)
 but one of blocks, as long as no more than this many are shared."""
 
 STARTS = 8
+LEAD = 1.5
+"""Prior standard deviations at which a gain of free sign starts where it leads."""
+
 REACH = 6.0
 """Prior standard deviations around its median within which kernels to start from are spread."""
 
 DISTINCT = 0.5
 """Distance [nats] at which two optima count as two."""
 
+ELSEWHERE = 0.5
+"""Prior standard deviations of a population value at which two optima count as two."""
+
 APART = 4.0
 """Standard deviations by which two modes differ in some direction, or else they are one."""
+
+RIVAL = 5.0
+"""A second mode whose log mass is this much [nats] smaller holds under 1 % of the posterior."""
 
 SCOUT = 40
 """Steps every start is followed for; the best are followed to the end."""
 
-MODES = 3
+MODES = 6
 """Optima, from the best, that are followed to the end."""
+
+MEASURED = 4
+"""Optima whose mass is measured."""
 
 FAR = 40.0
 """Distance [nats] behind the best optimum beyond which another one's mass is not measured."""
@@ -81,6 +104,9 @@ class Pilot:
         there are too many coordinates to measure a shape.
     clock : Clock or None
         What stands for the half-life among the coordinates; None where it stands for itself.
+    points : tuple of array, (coordinate,)
+        Modes with more than about one per cent of the largest one's mass, that one first, in
+        coordinates that are not centred: where chains start.
     """
 
     centre: np.ndarray
@@ -89,6 +115,7 @@ class Pilot:
     optima: tuple[float, ...]
     masses: tuple[float, ...]
     clock: Clock | None = None
+    points: tuple[np.ndarray, ...] = ()
 
 
 def find_pilot(
@@ -117,10 +144,12 @@ def find_pilot(
     normals = coordinates.normals
     plain = density(np.zeros(normals))
     free = _free(coordinates)
-    points = starting_points(coordinates, seed, starts)
-    scouts = [_climb(plain, start, free, SCOUT) for start in points]
-    scouts = _distinct(scouts)[:MODES]
-    tries = _distinct([_climb(plain, point, free) for point, _ in scouts])
+    away = functools.partial(_elsewhere, population_values(coordinates))
+    scouts = [
+        _climb(plain, start, free, SCOUT) for start in starting_points(coordinates, seed, starts)
+    ]
+    scouts = [one for one in _distinct(scouts, away)[:MODES] if _near(one, scouts)]
+    tries = _distinct([_climb(plain, point, free) for point, _ in scouts], away)
     optima = tuple(value for _, value in tries)
     distinct = [one for one in tries if tries[0][1] - one[1] < FAR]
     found_blocks = blocks() if blocks is not None and free.size > LARGEST else None
@@ -130,12 +159,22 @@ def find_pilot(
         measure = functools.partial(Arrow.measure, blocks=found_blocks)
     else:
         masses = tuple(value for _, value in distinct)
-        return Pilot(tries[0][0], None, np.zeros(normals), optima, masses)
-    found = [_shaped(coordinates, density, plain, point, free, measure) for point, _ in distinct]
+        points = tuple(point for point, value in distinct if masses[0] - value < RIVAL)
+        none = np.zeros(normals)
+        return Pilot(tries[0][0], None, none, optima, masses, None, points)
+    found = [
+        _shaped(coordinates, density, plain, point, free, measure)
+        for point, _ in distinct[:MEASURED]
+    ]
     found.sort(key=lambda one: -one.mass)
-    best = found[0]
-    masses = (best.mass, *(one.mass for one in found[1:] if _apart(coordinates, best, one)))
-    return Pilot(best.centre, best.shape, best.centring, optima, masses, best.clock)
+    modes: list[_Mode] = []
+    for one in found:
+        if all(_apart(coordinates, other, one) for other in modes):
+            modes.append(one)
+    best = modes[0]
+    masses = tuple(one.mass for one in modes)
+    points = tuple(one.point for one in modes if best.mass - one.mass < RIVAL)
+    return Pilot(best.centre, best.shape, best.centring, optima, masses, best.clock, points)
 
 
 def locate(layout: Layout, density: Callable[[np.ndarray], Density], *, seed: int) -> Pilot:
@@ -191,13 +230,34 @@ def _free(coordinates: Coordinates) -> np.ndarray:
     return np.concatenate([np.ones(coordinates.normals, bool), ~sd])
 
 
-def _distinct(found: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, float]]:
-    """Return points in the order of their log density, one of those that are equally high."""
-    result: list[tuple[np.ndarray, float]] = []
+Found = tuple[np.ndarray, float]
+"""A point and its log density."""
+
+
+def population_values(coordinates: Coordinates) -> np.ndarray:
+    """Return which coordinates belong to the population: no spread and no member of a group."""
+    spread = {k + 1 for k, (_, part, _) in enumerate(coordinates.half_names) if part == "sd"}
+    member = np.isin(coordinates.arrays()["x_spread"], list(spread))
+    return np.concatenate([~member, _free(coordinates)[coordinates.normals :]])
+
+
+def _elsewhere(which: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two points differ in a population value."""
+    return bool(np.abs(one - other)[which].max(initial=0.0) > ELSEWHERE)
+
+
+def _distinct(found: list[Found], away: Callable[[np.ndarray, np.ndarray], bool]) -> list[Found]:
+    """Return points in the order of their log density, one of those alike in height and place."""
+    result: list[Found] = []
     for one in sorted(found, key=lambda each: -each[1]):
-        if not result or result[-1][1] - one[1] > DISTINCT:
+        if all(other[1] - one[1] > DISTINCT or away(other[0], one[0]) for other in result):
             result.append(one)
     return result
+
+
+def _near(one: Found, found: list[Found]) -> bool:
+    """Whether a point is so high that its optimum may matter."""
+    return max(value for _, value in found) - one[1] < FAR
 
 
 def _apart(coordinates: Coordinates, one: _Mode, other: _Mode) -> bool:
@@ -212,12 +272,17 @@ def _starts(coordinates: Coordinates, free: np.ndarray, seed: int, starts: int) 
     half = np.log(0.5 * coordinates.arrays()["half_scale"])
     base = np.concatenate([np.zeros(coordinates.normals), half])
     kernel = coordinates.kernel_normals
-    result = []
+    result: list[np.ndarray] = []
+    # where signs are free, each gain leads once either way: another account of the same rise
+    leads = [(k, size) for k in coordinates.gain_normals for size in (LEAD, -LEAD)]
     # every kernel parameter takes each of as many strata once (a Latin hypercube)
     strata = rng.permuted(np.tile(np.arange(starts - 1), (len(kernel), 1)), axis=1)
-    for i in range(starts):
+    for i in range(starts + len(leads)):
         start = base + rng.uniform(-0.5, 0.5, base.size) * free
-        if i:
+        if i >= starts:
+            place, size = leads[i - starts]
+            start[place] = size
+        if 0 < i < starts:
             share = (strata[:, i - 1] + 0.5) / (starts - 1)
             start[kernel] = REACH * (2.0 * share - 1.0)
         result.append(start)

@@ -10,101 +10,23 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dopafit.backend.backends import known_backend
+from dopafit.backend.gate import Gate
 from dopafit.backend.nutpie_module import nutpie_module
-from dopafit.core.errors import FitError, SpecError, suggest
+from dopafit.backend.settings import SamplerSettings
+from dopafit.core.errors import FitError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ADAPTATIONS", "Interrupted", "SamplerSettings", "Snapshot", "run"]
+__all__ = ["Interrupted", "SamplerSettings", "Snapshot", "run"]
 
-ADAPTATIONS = ("diag", "low_rank")
 KEEP = 50  # draws per chain below which an interrupted run holds nothing worth keeping
-POLL = 0.1  # [s] between two looks at the running sampler
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplerSettings:
-    """How to draw from a posterior.
-
-    Parameters
-    ----------
-    draws, tune : int
-        Draws kept, and draws spent on adaptation, per chain.
-    chains : int
-        Number of independent chains; a verdict needs at least two.
-    cores : int or None
-        Chains run at a time; None takes every core this process may use.
-    seed : int
-        Seed of the sampler's own random numbers, 0 or more.
-    target_accept : float
-        Mean acceptance the step size is adapted to, in (0, 1).
-    maxdepth : int
-        Largest depth of a trajectory's tree (at most ``2 ** maxdepth`` leapfrog steps a draw).
-    adaptation : {"diag", "low_rank"}
-        Form of the mass matrix.
-    backend : {"numba", "jax"}
-        What computes the log density; recorded, for draws differ by rounding.
-
-    Raises
-    ------
-    SpecError
-        A number out of range, an unknown adaptation or an unknown backend.
-    """
-
-    draws: int = 1000
-    tune: int = 1000
-    chains: int = 4
-    cores: int | None = None
-    seed: int = 0
-    target_accept: float = 0.9
-    maxdepth: int = 10
-    adaptation: str = "diag"
-    backend: str = "numba"
-
-    def __post_init__(self) -> None:
-        lowest = {"draws": 1, "tune": 1, "chains": 1, "seed": 0, "maxdepth": 1}
-        if self.cores is not None:
-            lowest["cores"] = 1
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if not whole or value < least:
-                raise SpecError(
-                    f"sampler: {name} = {value!r}",
-                    allowed=f"a whole number >= {least}",
-                    todo=f"give {name} such a number, or leave it out",
-                )
-            object.__setattr__(self, name, int(value))
-        if self.seed >= 2**64:
-            raise SpecError(
-                f"sampler: seed = {self.seed}",
-                allowed="0 <= seed < 2**64",
-                todo="give a whole number such as 1",
-            )
-        if not isinstance(self.target_accept, (int, float)) or not 0 < self.target_accept < 1:
-            raise SpecError(
-                f"sampler: target_accept = {self.target_accept!r}",
-                allowed="a number between 0 and 1, e.g. 0.9",
-                todo="leave it at 0.9; nearer to 1 takes smaller steps",
-            )
-        if self.adaptation not in ADAPTATIONS:
-            raise SpecError(
-                f"sampler: adaptation {self.adaptation!r} is not known",
-                allowed=", ".join(ADAPTATIONS),
-                todo=suggest(self.adaptation, ADAPTATIONS) or "take one of those allowed",
-            )
-        known_backend(self.backend)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain values, as JSON and YAML hold them."""
-        return asdict(self)
+POLL = 0.1  # [s] between two glances at the running sampler
 
 
 @dataclass(frozen=True)
@@ -116,7 +38,7 @@ class Snapshot:
     finished : tuple of int
         Draws made so far, tuning included.
     total : int
-        Draws to make per chain, tuning included.
+        Draws to make per chain until the next look, tuning included.
     tuning : tuple of bool
         True while a chain is still adapting (or has not started).
     divergences : tuple of int
@@ -127,6 +49,8 @@ class Snapshot:
         Leapfrog steps so far.
     elapsed : float
         Time since sampling began [s].
+    last : bool
+        False where the draws are looked at when `total` is reached, and may go on from there.
     """
 
     finished: tuple[int, ...]
@@ -136,6 +60,7 @@ class Snapshot:
     step_size: tuple[float, ...]
     steps: tuple[int, ...]
     elapsed: float
+    last: bool = True
 
     @property
     def share(self) -> float:
@@ -181,8 +106,8 @@ class Interrupted(FitError):
             else f"fewer than {KEEP} draws per chain after tuning: there was nothing to keep"
         )
         super().__init__(
-            f"sampling was stopped after {draws} of {settings.draws} draws per chain",
-            allowed=f"{settings.draws} draws in each of {settings.chains} chains",
+            f"sampling was stopped after {draws} of {settings.max_draws} draws per chain",
+            allowed=f"{settings.draws} draws or more in each of {settings.chains} chains",
             todo=f"{kept}; run again to finish",
         )
 
@@ -193,11 +118,13 @@ def run(
     *,
     progress: Callable[[Snapshot], None] | None = None,
     keep_warmup: bool = False,
+    enough: Callable[[xr.DataTree], bool] | None = None,
 ) -> xr.DataTree:
     """Draw from a compiled model.
 
-    Nothing is printed. On the main thread the first Ctrl-C stops the chains and keeps their draws;
-    a second one leaves at once.
+    At every look (`SamplerSettings.looks`) all chains wait, and `enough` decides whether they go
+    on; no draw is discarded. Nothing is printed. On the main thread the first Ctrl-C stops the
+    chains and keeps their draws; a second one leaves at once.
 
     Parameters
     ----------
@@ -210,6 +137,9 @@ def run(
         exception in it stops the sampler and goes to the caller.
     keep_warmup : bool
         Keep the tuning draws as groups ``warmup_posterior`` and ``warmup_sample_stats``.
+    enough : callable (tree) -> bool, optional
+        Called with all draws so far, in the form this returns them, at every look but the last;
+        draws go on until it says yes. Unless given, `draws` are made.
 
     Returns
     -------
@@ -226,7 +156,10 @@ def run(
         Ctrl-C; holds the draws made so far.
     """
     nutpie = nutpie_module()
-    latest: list[tuple[Any, ...]] = []
+    looks = settings.looks if enough is not None else (settings.draws,)
+    cores = min(settings.chains, settings.cores or _available_cores())
+    gate, latest = Gate(settings.chains, cores, settings.tune + looks[-1]), []
+    aim = settings.tune + looks[0]
 
     def remember(chains: list[Any]) -> None:
         # runs on the sampler's thread: store plain values, touch nothing else
@@ -238,18 +171,21 @@ def run(
     def report() -> None:
         if progress is not None and latest:
             finished, tuning, divergences, step, steps = zip(*list(latest), strict=True)
-            total = settings.tune + settings.draws
             elapsed = time.monotonic() - start
-            progress(Snapshot(finished, total, tuning, divergences, step, steps, elapsed))
+            last = aim == settings.tune + looks[-1]
+            progress(Snapshot(finished, aim, tuning, divergences, step, steps, elapsed, last))
+
+    def tidied(tree: xr.DataTree) -> xr.DataTree:
+        return _tidy(tree, settings, time.monotonic() - start, keep_warmup)
 
     start = time.monotonic()
     with _deferred_interrupt() as interrupts:
         handle = nutpie.sample(
-            compiled,
-            draws=settings.draws,
+            gate.around(compiled),
+            draws=looks[-1],
             tune=settings.tune,
             chains=settings.chains,
-            cores=min(settings.chains, settings.cores or _available_cores()),
+            cores=settings.chains,  # a thread each; the gate lets so many run as there are cores
             seed=settings.seed,
             target_accept=settings.target_accept,
             maxdepth=settings.maxdepth,
@@ -261,27 +197,56 @@ def run(
         )
         tree = None
         try:
-            while tree is None and not interrupts:
-                tree = _look(handle, POLL)
-                report()
+            for draws in looks:
+                aim = settings.tune + draws
+                gate.advance(aim)
+                last, there = draws == looks[-1], False
+                while not there and not interrupts:
+                    if last:
+                        tree = _look(handle, POLL)
+                        there = tree is not None
+                    else:
+                        there = gate.wait(POLL)
+                        if not there and gate.broken:
+                            _look(handle, POLL)
+                    report()
+                if interrupts or last:
+                    break
+                seen = _cut(tidied(handle.inspect()), draws)
+                if enough(seen):
+                    return seen
             if tree is None:
+                gate.open()
                 with warnings.catch_warnings():  # ArviZ warns of groups without draws
                     warnings.simplefilter("ignore")
                     tree = handle.abort()
         finally:
-            if tree is None:  # an error: the chains must not outlive this call
+            if tree is None:  # an error, or enough: the chains must not outlive this call
+                gate.open()
                 with contextlib.suppress(BaseException):
                     handle.cancel()
-        tidy = _tidy(tree, settings, time.monotonic() - start, keep_warmup)
+        tidy = tidied(tree)
     if not interrupts:
         return tidy
     draws = _shortest(tree)
     partial = None
     if draws >= KEEP:
-        kept = [name for name in tidy.children if not name.startswith("warmup")]
-        cut = {name: tidy[name].dataset.isel(draw=slice(draws)) for name in kept}
-        partial = _tree(cut, tidy.attrs | {"interrupted": 1})
+        kept = _cut(tidy, draws)
+        partial = _tree(
+            {name: kept[name].to_dataset() for name in kept.children if "warmup" not in name},
+            tidy.attrs | {"interrupted": 1},
+        )
     raise Interrupted(partial, draws, settings)
+
+
+def _cut(tree: xr.DataTree, draws: int) -> xr.DataTree:
+    """Return the tree with so many draws after tuning."""
+    groups = {
+        name: data if name.startswith("warmup") else data.isel(draw=slice(draws))
+        for name in tree.children
+        for data in [tree[name].to_dataset()]
+    }
+    return _tree(groups, tree.attrs)
 
 
 def _look(handle: Any, seconds: float) -> xr.DataTree | None:
@@ -311,7 +276,8 @@ def _failure(message: str) -> FitError:
     return FitError(
         f"sampling broke down: {reason}",
         allowed="a log posterior that can be computed wherever the chains go",
-        todo="rerun with another seed or tighter priors; if it stays, report it with the message",
+        todo="tighten the priors or look for extreme values in the study; if neither helps, report "
+        "it with the message",
     )
 
 

@@ -21,10 +21,11 @@ from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.seed import generator, integer_seed
 from dopafit.core.shown import Shown
 from dopafit.fit.derived import name_draws
+from dopafit.fit.looks import Looks, budget, check_room, looks_text
+from dopafit.fit.modes import found_modes
 from dopafit.fit.progress import Progress, auto_progress
-from dopafit.fit.quadrature import quadrature_check
 from dopafit.fit.stored import contradiction
-from dopafit.fit.verdict import Diagnostic, Verdict, judge_draws
+from dopafit.fit.verdict import Verdict
 from dopafit.model.layout import Layout, build_layout
 from dopafit.model.spec import Model
 from dopafit.study.archive import study_from_bytes, study_to_bytes
@@ -41,9 +42,6 @@ DEEP = (AttributeError, RecursionError, OverflowError)
 
 PROBABILITY = 0.9
 """Probability of the intervals in summaries (equal-tailed)."""
-
-RIVAL = 5.0
-"""A second mode whose log mass is this much [nats] smaller holds under 1 % of the posterior."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +96,7 @@ class Fit(Shown):
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """One row a quantity: mean, sd, 90 % equal-tailed interval, R-hat, ESS; unrounded."""
+        """One row a quantity: mean, sd, median, 90 % equal-tailed interval, R-hat, ESS."""
         table = summary(self.posterior, prob=PROBABILITY, kind="eti")
         if self.verdict.approximation:  # of draws that are no chain these say nothing
             table[list(CONVERGENCE)] = np.nan
@@ -202,14 +200,17 @@ class Fit(Shown):
     def _table_shown(self) -> pd.DataFrame:
         rows = self.summary
         keep = rows[~rows["parameter"].str.contains("_group")] if "parameter" in rows else rows
-        return keep.set_index("parameter")[["mean", "lower", "upper", "r_hat", "ess_bulk"]]
+        shown = ["median", "lower", "upper", "mean", "sd", "r_hat", "ess_bulk"]
+        return keep.set_index("parameter")[shown]
 
     def __repr__(self) -> str:
         lines = [f"Fit: {self.model.drive} drive on {self.study.name!r}, {self.verdict.stamp}"]
         if self.study.simulated:
             lines.append("SIMULATED DATA")
         lines += [f"warning: {text}" for text in self.record.get("warnings", ())]
-        lines.append(f"mean and {PROBABILITY:.0%} equal-tailed interval")
+        if seen := looks_text(self.record):
+            lines.append(seen)
+        lines.append(f"median and {PROBABILITY:.0%} equal-tailed interval, mean and sd")
         lines.append(self._table_shown().to_string(float_format=lambda v: f"{v:.4g}"))
         return "\n".join(lines)
 
@@ -221,6 +222,7 @@ def fit(
     *,
     seed: int,
     draws: int = 500,
+    max_draws: int | None = None,
     tune: int = 300,
     chains: int = 4,
     cores: int | None = None,
@@ -238,8 +240,14 @@ def fit(
         The data.
     seed : int
         One seed; everything follows from it.
-    draws, tune, chains : int
-        Draws kept and draws spent on adaptation per chain; number of chains.
+    draws : int
+        Draws per chain at the first look. Where the verdict asks for more, the same chains go on
+        to twice as many, and so on; all draws are kept.
+    max_draws : int, optional
+        Draws per chain at which sampling ends at the latest; unless given 4,000, or `draws` if
+        that is more.
+    tune, chains : int
+        Draws spent on adaptation per chain; number of chains.
     cores : int, optional
         Chains run at a time; all cores unless given.
     target_accept : float
@@ -267,6 +275,7 @@ def fit(
     show = auto_progress(mode=progress) if isinstance(progress, str) else progress
     settings = SamplerSettings(
         draws=draws,
+        max_draws=budget(draws) if max_draws is None else max_draws,
         tune=tune,
         chains=chains,
         cores=cores,
@@ -279,44 +288,41 @@ def fit(
     layout = build_layout(model, study)
     show.done(_size(layout))
     notes: dict[str, Any] = {}
+    check_room(settings, layout)
+    looks = Looks(layout, model, study, settings, notes)
     tree, stopped = _draw(
-        lambda: _compile(layout, seed, backend, show, notes), settings, model.drive, show
+        lambda: _compile(layout, seed, backend, show, notes, chains), looks, model.drive, show
     )
-    coordinates = tree["posterior"].to_dataset()[["x", "h"]]
-    posterior = name_draws(layout, study, coordinates["x"].values, coordinates["h"].values)
-    stats = tree["sample_stats"].to_dataset()
-    extra = (_modes(notes["masses"]), *quadrature_check(layout, model, study, coordinates))
-    if stopped:
-        extra = (*extra, _stopped(coordinates.sizes["draw"], draws))
-    verdict = judge_draws(posterior, stats, extra=extra)
+    *draws_made, verdict = looks.judge(tree, stopped=stopped)
     record = {
         "settings": settings.to_dict(),
         "interrupted": stopped,
-        "pilot": notes,
+        "pilot": {k: v for k, v in notes.items() if k != "places"},
+        "looks": looks.record,
         "rows": {name: len(rows) for name, rows in layout.rows.items()},
         "excluded": {name: rows.excluded for name, rows in layout.rows.items()},
         "warnings": list(layout.warnings),
         **{k: v for k, v in tree.attrs.items() if isinstance(v, (str, int, float))},
     }
-    made = Fit(layout.program.model, study, posterior, coordinates, stats, verdict, seed, record)
+    made = Fit(layout.program.model, study, *draws_made, verdict, seed, record)
     made.__dict__["layout"] = layout
     return made
 
 
-def _draw(
-    build: Callable[[], Any], settings: SamplerSettings, label: str, show: Progress
-) -> tuple[Any, bool]:
+def _draw(build: Callable[[], Any], looks: Looks, label: str, show: Progress) -> tuple[Any, bool]:
     from dopafit.fit.sampling import draw
 
     try:
-        return draw(build, settings, label=label, progress=show), False
+        return draw(build, looks.settings, label=label, progress=show, look=looks), False
     except Interrupted as stop:
         if stop.partial is None:
             raise
         return stop.partial, True
 
 
-def _compile(layout: Layout, seed: int, backend: str, show: Progress, notes: dict[str, Any]) -> Any:
+def _compile(
+    layout: Layout, seed: int, backend: str, show: Progress, notes: dict[str, Any], chains: int
+) -> Any:
     """Compile, look for the posterior, and return what the sampler takes."""
     from dopafit.backend.compiled import compile_layout, sampling_model
     from dopafit.backend.pilot import locate
@@ -326,36 +332,11 @@ def _compile(layout: Layout, seed: int, backend: str, show: Progress, notes: dic
     pilot = locate(layout, density.sheared, seed=seed)
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)
+    notes["modes"], notes["places"] = found_modes(layout, density, pilot)
     notes["scaling"] = "none" if pilot.shape is None else type(pilot.shape).__name__.lower()
     notes["clock"] = "" if pilot.clock is None else pilot.clock.name
     notes["centring"] = layout.coordinates.centred_terms(pilot.centring)
-    return sampling_model(layout, density, pilot)
-
-
-def _modes(masses: list[float]) -> Diagnostic:
-    """Ask whether optimisation from different starts found modes that could share the posterior."""
-    rivals = sum(masses[0] - one < RIVAL for one in masses[1:])
-    return Diagnostic(
-        name="rival modes",
-        value=float(rivals),
-        limit=f"none within {RIVAL:g} nats of the largest mode's mass",
-        ok=not rivals,
-        advice=""
-        if not rivals
-        else "the posterior may have a second mode that the chains, which "
-        "start at the largest one, did not visit: fit again with other seeds and compare",
-    )
-
-
-def _stopped(kept: int, wanted: int) -> Diagnostic:
-    """Say that the fit was stopped by hand: fewer draws than were asked for are no conclusion."""
-    return Diagnostic(
-        name="finished",
-        value=float(kept),
-        limit=f">= {wanted} draws per chain, as asked for",
-        ok=False,
-        advice="the fit was stopped by hand; run it again to finish",
-    )
+    return sampling_model(layout, density, pilot, chains=chains)
 
 
 def _size(layout: Layout) -> str:

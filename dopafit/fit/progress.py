@@ -260,7 +260,7 @@ def auto_progress(stream: TextIO | None = None, mode: str = "auto") -> Progress:
 
 
 def describe(snapshot: Snapshot) -> str:
-    """Return one line: draws, stage, divergences, step size, cost and times."""
+    """Return one line: time left, draws, stage, divergences, step size, cost and time so far."""
     done, total = sum(snapshot.finished), snapshot.total * len(snapshot.finished)
     tuning = sum(snapshot.tuning)
     if tuning == 0:
@@ -270,7 +270,11 @@ def describe(snapshot: Snapshot) -> str:
     else:
         stage = f"tuning {tuning} of {len(snapshot.tuning)} chains"
     divergences = sum(snapshot.divergences)
-    parts = [
+    parts = []
+    if snapshot.remaining is not None and not snapshot.complete:
+        to = "left" if snapshot.last else "left to the next look"
+        parts.append(f"{duration(snapshot.remaining)} {to}")
+    parts += [
         f"{100 * snapshot.share:3.0f}%  {done}/{total} draws ({stage})",
         f"{divergences} divergence{'' if divergences == 1 else 's'}",
     ]
@@ -280,9 +284,7 @@ def describe(snapshot: Snapshot) -> str:
         parts.append(f"step {low}" if low == high else f"step {low}-{high}")
     if snapshot.leapfrogs_per_draw is not None:
         parts.append(f"{snapshot.leapfrogs_per_draw:.0f} leapfrogs/draw")
-    parts.append(duration(snapshot.elapsed))
-    if snapshot.remaining is not None and not snapshot.complete:
-        parts.append(f"{duration(snapshot.remaining)} left")
+    parts.append(f"{duration(snapshot.elapsed)} so far")
     return "  ".join(parts)
 
 

@@ -21,6 +21,7 @@ def draw(
     label: str,
     progress: Progress | None = None,
     keep_warmup: bool = False,
+    look: Callable[[xr.DataTree], tuple[bool, str]] | None = None,
 ) -> xr.DataTree:
     """Compile a model and draw from it.
 
@@ -36,6 +37,8 @@ def draw(
         Where the phases are shown; nowhere by default.
     keep_warmup : bool
         Keep the tuning draws.
+    look : callable (tree) -> (bool, str), optional
+        Whether the draws so far are enough, and what they show in words; asked at every look.
 
     Returns
     -------
@@ -51,19 +54,34 @@ def draw(
     """
     show = Progress() if progress is None else progress
     finished = False
+
+    def enough(tree: xr.DataTree) -> bool:
+        done, text = look(tree)
+        if not done:
+            show.done(f"{tree['posterior'].sizes['draw']:,} draws per chain: {text}; going on")
+            show.phase("sampling", label)
+        return done
+
     try:
         show.phase("compiling", label)
         compiled = build()
         show.phase("sampling", label)
-        tree = run(compiled, settings, progress=show.sampling, keep_warmup=keep_warmup)
+        tree = run(
+            compiled,
+            settings,
+            progress=show.sampling,
+            keep_warmup=keep_warmup,
+            enough=None if look is None else enough,
+        )
         finished = True
     except Interrupted as stop:
-        show.done(f"stopped after {stop.draws} of {settings.draws} draws per chain")
+        show.done(f"stopped after {stop.draws} of {settings.max_draws} draws per chain")
         raise
     finally:
         if not finished:
             show.done("stopped")
     divergences = int(tree["sample_stats"]["diverging"].values.sum())
     word = "divergence" if divergences == 1 else "divergences"
-    show.done(f"{settings.chains} x {settings.draws} draws, {divergences} {word}")
+    draws = tree["posterior"].sizes["draw"]
+    show.done(f"{settings.chains} x {draws} draws, {divergences} {word}")
     return tree

@@ -36,13 +36,13 @@ APPROXIMATE = "APPROXIMATE"
 
 ADVICE = {
     "chains": "run at least 2 chains (4 are better): one chain cannot show that it missed a part",
-    "draws": "ask for more draws per chain",
+    "draws": "raise max_draws, the largest number of draws per chain",
     "quantities": "nothing was sampled; check that the model has free parameters",
     "finite": "a quantity left the range of numbers; check its prior and the data it depends on",
-    "R-hat": "the chains do not agree; run longer (tune and draws), and if it stays look for two "
+    "R-hat": "the chains do not agree; raise max_draws (and tune), and if it stays look for two "
     "solutions or a parameter the data do not inform",
-    "bulk ESS": "too few independent draws for means; ask for more draws",
-    "tail ESS": "too few independent draws for interval ends; ask for more draws",
+    "bulk ESS": "too few independent draws for means; raise max_draws",
+    "tail ESS": "too few independent draws for interval ends; raise max_draws",
     "divergences": "the sampler missed regions of high curvature; raise target_accept (0.95, "
     "0.99), and if they stay use tighter priors or pool less",
     "E-BFMI": "the energy moves too slowly for the tails; a group sd near 0 is the usual cause: "
@@ -395,6 +395,8 @@ def _short(item: Diagnostic) -> str:
         return f"R-hat {item.value:.{digits}f}{place}"
     if item.name == "finite" and item.value > 0:
         return f"{item.value:.0f} draws not finite{place}"
+    if item.name == "rival modes":
+        return f"{item.value + 1:.0f} modes that the chains do not weigh"
     if item.name == "chains" and item.value == 1:
         return "cannot be judged from a single chain"
     return f"{item.name} {_number(item.value)}{place}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from dopafit.channel import channel_from_dict
 from dopafit.core.arguments import PATH, takes
@@ -38,16 +38,28 @@ _WORDS = {
 _LIMITS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
+MOST_DRAWS, MOST_CHAINS, BUDGET = 1_000_000, 128, 4000
+
+
 class Sampling(BaseModel):
-    """How to sample."""
+    """How to sample; without `max_draws` 4,000 draws per chain at most, or `draws` if more."""
 
     model_config = _FROZEN
 
-    draws: int = Field(500, ge=1)
-    tune: int = Field(300, ge=1)
-    chains: int = Field(4, ge=1)
+    draws: int = Field(500, ge=1, le=MOST_DRAWS)
+    max_draws: int | None = Field(None, ge=1, le=MOST_DRAWS, validate_default=True)
+    tune: int = Field(300, ge=1, le=MOST_DRAWS)
+    chains: int = Field(4, ge=1, le=MOST_CHAINS)
     target_accept: float = Field(0.9, gt=0, lt=1)
     backend: Literal["numba", "jax"] = "numba"
+
+    @field_validator("max_draws", mode="after")
+    @classmethod
+    def _budget(cls, value: int | None, info: ValidationInfo) -> int:
+        draws = info.data.get("draws", 1)  # absent where it was refused
+        if value is not None and value < draws:
+            raise ValueError(f"below draws = {draws}, the first look; give max_draws >= draws")
+        return max(BUDGET, draws) if value is None else value
 
 
 class _Compare(BaseModel):

@@ -20,6 +20,7 @@ from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
+from dopafit.drive import Drive
 from dopafit.model.formula import Design
 from dopafit.model.spec import Model
 from dopafit.trace.kernel import Kernel
@@ -141,6 +142,17 @@ class Coordinates:
             unit - 1
             for entry, unit in zip(self.entries, self.unit, strict=True)
             if entry.role == "population" and entry.parameter in own and unit
+        ]
+
+    @property
+    def gain_normals(self) -> list[int]:
+        """Normal coordinates that hold the population values of gains whose sign is free."""
+        gains = Drive.named(self.model.drive).gains
+        names = [f"{channel.prefix}_{gain}" for channel in self.model.channels for gain in gains]
+        return [
+            unit - 1
+            for entry, unit in zip(self.entries, self.unit, strict=True)
+            if entry.role == "population" and entry.parameter in names and unit
         ]
 
     def place(self, name: str) -> int:

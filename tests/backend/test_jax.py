@@ -106,7 +106,14 @@ def test_control_every_array_counts(tiny) -> None:
 
 # ------------------------------------------------------------------ what the user sees
 def test_a_fit_by_jax_is_the_fit_by_numba(tiny_model, tiny_world, tiny_fits, tmp_path) -> None:
-    options = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
+    options = {
+        "seed": 3,
+        "draws": 60,
+        "max_draws": 60,
+        "tune": 100,
+        "chains": 2,
+        "progress": "silent",
+    }
     made = fit(tiny_model("no_drive"), tiny_world, **options, backend="jax")
     assert made.record["settings"]["backend"] == "jax"
     again = Fit.load(made.save(tmp_path / "fit.nc"))

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 from nutpie.compiled_pyfunc import from_pyfunc
 
+from dopafit.backend.gate import ByRank
 from dopafit.backend.sampler import Interrupted, SamplerSettings, Snapshot, run
 from dopafit.core.errors import FitError, SpecError
 
@@ -241,6 +242,11 @@ def test_a_breakdown_on_the_way_is_named():
         {"seed": -1},
         {"seed": 2**64},
         {"maxdepth": 0},
+        {"draws": 10**9},  # aborted the process
+        {"max_draws": 10**9},
+        {"tune": 10**9},
+        {"chains": 10_000},
+        {"draws": 500, "max_draws": 499},
         {"target_accept": 1.0},
         {"target_accept": "high"},
         {"adaptation": "lowrank"},
@@ -249,13 +255,130 @@ def test_a_breakdown_on_the_way_is_named():
 def test_settings_out_of_range(wrong):
     with pytest.raises(SpecError) as caught:
         SamplerSettings(**wrong)
-    assert next(iter(wrong)) in caught.value.wrong and caught.value.allowed
+    assert next(iter(wrong)) in caught.value.wrong
+    assert caught.value.allowed and caught.value.todo
 
 
 def test_settings_are_values():
     assert SamplerSettings(seed=np.int64(3)) == SamplerSettings(seed=3)
     assert SamplerSettings(**SMALL.to_dict()) == SMALL
     assert json.loads(json.dumps(SMALL.to_dict())) == SMALL.to_dict()
+
+
+LOOKS = SamplerSettings(draws=50, max_draws=230, tune=60, chains=3, seed=9)
+
+
+def test_looks_double_up_to_the_budget():
+    assert LOOKS.looks == (50, 100, 200, 230)
+    assert SamplerSettings(draws=80).looks == (80,)
+    assert SamplerSettings(draws=80, max_draws=81).looks == (80, 81)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_the_same_chains_go_on(cores):
+    """However many looks, and however many chains run at a time, the draws are the same."""
+    whole = run(model(normal), SamplerSettings(draws=230, tune=60, chains=3, seed=9))
+    seen = []
+
+    def never(tree):
+        seen.append(tree)
+        return False
+
+    settings = SamplerSettings(**(LOOKS.to_dict() | {"cores": cores}))
+    last = run(model(normal), settings, enough=never)
+    assert [tree["posterior"].sizes["draw"] for tree in seen] == [50, 100, 200]
+    for tree in [*seen, last]:
+        draws = tree["posterior"].sizes["draw"]
+        for group in ("posterior", "sample_stats"):
+            expected = whole[group].to_dataset().isel(draw=slice(draws))
+            for name in ("x", "energy", "diverging"):
+                if name in expected:
+                    assert np.array_equal(tree[group][name], expected[name])
+    assert last["posterior"].sizes["draw"] == 230
+
+
+def test_draws_end_when_they_are_enough():
+    """All chains wait at a look, so none runs ahead; nothing is drawn that is not kept."""
+    made = []
+
+    def counted(x):
+        made.append(1)
+        return normal(x)
+
+    tree = run(
+        model(counted),
+        SamplerSettings(draws=100, max_draws=100_000, tune=100, chains=2, seed=3),
+        enough=lambda tree: tree["posterior"].sizes["draw"] >= 200,
+    )
+    assert tree["posterior"].sizes["draw"] == 200
+    assert np.isfinite(tree["posterior"]["x"]).all()
+    steps = int(tree["sample_stats"]["n_steps"].sum())
+    assert len(made) < 6 * steps  # tuning is short and restless; 100,000 draws are 250 times this
+
+
+def test_ctrl_c_while_the_chains_go_on():
+    settings = SamplerSettings(draws=100, max_draws=400_000, tune=100, chains=2, cores=2, seed=5)
+    with pytest.raises(Interrupted) as caught:
+        run(
+            model(normal),
+            settings,
+            progress=stop_when(lambda s: min(s.finished) > 700),
+            enough=lambda tree: False,
+        )
+    assert caught.value.draws > 400 and "400000" in caught.value.wrong
+    assert np.isfinite(caught.value.partial["posterior"]["x"]).all()
+
+
+def test_a_breakdown_after_a_look_is_named():
+    calls = []
+
+    def late(x):
+        calls.append(1)
+        if len(calls) > 4000:
+            raise ValueError("table ran out")
+        return normal(x)
+
+    settings = SamplerSettings(draws=50, max_draws=100_000, tune=60, chains=2, cores=1, seed=5)
+    with pytest.raises(FitError, match=r"(?s)broke down.*table ran out"):
+        run(model(late), settings, enough=lambda tree: False)
+
+
+def test_an_error_at_a_look_stops_the_chains():
+    def broken(tree):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(model(normal), LOOKS, enough=broken)
+
+
+def test_chains_start_by_the_rank_of_their_seed():
+    """Three modes so far apart that no chain leaves its own."""
+    places = np.array([-500.0, 0.0, 500.0])
+
+    def comb(x):
+        nearest = places[np.argmin(np.abs(places - x[0]))]
+        return -0.5 * float((x[0] - nearest) ** 2), np.array([nearest - x[0]])
+
+    def start(seed, rank):
+        return places[[rank]] + np.random.default_rng(seed).uniform(-1, 1, 1)
+
+    compiled = from_pyfunc(
+        1,
+        lambda: comb,
+        lambda seed1, seed2, chain: lambda x: {"x": np.array(x, dtype=float)},
+        [np.dtype(float)],
+        [(1,)],
+        ["x"],
+        make_initial_point_fn=ByRank(start),
+    )
+    means = [
+        run(compiled, SamplerSettings(draws=50, tune=60, chains=3, seed=2, cores=cores))[
+            "posterior"
+        ]["x"].values.mean(axis=(1, 2))
+        for cores in (1, 3)
+    ]
+    assert sorted(means[0].round(-2)) == list(places)
+    assert np.array_equal(*means)
 
 
 def test_a_snapshot_estimates_the_time_left():

@@ -19,7 +19,9 @@ POOLED = {f"{channel}_rest": "drug" for channel in ("choice", "latency", "presse
 @pytest.fixture(scope="module")
 def sampled(tiny_model, tiny_world) -> Fit:
     model = tiny_model("no_drive", effects=POOLED)
-    return dp.fit(model, tiny_world, seed=1, draws=500, tune=200, chains=2, progress="silent")
+    return dp.fit(
+        model, tiny_world, seed=1, draws=500, max_draws=500, tune=200, chains=2, progress="silent"
+    )
 
 
 @pytest.mark.parametrize("method", ["laplace", "pathfinder"])

@@ -11,10 +11,10 @@ import dopafit
 from dopafit.backend.sampler import Interrupted, SamplerSettings
 from dopafit.core.errors import FitError, SpecError
 from dopafit.fit import sampling
-from dopafit.fit.fit import RIVAL, _modes, fit
+from dopafit.fit.fit import fit
 from dopafit.model.spec import DRIVES
 
-OPTIONS = {"seed": 3, "draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
+OPTIONS = {"seed": 3, "draws": 60, "max_draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
 
 
 def test_the_seed_decides(tiny_fits, tiny_model, tiny_world) -> None:
@@ -44,7 +44,7 @@ def test_a_second_fit_on_other_data_compiles_nothing(
 
 
 def test_what_the_layout_doubts_stands_on_the_fit(tiny_model, tiny_world) -> None:
-    options = OPTIONS | {"draws": 10, "tune": 20, "chains": 1}
+    options = OPTIONS | {"draws": 10, "max_draws": 10, "tune": 20, "chains": 1}
     made = fit(tiny_model("trough", typical_spacing=3000.0), tiny_world, **options)
     assert made.layout.warnings and made.record["warnings"] == list(made.layout.warnings)
     assert any("typical_spacing is 3000 s" in text for text in made.record["warnings"])
@@ -63,7 +63,10 @@ def test_what_a_fit_knows(tiny_fits) -> None:
         text = repr(made)
         assert f"{drive} drive" in text and "SIMULATED" in text
         assert "\nchoice_rest_group" not in text and "\nchoice_rest_sd" in text
-        assert "NOT CONVERGED" in text and "90%" in text
+        assert "NOT CONVERGED" in text and "90%" in text and "median" in text
+        assert "looks at draws per chain: 60 (" in text and "at most 60" in text
+        (look,) = made.record["looks"]
+        assert look["draws"] == 60 and not look["ok"] and look["ess"] > 0 and look["r_hat"] > 0.9
         table = made.summary.set_index("parameter")
         low, high = np.quantile(made.posterior["choice_rest"], [0.05, 0.95])
         assert table.loc["choice_rest", ["lower", "upper"]].tolist() == pytest.approx([low, high])
@@ -129,22 +132,19 @@ def test_stopped_by_hand(tiny_model, tiny_world, monkeypatch) -> None:
 
 def test_an_error_comes_before_the_sampler(tiny_model, tiny_world, monkeypatch) -> None:
     monkeypatch.setattr(sampling, "run", None)
-    for wrong in ({"draws": 0}, {"seed": -1}, {"target_accept": 1.0}, {"progress": "loud"}):
+    for wrong in (
+        {"draws": 0},
+        {"max_draws": 59},
+        {"draws": 10**9},
+        {"seed": -1},
+        {"target_accept": 1.0},
+        {"progress": "loud"},
+    ):
         with pytest.raises(SpecError):
             fit(tiny_model("no_drive"), tiny_world, **(OPTIONS | wrong))
     model = tiny_model("no_drive", effects={"choice_rest": "dose"})
     with pytest.raises(SpecError, match="dose"):
         fit(model, tiny_world, **OPTIONS)
-
-
-@pytest.mark.parametrize(
-    ("masses", "rivals"),
-    [([5.0], 0), ([5.0, 4.6], 1), ([5.0, 5.0 - RIVAL - 0.1, -1e100], 0), ([5.0, 5.0, 2.5], 2)],
-)
-def test_rival_modes(masses, rivals) -> None:
-    found = _modes(masses)
-    assert found.value == rivals and found.ok is (rivals == 0)
-    assert bool(found.advice) is not found.ok
 
 
 def test_every_drive_lays_out(tiny_model, tiny_world, fit_at) -> None:

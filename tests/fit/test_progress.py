@@ -80,6 +80,25 @@ def test_log_lines_keep_a_distance_and_never_fall_silent():
     assert len(stream.getvalue().splitlines()) == 1 + 3  # every 30 s
 
 
+def test_the_time_left_comes_first():
+    """In a narrow terminal the end of the line is lost: not what a waiting person wants to know."""
+    stream, clock = io.StringIO(), Clock()
+    play(LogProgress(stream, clock=clock), clock)
+    assert stream.getvalue().splitlines()[5].startswith("sampling trough: 1:10 left  ")
+    stream, clock = Terminal(), Clock()
+    play(TerminalProgress(stream, colour=False, clock=clock), clock)
+    assert "\r\x1b[2Ksampling trough: 1:10 left  " in stream.getvalue()
+    shown, clock = [], Clock()
+
+    class Cell:
+        update = staticmethod(shown.append)
+
+    play(NotebookProgress(display=lambda text: Cell(), clock=clock), clock)
+    assert any(text.splitlines()[-1].startswith("sampling trough: 1:10 left  ") for text in shown)
+    look = Snapshot((300, 300), 600, (False,) * 2, (0, 0), (0.2, 0.2), (9, 9), 30.0, last=False)
+    assert describe(look).startswith("30.0 s left to the next look  ")
+
+
 def test_a_terminal_line_rewrites_itself():
     stream, clock = Terminal(), Clock()
     play(TerminalProgress(stream, clock=clock), clock)
