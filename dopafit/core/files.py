@@ -14,7 +14,7 @@ __all__ = ["read_regular", "remove_parts", "write_whole"]
 PART = ".part"
 KINDS = {
     stat.S_ISDIR: "a folder",
-    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISFIFO: "a named pipe (FIFO)",
     stat.S_ISCHR: "a device",
     stat.S_ISBLK: "a device",
     stat.S_ISSOCK: "a socket",
@@ -36,20 +36,28 @@ def read_regular(path: str | Path, *, limit: int | None = None) -> bytes:
     OSError
         No such file, no regular file, or one beyond the limit.
     """
+    _check(os.stat(path), limit)  # to open a device may already do something
     flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    # without O_NONBLOCK, a pipe put in the file's place meanwhile would wait for a writer
     file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
-            kind = [word for is_it, word in KINDS.items() if is_it(found.st_mode)]
-            raise OSError(errno.EINVAL, f"it is {' '.join(kind) or 'something else'}, not a file")
-        if limit is not None and found.st_size > limit:
-            size = f"it has {found.st_size:,} bytes, more than {limit:,}"
-            raise OSError(errno.EFBIG, size)
+        _check(os.fstat(file), limit)
         with open(file, "rb", closefd=False) as handle:
-            return handle.read() if limit is None else handle.read(limit)
+            content = handle.read() if limit is None else handle.read(limit + 1)
     finally:
         os.close(file)
+    if limit is not None and len(content) > limit:  # files of /proc say that they hold nothing
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes")
+    return content
+
+
+def _check(found: os.stat_result, limit: int | None) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = [word for is_it, word in KINDS.items() if is_it(found.st_mode)]
+        raise OSError(errno.EINVAL, f"it is {' '.join(kind) or 'something else'}, not a file")
+    if limit is not None and found.st_size > limit:
+        size = f"it has {found.st_size:,} bytes, more than {limit:,}"
+        raise OSError(errno.EFBIG, size)
 
 
 def write_whole(path: str | Path, content: bytes, *, sync: bool = False) -> Path:

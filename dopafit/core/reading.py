@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import errno
 from pathlib import Path
 
 from dopafit.core.errors import DopafitError
+from dopafit.core.files import read_regular
 
 __all__ = ["ReadingError", "read_file", "read_text", "to_text"]
 
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe (FIFO)"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-    (stat.S_ISSOCK, "a socket"),
-)
 # what the first bytes of files say that are often given a wrong suffix
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)"),
@@ -79,12 +72,7 @@ def read_file(path: Path, limit: int) -> bytes:
         There is no such file, it is not an ordinary file, or it is larger than `limit`.
     """
     try:
-        _check(os.stat(path), limit)
-        # without O_NONBLOCK, a pipe put in the file's place meanwhile would wait for a writer
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(handle, "rb") as file:
-            _check(os.fstat(handle), limit)
-            content = file.read(limit + 1)
+        return read_regular(path, limit=limit)
     except FileNotFoundError:
         raise ReadingError(
             "does not exist",
@@ -93,37 +81,21 @@ def read_file(path: Path, limit: int) -> bytes:
             kind="no-file",
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        said = str(getattr(error, "strerror", None) or error)
+        number = getattr(error, "errno", None)
+    if number == errno.EFBIG:
+        size = f"{limit / 2**20:g} MiB" if limit >= 2**20 else f"{limit} bytes"
         raise ReadingError(
-            f"cannot be read ({getattr(error, 'strerror', None) or error})",
-            allowed="a readable file",
-            todo="check the file's name and its permissions",
-            kind="no-file",
-        ) from None
-    if len(content) > limit:  # files such as those of /proc say that they hold nothing
-        raise _too_large(limit)
-    return content
-
-
-def _check(status: os.stat_result, limit: int) -> None:
-    for is_kind, word in _KINDS:
-        if is_kind(status.st_mode):
-            raise ReadingError(
-                f"is {word}, not a file",
-                allowed="an ordinary file",
-                todo="give the path of a file",
-                kind="no-file",
-            )
-    if status.st_size > limit:
-        raise _too_large(limit)
-
-
-def _too_large(limit: int) -> ReadingError:
-    size = f"{limit / 2**20:g} MiB" if limit >= 2**20 else f"{limit} bytes"
-    return ReadingError(
-        f"is larger than {size}",
-        allowed=f"at most {size}",
-        todo="split the file, or take out what is not needed",
-        kind="limit",
+            f"is larger than {size}",
+            allowed=f"at most {size}",
+            todo="split the file, or take out what is not needed",
+            kind="limit",
+        )
+    raise ReadingError(
+        said.removeprefix("it ") if said.startswith("it is ") else f"cannot be read ({said})",
+        allowed="an ordinary file that may be read",
+        todo="give the path of a file; check its name and its permissions",
+        kind="no-file",
     )
 
 

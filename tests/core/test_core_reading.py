@@ -29,7 +29,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
 
 def test_pipes_sockets_folders_and_nothing(tmp_path: Path, monkeypatch) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe").wrong == "is a pipe (FIFO), not a file"
+    assert refusal(tmp_path / "pipe").wrong == "is a named pipe (FIFO), not a file"
     assert refusal(tmp_path).wrong == "is a folder, not a file"
     assert refusal(tmp_path / "none").wrong == "does not exist"
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

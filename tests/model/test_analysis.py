@@ -250,7 +250,7 @@ def test_no_file_and_a_folder(tmp_path):
     assert "is in UTF-16" in refusal(tmp_path / "wide.yaml").wrong
     os.mkfifo(tmp_path / "pipe.yaml")
     error = refusal(tmp_path / "pipe.yaml")
-    assert "is a pipe (FIFO), not a file" in error.wrong and error.allowed and error.todo
+    assert "is a named pipe (FIFO), not a file" in error.wrong and error.allowed and error.todo
 
 
 def test_words_that_yaml_1_1_takes_for_something_else(write):

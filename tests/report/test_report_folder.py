@@ -141,6 +141,6 @@ def test_a_pipe_in_a_run_folder_is_not_read(make, name):
     folder = make()
     (folder / name).unlink()
     os.mkfifo(folder / name)
-    with pytest.raises(DopafitError, match=r"is a pipe \(FIFO\), not a file") as caught:
+    with pytest.raises(DopafitError, match=r"is a named pipe \(FIFO\), not a file") as caught:
         RunFolder.read(folder)
     assert caught.value.allowed and caught.value.todo

@@ -30,7 +30,7 @@ def test_a_pipe_is_not_read(folder, name: str) -> None:
     path = folder.write() / name
     path.unlink(missing_ok=True)
     os.mkfifo(path)
-    assert "is a pipe (FIFO), not a file" in only(folder).wrong
+    assert "is a named pipe (FIFO), not a file" in only(folder).wrong
 
 
 def compressed(table: pa.Table) -> bytes:
