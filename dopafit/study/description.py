@@ -135,7 +135,7 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
         return None, [Finding(FILE, row, None, None, wrong, allowed, todo, "error", kind)]
 
     path = folder / FILE
-    if folder.is_file():
+    if folder.exists() and not folder.is_dir():
         return failure(
             f"{folder} is a file, not the folder of a study",
             f"a folder with {FILE}",
@@ -143,11 +143,7 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
             "no-file",
         )
     if not path.exists():
-        where = "does not exist"
-        if folder.is_dir():
-            where = f"has no {FILE}"
-        elif folder.exists():
-            where = "is a file, and a study is a folder"
+        where = f"has no {FILE}" if folder.is_dir() else "does not exist"
         return failure(f"the folder {folder} {where}", f"a folder with {FILE}", _EXAMPLE, "no-file")
     text, findings = decode(path, FILE, RECORD_BYTES)
     if text is None:

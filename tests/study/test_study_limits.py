@@ -143,6 +143,6 @@ def test_a_path_to_a_file_or_to_study_yaml(folder, tmp_path: Path) -> None:
     folder.write()
     assert validate(folder.path / "study.yaml").ok
     (finding,) = validate(folder.path / "presses.csv").errors
-    assert "is a file, and a study is a folder" in finding.wrong and "study.yaml" in finding.todo
+    assert "is a file, not the folder of a study" in finding.wrong and "study.yaml" in finding.todo
     (finding,) = validate(tmp_path / "none" / "study.yaml").errors
     assert "does not exist" in finding.wrong
