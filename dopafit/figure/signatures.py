@@ -154,7 +154,8 @@ def _legend(table: pd.DataFrame, drives: list[str]) -> list[Any]:
             )
         )
     masses = "50, 90 %" if has(table, "lower_50") and len(drives) < 3 else "90 %"
-    entries.append(Patch(color=style.FAINT, alpha=0.4, lw=0, label=f"band: {masses}"))
+    if (table["source"] != "prior").any():
+        entries.append(Patch(color=style.FAINT, alpha=0.4, lw=0, label=f"band: {masses}"))
     if (table["source"] == "prior").any():
         entries.append(Patch(color=style.PRIOR, alpha=0.2, lw=0, label="prior 90 %"))
     return entries

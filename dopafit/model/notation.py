@@ -133,7 +133,9 @@ def _words(model: object, names: list[str]) -> str:
     told = []
     for name in names:
         parameter = model.parameters[name]
-        value = f"; fixed at {parameter.fixed:g}" if parameter.prior is None else ""
+        value = (
+            f"; population value fixed at {parameter.fixed:g}" if parameter.prior is None else ""
+        )
         told.append(f"{parameter.meaning} ({name}{value})")
     return "; ".join(told)
 

@@ -112,8 +112,8 @@ def _bad_k(compared: Comparison) -> list[Line]:
         say(
             f"Leaving a {compared.unit} out was computed without fitting again, and for {some} of "
             f"{count(compared.n_units)} {compared.unit}s, by drive, that computation cannot be "
-            "trusted (Pareto k): the table ranks drives that lie far apart, its differences and "
-            "weights are not exact."
+            "trusted (Pareto k): at most drives that lie far apart are ranked by it, and its "
+            "differences and weights are not exact."
         )
     ]
 

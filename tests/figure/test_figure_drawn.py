@@ -304,3 +304,11 @@ def test_a_rival_far_behind_does_not_hide_the_others(tables) -> None:
     near = table.assign(elpd_diff=[0.0, -33.4, -60.0])
     scales = {a.get_xscale() for a in comparison.draw(near, unit="session").axes}
     assert scales == {"linear"}
+
+
+def test_a_figure_of_the_prior_names_no_other_band(tables, words) -> None:
+    table = tables["signature"]
+    prior = table[table["drive"] == "trough"].assign(source="prior")
+    told = words(signatures.draw(prior))
+    assert "prior 90 %" in told and not any(text.startswith("band:") for text in told)
+    assert any(text.startswith("band:") for text in words(signatures.draw(table)))  # control

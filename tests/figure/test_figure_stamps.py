@@ -100,3 +100,17 @@ def test_diagnostics_want_fits(tiny_fit) -> None:
         with pytest.raises(SpecError) as caught:
             plots.diagnostics(wrong)
         assert caught.value.allowed and caught.value.todo
+
+
+def test_members_are_called_what_they_are(failed, monkeypatch) -> None:
+    from dopafit.figure import forest
+
+    seen = {}
+    draw = forest.draw
+    monkeypatch.setattr(forest, "draw", lambda *a, **k: seen.update(k) or draw(*a, **k))
+    plots.forest(failed.trough, "choice_rest")
+    assert seen["member"] == "subject"
+    tables = plots.forest_tables(failed.trough, "choice_rest")
+    monkeypatch.setattr(plots.quantities, "member_term", lambda *_: "1|session")
+    plots.forest(failed.trough, "choice_rest", tables=tables)
+    assert seen["member"] == "session"
