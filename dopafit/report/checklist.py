@@ -16,7 +16,7 @@ from dopafit.report.escape import clean, markdown, signs
 from dopafit.report.evidence_tables import truth_table
 from dopafit.report.files import read_table, write_text
 from dopafit.report.folder import RunFolder
-from dopafit.report.model_text import equations
+from dopafit.report.model_text import equations, symbols
 from dopafit.report.numbers import count, fixed, number
 from dopafit.report.priors import rows as prior_rows
 
@@ -169,8 +169,8 @@ def _goals(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Why a Bayesian analysis",
-            "a nonlinear hierarchical model with weakly informed times: the posterior shows what "
-            "the data leave open, for every derived quantity",
+            "the posterior shows what the data leave open, for every parameter and every quantity "
+            "derived from them",
         ),
     ]
 
@@ -197,7 +197,7 @@ def _model(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Formal specification",
-            f"{len(equations(folder))} equations, every symbol defined"
+            f"{len(equations(folder))} equations, {len(symbols(folder))} symbols"
             if equations(folder)
             else "",
         ),
@@ -245,7 +245,9 @@ def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Posterior predictive check",
-            f"{len(checked)} figures of observed beside replicated behaviour" if checked else "",
+            f"observed beside replicated behaviour, {len(checked)} figure{'s' if len(checked) > 1 else ''}"
+            if checked
+            else "",
         ),
         (
             step,

@@ -305,10 +305,12 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
         return [say("No comparison of drives was made.")]
     unit, units = clean(table["unit"].iloc[0]), count(table["n_units"].iloc[0])
     bad = int(table["n_bad_k"].sum())
+    several = len(folder.model(folder.focus).get("channels") or {}) > 1
+    together = f"; all channels of a {unit} summed" if several else ""
     return [
         say(
             f"Drives were compared by the expected log predictive density (elpd) of left-out "
-            f"{unit}s ({units} {unit}s; all channels of a {unit} summed), approximated by "
+            f"{unit}s ({units} {unit}s{together}), approximated by "
             "Pareto-smoothed importance sampling. The standard error of a difference comes from "
             "the differences themselves. A drive is called distinguishable from the best only if "
             f"it is behind by at least {SMALL:g} and by at least two of those standard errors. "

@@ -111,7 +111,7 @@ def test_no_item_of_the_checklist_is_blank(run):
     assert answers["Seed"] == "20260"
     assert answers["Prior predictive check"] == NOT_DONE
     assert answers["Posterior draws"] == NOT_DONE
-    assert answers["Posterior predictive check"].startswith("1 figures of observed")
+    assert answers["Posterior predictive check"].endswith("behaviour, 1 figure")
     assert answers["Truth beside the estimates (simulated data)"] == (
         "1 of 2 of the population's lie inside; "
         "of the deviations by subject 0 of 1, of the totals 1 of 1"
