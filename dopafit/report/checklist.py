@@ -245,7 +245,8 @@ def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
         (
             step,
             "Posterior predictive check",
-            f"observed beside replicated behaviour, {len(checked)} figure{'s' if len(checked) > 1 else ''}"
+            f"observed beside replicated behaviour, {len(checked)} figure"
+            f"{'s' if len(checked) > 1 else ''}"
             if checked
             else "",
         ),
