@@ -15,7 +15,7 @@ from dopafit.study.study import Study
 if TYPE_CHECKING:
     from dopafit.model.spec import Model
 
-__all__ = ["median_gap", "moving_events"]
+__all__ = ["gaps", "moving_events"]
 
 
 def moving_events(model: Model, study: Study) -> pd.DataFrame:
@@ -58,11 +58,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
     return events.sort_values([*KEYS, "time"], kind="stable").reset_index(drop=True)
 
 
-def median_gap(events: pd.DataFrame) -> float | None:
-    """Return the median time between successive events of a session [s].
-
-    Events at one time count as one; None where no session has two.
-    """
-    gaps = events.groupby(KEYS, sort=False)["time"].diff()
-    gaps = gaps[gaps > 0]
-    return float(gaps.median()) if len(gaps) else None
+def gaps(events: pd.DataFrame) -> np.ndarray:
+    """Return the times between successive events of a session [s]; events at one time are one."""
+    found = events.groupby(KEYS, sort=False)["time"].diff().to_numpy(float)
+    return found[found > 0]

@@ -24,7 +24,7 @@ import pandas as pd
 
 from dopafit.model.formula_code import Coded, Coder
 from dopafit.model.formula_levels import Grouping
-from dopafit.model.formula_nodes import Call, Factor
+from dopafit.model.formula_nodes import Call, Column, Factor
 from dopafit.model.formula_parse import Source
 from dopafit.model.formula_read import Reader
 from dopafit.model.formula_terms import GroupPart, Parsed, Term, known_columns, parse
@@ -107,6 +107,15 @@ class Design:
                 if code is not None and not coding.get(one.text, True):
                     found[code.column.name] = (code.levels[0], code.named)
         return found
+
+    @property
+    def plain_columns(self) -> dict[str, tuple[str, ...] | None]:
+        """Columns that stand in a term as they are: name to levels, None if read as numbers."""
+        return {
+            coder.factor.name: None if coder.level_code is None else coder.level_code.levels
+            for coder in self._plan.coders.values()
+            if isinstance(coder.factor, Column)
+        }
 
     def evaluate(self, frame: pd.DataFrame) -> Design:
         """Return the design of other rows with the levels and transforms of this one.

@@ -20,6 +20,7 @@ from dopafit.model.events import moving_events
 from dopafit.model.formula import Design, design
 from dopafit.model.magnitude import found_unit, in_unit_events
 from dopafit.model.spec import Model
+from dopafit.model.terms import check_columns, check_independent
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
@@ -168,12 +169,15 @@ def build_layout(
         prefix = _channel_of(model, name)
         frame = coded[prefix] if prefix else tables[parameter.varies]
         formula = _formula(model, name)
+        check_columns(model, study, name, formula, frame.columns)
         found = design(formula, frame, where=f"effects: {name}", reference=model.reference)
+        if not simulation:
+            check_independent(name, found, _own_terms(model, prefix))
         if prefix and frame is not rows[prefix].frame:
             found = found.evaluate(rows[prefix].frame)
         if found.columns or found.groups:
             designs[name] = found
-    told = doubts(model, events, designs)
+    told = doubts(model, events, designs, tables | coded)
     model = model.with_choices(unit_magnitude=unit, reference=references(designs))
     coordinates = Coordinates(model)
     for name, found in designs.items():
@@ -201,13 +205,22 @@ def _check_labels(model: Model, coordinates: Coordinates) -> None:
     effects = [e for e in coordinates.entries if e.role == "effect"]
     known = [f"{e.parameter}_effect[{e.label}]" for e in effects]
     known += [f"{n}_{part}[{label}]" for n, part, label in coordinates.half_names if label]
+    stems = dict.fromkeys(name.partition("[")[0] for name in known)
     for name in model.priors:
-        if "[" in name and name not in known:
-            raise SpecError(
-                f"priors: no formula makes the effect {name!r}",
-                allowed=", ".join(known) or "no prior of an effect, as there are none",
-                todo=suggest(name, known) or "take one of those allowed",
-            )
+        if name in known or name in stems or name in model.parameters:
+            continue
+        raise SpecError(
+            f"priors: no formula makes the effect {name!r}"
+            if "[" in name
+            else f"priors: {name!r}: no formula makes such an effect",
+            allowed=", ".join([*stems, *known]) or "no prior of an effect, as there are none",
+            todo=suggest(name, [*known, *stems]) or "leave the prior out, or add the term",
+        )
+
+
+def _own_terms(model: Model, prefix: str | None) -> tuple[str, ...]:
+    """Return the terms that a channel adds to its resting predictor."""
+    return next((tuple(c.extra_terms()) for c in model.channels if c.prefix == prefix), ())
 
 
 def _channel_of(model: Model, name: str) -> str | None:

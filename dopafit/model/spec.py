@@ -40,6 +40,17 @@ def _is_finite(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
+def _outside(parameter: Parameter, value: float) -> str:
+    """Return a parameter's range in words where the value lies outside, else nothing."""
+    if parameter.link == "log" and value <= 0:
+        return "a number above 0"
+    if parameter.link == "logit" and not 0 <= value < 1:
+        return "0, or a number between 0 and 1"
+    if parameter.prior is not None and parameter.prior.family == "half_normal" and value < 0:
+        return "0 or above: the drive says which sign this gain has"
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Model(Shown):
     """One hypothesis about one set of channels.
@@ -274,11 +285,11 @@ class Model(Shown):
                     allowed="a number",
                     todo="write the number without quotes",
                 )
-            link = base[name].link if name in base else "identity"
-            if (link == "log" and value <= 0) or (link == "logit" and not 0 <= value < 1):
+            allowed = _outside(base[name], value) if name in base else ""
+            if allowed:
                 raise SpecError(
-                    f"fixed: {name} = {value}",
-                    allowed="a value inside its range",
+                    f"fixed: {name} = {value} is outside its range",
+                    allowed=allowed,
                     todo=f"give a value that {name} can take, or take it out of fixed",
                 )
         return {k: float(v) for k, v in self.fixed.items() if k in base}

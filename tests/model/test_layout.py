@@ -113,7 +113,7 @@ def test_units_join_the_channels_of_a_trial(tiny, three_channels) -> None:
 
 
 def test_the_grid_changes_the_rows_but_not_the_coordinates(tiny, three_channels) -> None:
-    effects = {"presses_rest": "standardize(hours) + poly(time, 2) + drug + (1 | subject)"}
+    effects = {"presses_rest": "standardize(log(hours + 1)) + poly(time, 2) + drug + (1 | subject)"}
     model = three_channels(effects=effects)
     layouts = [
         build_layout(model, tiny),

@@ -230,6 +230,7 @@ def test_fixed_and_prior_replace_the_default() -> None:
         ({"fixed": {"onset_ratio": "0.1"}}, "fixed: onset_ratio = '0.1'", ""),
         ({"fixed": {"onset_ratio": np.nan}}, "fixed: onset_ratio", ""),
         ({"fixed": {"onset_ratio": True}}, "fixed: onset_ratio", ""),
+        ({"fixed": {"choice_gain_trough": -0.5}}, "choice_gain_trough = -0.5 is outside its", ""),
         ({"fixed": {"choice_lapse": 1.0}}, "fixed: choice_lapse", ""),
         (
             {
@@ -251,6 +252,21 @@ def test_impossible_models(change, message, todo) -> None:
         Model(**({"channels": [Choice()]} | change))
     assert message in caught.value.wrong
     assert todo in caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("onset_ratio", 0, "a number above 0"),
+        ("choice_lapse", 1, "0, or a number between 0 and 1"),
+        ("choice_gain_trough", -1, "0 or above"),
+    ],
+)
+def test_a_fixed_value_outside_its_range_is_told_the_range(name, value, allowed) -> None:
+    with pytest.raises(SpecError) as caught:
+        Model(channels=[Choice()], fixed={name: value})
+    assert allowed in caught.value.allowed
+    assert Model("encompassing", [Choice()], fixed={"choice_gain_trough": -1})  # of either sign
 
 
 def test_impossible_dicts() -> None:
