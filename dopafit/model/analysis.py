@@ -164,6 +164,8 @@ class Analysis:
         What is left out of the study.
     named : mapping of str to str
         Columns of observations that the file names in so many words, by channel.
+    warnings : tuple of str
+        What the file gives that none of its drives uses.
     """
 
     path: Path
@@ -181,6 +183,7 @@ class Analysis:
     truth: Mapping[str, float]
     exclude: tuple[Exclusion, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def study_folder(self) -> Path | None:
@@ -280,7 +283,23 @@ def read_analysis(path: str | Path) -> Analysis:
             for name, options in file.channels.items()
             if options and isinstance(options.get("censored"), str)
         },
+        warnings=_unused(file, models),
     )
+
+
+def _unused(file: _File, models: Mapping[str, Model]) -> tuple[str, ...]:
+    """Name what is given for parameters that none of the drives has."""
+    known = set().union(*(model.parameters for model in models.values()))
+    lines = []
+    for key in ("effects", "priors", "fixed"):
+        for name in getattr(file, key):
+            stem = name.partition("[")[0]
+            if not known & {stem, stem.removesuffix("_effect"), stem.removesuffix("_sd")}:
+                lines.append(
+                    f"{key}: {name} belongs to none of the drives ({', '.join(models)}), and does "
+                    "nothing"
+                )
+    return tuple(lines)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def open_study(analysis: Analysis, *, behaviour: bool = True) -> Opened:
     found = _left(analysis, study)
     if len(found.table):  # a warning about what is left out would mislead
         report = validate(found.study)
-    return Opened(found.study, report.warning_lines, found, report)
+    warnings = [*analysis.warnings, *report.warning_lines]
+    return Opened(found.study, warnings, found, report)
 
 
 def validate_analysis(path: str | Path) -> str:
@@ -107,6 +108,7 @@ def validate_analysis(path: str | Path) -> str:
     opened = open_study(analysis)
     claims = (build_layout(model, opened.study).warnings for model in analysis.models.values())
     told = [f"  warning: {text}" for text in dict.fromkeys(w for some in claims for w in some)]
+    told = [*(f"  warning: {text}" for text in analysis.warnings), *told]
     return "\n".join([str(opened.report), *opened.excluded.lines, *told])
 
 

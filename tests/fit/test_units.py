@@ -15,7 +15,7 @@ from dopafit.model.layout import build_layout
 from dopafit.study import read_study
 from dopafit.study.write import write_study
 
-OPTIONS = {"seed": 3, "draws": 50, "tune": 40, "chains": 2, "progress": "silent"}
+OPTIONS = {"seed": 3, "draws": 50, "max_draws": 50, "tune": 40, "chains": 2, "progress": "silent"}
 SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
 
 

@@ -6,11 +6,13 @@ import os
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Sampling, read_analysis
+from dopafit.model.magnitude import found_unit
 from dopafit.model.schedule import Schedule, timetable
 from dopafit.model.spec import DRIVES
 
@@ -285,3 +287,32 @@ def test_an_impossible_timetable_is_named():
         timetable({"duration": 0}, seed=1)
     with pytest.raises(SpecError, match=r"simulate: design: days"):
         timetable({"days": 1}, seed=1)
+
+
+def test_what_no_drive_uses_is_said(tmp_path) -> None:
+    path = tmp_path / "analysis.yaml"
+    path.write_text(
+        "drives: [peak, no_drive]\nchannels: {choice: {column: pursue}}\n"
+        "effects: {choice_gain_trough: drug, peak: drug}\n"
+        "priors: {choice_gain_trough_effect: {normal: {mean: 0, sd: 1}}}\n"
+        "fixed: {onset_ratio: 0.1}\n",
+        encoding="utf-8",
+    )
+    told = read_analysis(path).warnings
+    assert [text.partition(" belongs")[0] for text in told] == [
+        "effects: choice_gain_trough",
+        "priors: choice_gain_trough_effect",
+    ]
+    assert all("(peak, no_drive)" in text for text in told)
+    both = path.read_text("utf-8").replace("[peak, no_drive]", "[peak, trough]")
+    path.write_text(both, encoding="utf-8")
+    assert read_analysis(path).warnings == ()
+
+
+def test_the_bundled_analysis_means_what_its_truth_was_made_with() -> None:
+    """The typical cue has magnitude 1, as when the truth was written; references are stated."""
+    found = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
+    events = pd.read_csv(ROOT / "data" / "cue-pursuit" / "events.csv")
+    model = found.models["trough"]
+    assert found_unit(model.unit_magnitude, events) == 1.0 and found.warnings == ()
+    assert dict(model.reference) == {"context": "home", "drug": "placebo"}
