@@ -10,7 +10,7 @@ from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.layout import build_layout
 from dopafit.study.datasets import list_datasets, load_dataset
 from dopafit.study.excluded import Excluded, exclude
-from dopafit.study.read import read_study
+from dopafit.study.read import read_and_check
 from dopafit.study.report import Report
 from dopafit.study.study import Study
 from dopafit.study.validate import validate
@@ -65,7 +65,7 @@ def open_study(analysis: Analysis, *, behaviour: bool = True) -> Opened:
         )
     folder = analysis.study_folder
     if folder is not None:
-        study, report = read_study(folder), validate(folder)
+        study, report = read_and_check(folder)
     elif analysis.study in list_datasets():
         study = load_dataset(analysis.study)
         report = validate(study)

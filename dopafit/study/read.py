@@ -6,10 +6,11 @@ from pathlib import Path
 
 from dopafit.core.arguments import PATH, takes
 from dopafit.study.load import load_folder
+from dopafit.study.report import Report
 from dopafit.study.study import Study
 from dopafit.study.validate import check_loaded
 
-__all__ = ["read_study"]
+__all__ = ["read_and_check", "read_study"]
 
 
 @takes(path=PATH)
@@ -31,14 +32,26 @@ def read_study(path: str | Path) -> Study:
     StudyError
         The study has errors; the message lists them with file, line and column.
     """
+    return read_and_check(path)[0]
+
+
+def read_and_check(path: str | Path) -> tuple[Study, Report]:
+    """Read a study as `read_study` does; return it with all that was found in it.
+
+    Raises
+    ------
+    StudyError
+        As `read_study`.
+    """
     folder = Path(path)
     if folder.name == "study.yaml":
         folder = folder.parent
     loaded = load_folder(folder)
-    check_loaded(loaded, what=str(folder)).raise_errors()
+    report = check_loaded(loaded, what=str(folder))
+    report.raise_errors()
     about = loaded.description
     tables = {role: table.frame for role, table in loaded.tables.items()}
-    return Study(
+    study = Study(
         about.name,
         **tables,
         simulated=about.simulated,
@@ -48,3 +61,4 @@ def read_study(path: str | Path) -> Study:
         time_unit=about.time_unit,
         source=folder,
     )
+    return study, report
