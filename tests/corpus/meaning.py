@@ -45,9 +45,9 @@ CLOCKS = [
     ),
     doubt("an event twice", "twice|repeat|same", lines("events.csv", lambda t: [*t, t[3]])),
     doubt("a press twice", "twice|repeat|same", lines("presses.csv", lambda t: [*t, t[3]])),
-    error(
+    doubt(
         "two outcomes at one time",
-        "one time|twice|same time",
+        "same time",
         lines("observations.csv", lambda t: [*t, ",".join([*t[3].split(",")[:4], "0.9,0"])]),
     ),
 ]
@@ -125,9 +125,8 @@ NAMES = [
     doubt("Cue beside cue", "[Cc]ue", cell("events.csv", 3, "kind", "Cue")),
     doubt("Press beside press", "[Pp]ress", cell("presses.csv", 3, "kind", "Press")),
     fine("a space behind a name", cell("sessions.csv", 3, "drug", "placebo ")),
-    error(
+    fine(
         "one accent written two ways",
-        "accent|form|normal|same",
         cell("subjects.csv", 1, "subject", "Zoe\u0308"),
         swap("sessions.csv", "s1,", "Zo\u00eb,", count=-1),
         swap("events.csv", "s1,", "Zo\u00eb,", count=-1),
