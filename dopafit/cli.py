@@ -346,7 +346,7 @@ def _main(caught: list[int]) -> None:
         if status == 130:  # Ctrl-C, of which typer says nothing
             typer.echo(f"\n{STOPPED}", err=True)
     except typer.TyperException as error:
-        bare = not sys.argv[1:] or sys.argv[1:] == ["data"]  # no verb: help, nothing was wrong
+        bare = sys.argv[1:] in ([], ["data"], ["convert"])  # no verb: help, nothing was wrong
         typer.echo(error.format_message() if bare else f"dopafit: {_misuse(error)}", err=True)
         status = 2
     except StoppedError as error:

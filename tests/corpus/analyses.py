@@ -175,9 +175,8 @@ EFFECTS = [
     wrong("a formula without end", "choice_rest", "drug + (1 | subject)", "drug + (1 | subject"),
     wrong("a formula with a hole", "choice_rest", "drug + (1", "drug + + * (1"),
     wrong("a formula with a left side", "choice_rest", "drug + (1", "y ~ drug + (1"),
-    error(
-        "an empty formula",
-        "choice_rest",
+    fine(
+        "an empty formula, which is the population's value alone",
         put("drug + (1 | subject)", '""'),
         put("reference: {drug: placebo}", ""),
     ),

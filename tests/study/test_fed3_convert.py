@@ -34,10 +34,13 @@ def logs(tmp_path: Path) -> Path:
 def typed(monkeypatch, capsys):
     def run(*words) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["dopafit", *map(str, words)])
-        with pytest.raises(SystemExit) as leave:
+        status = 0
+        try:
             cli.main()
+        except SystemExit as leave:
+            status = leave.code or 0
         done = capsys.readouterr()
-        return leave.value.code or 0, done.out, done.err
+        return status, done.out, done.err
 
     return run
 
