@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,18 @@ import numpy as np
 from dopafit.channel import Channel, channel_from_dict
 from dopafit.channel.channel import gain_prior
 from dopafit.core.component import Parameter
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.shown import Shown
 from dopafit.drive import Drive
 from dopafit.model.formula import used_columns
-from dopafit.model.formula_nodes import number_text
+from dopafit.model.given import (
+    checked_effects,
+    checked_fixed,
+    checked_priors,
+    checked_reference,
+    is_finite,
+)
 from dopafit.model.magnitude import as_plain, checked_unit
 from dopafit.trace.kernel import Kernel
 
@@ -32,23 +37,6 @@ __all__ = ["DRIVES", "Model"]
 
 DRIVES = ("no_drive", "trough", "peak", "level", "encompassing")
 """The rivals of a comparison unless an analysis names others."""
-
-ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _outside(parameter: Parameter, value: float) -> str:
-    """Return a parameter's range in words where the value lies outside, else nothing."""
-    if parameter.link == "log" and value <= 0:
-        return "a number above 0"
-    if parameter.link == "logit" and not 0 <= value < 1:
-        return "0, or a number between 0 and 1"
-    if parameter.prior is not None and parameter.prior.family == "half_normal" and value < 0:
-        return "0 or above: the drive says which sign this gain has"
-    return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,17 +148,17 @@ class Model(Shown):
                 todo="remove one of them",
             )
         spacing = self.typical_spacing
-        if not _is_finite(spacing) or spacing <= 0:
+        if not is_finite(spacing) or spacing <= 0:
             raise SpecError(
                 f"typical_spacing = {spacing!r}",
                 allowed="a time above 0 s",
                 todo="give the usual time between events in seconds, or leave it out",
             )
         put("typical_spacing", float(spacing))
-        base = self._declared()
-        put("effects", MappingProxyType(dict(self._check_effects(base))))
-        put("priors", MappingProxyType(dict(self._check_priors(base))))
-        put("fixed", MappingProxyType(dict(self._check_fixed(base))))
+        declared = self._declared(), self._everywhere()
+        put("effects", MappingProxyType(checked_effects(self.effects, declared, self.channels)))
+        put("priors", MappingProxyType(checked_priors(self.priors, declared)))
+        put("fixed", MappingProxyType(checked_fixed(self.fixed, declared, self.priors)))
         for name in self.effects:
             used_columns(self.effects[name], where=f"effects: {name}")
             parameter = self.parameters[name]
@@ -181,7 +169,9 @@ class Model(Shown):
                     todo=f"give a prior, e.g. {name}: {{logit_normal: {{median: 0.05, sigma: 1}}}}",
                 )
 
-        put("reference", MappingProxyType(dict(sorted(self._check_reference().items()))))
+        own, rivals = self._columns(self.effects), self._columns(self._given["effects"])
+        reference = checked_reference(self.reference, own, rivals)
+        put("reference", MappingProxyType(dict(sorted(reference.items()))))
 
     # parameters
     def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
@@ -210,113 +200,6 @@ class Model(Shown):
     def _everywhere(self) -> set[str]:
         """Parameters of any drive: an analysis gives one set of effects to all its rivals."""
         return set().union(*(self._declared(drive) for drive in Drive.members()))
-
-    def _check_effects(self, base: dict[str, Parameter]) -> dict[str, str]:
-        known = self._everywhere()
-        for name in self.effects:
-            if name not in known:
-                raise SpecError(
-                    f"effects: {name!r} is not a parameter of this model",
-                    allowed=", ".join(sorted(known)),
-                    todo=suggest(name, known) or "take one of those allowed",
-                )
-        given = {k: str(v) for k, v in self.effects.items() if k in base}
-        defaults = [f"{channel.prefix}_rest" for channel in self.channels] + ["peak"]
-        return {k: "(1 | subject)" for k in defaults if k in base} | given
-
-    def _check_priors(self, base: dict[str, Parameter]) -> dict[str, Prior]:
-        known = self._everywhere()
-        names = {n + suffix for n in known for suffix in ("", "_effect", "_sd")}
-        checked = {}
-        for name, prior in self.priors.items():
-            stem = name.partition("[")[0]
-            if stem not in names or ("[" in name and stem in known):
-                raise SpecError(
-                    f"priors: {name!r} is not a parameter of this model",
-                    allowed=", ".join(sorted(known)) + "; with _effect or _sd for their effects",
-                    todo=suggest(stem, names) or "take one of those allowed",
-                )
-            prior = Prior.from_dict(prior, where=f"priors: {name}")
-            parameter, part = self._part(stem, base)
-            if parameter is None:
-                continue
-            families = {
-                "": ALLOWED[parameter.link],
-                "_effect": ("normal",),
-                "_sd": ("half_normal",),
-            }[part]
-            if prior.family not in families:
-                raise SpecError(
-                    f"priors: {name}: {prior} does not fit",
-                    allowed=" or ".join(families)
-                    + " (its effects add up on the "
-                    + parameter.link
-                    + " scale)",
-                    todo="choose a prior of that family",
-                )
-            checked[name] = prior
-        return checked
-
-    @staticmethod
-    def _part(stem: str, base: dict[str, Parameter]) -> tuple[Parameter | None, str]:
-        for suffix in ("", "_effect", "_sd"):
-            if stem.endswith(suffix) and stem.removesuffix(suffix) in base:
-                return base[stem.removesuffix(suffix)], suffix
-        return None, ""
-
-    def _check_fixed(self, base: dict[str, Parameter]) -> dict[str, float]:
-        known = self._everywhere()
-        for name, value in self.fixed.items():
-            if name not in known:
-                raise SpecError(
-                    f"fixed: {name!r} is not a parameter of this model",
-                    allowed=", ".join(sorted(known)),
-                    todo=suggest(name, known) or "take one of those allowed",
-                )
-            if name in self.priors:
-                raise SpecError(
-                    f"{name} has both a prior and a fixed value",
-                    allowed="one of them",
-                    todo="take it out of priors or out of fixed",
-                )
-            if not _is_finite(value):
-                raise SpecError(
-                    f"fixed: {name} = {value!r}",
-                    allowed="a number",
-                    todo="write the number without quotes",
-                )
-            allowed = _outside(base[name], value) if name in base else ""
-            if allowed:
-                raise SpecError(
-                    f"fixed: {name} = {value} is outside its range",
-                    allowed=allowed,
-                    todo=f"give a value that {name} can take, or take it out of fixed",
-                )
-        return {k: float(v) for k, v in self.fixed.items() if k in base}
-
-    def _check_reference(self) -> dict[str, str]:
-        if not self.reference:
-            return {}
-        own = self._columns(self.effects)
-        known = own | self._columns(self._given["effects"])  # of its rivals too
-        for column, level in self.reference.items():
-            if column not in known:
-                raise SpecError(
-                    f"reference: no formula uses a column {column!r}",
-                    allowed=", ".join(sorted(known)),
-                    todo=suggest(column, known) or "leave it out, or name a column of a formula",
-                )
-            if isinstance(level, bool) or not isinstance(level, (str, Real)):
-                raise SpecError(
-                    f"reference: {column}: {level!r} is not the name of a level",
-                    allowed="text, or a number",
-                    todo="put quotes around it, as yes, no, on and off mean true and false in YAML",
-                )
-        return {
-            column: level if isinstance(level, str) else number_text(float(level))
-            for column, level in self.reference.items()
-            if column in own
-        }
 
     @staticmethod
     def _columns(effects: Mapping[str, str]) -> set[str]:

@@ -1,0 +1,166 @@
+"""What a claim was given, checked against the parameters it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from dopafit.channel import Channel
+from dopafit.core.component import Parameter
+from dopafit.core.errors import SpecError, suggest
+from dopafit.core.prior import Prior
+from dopafit.model.formula_nodes import number_text
+
+__all__ = [
+    "checked_effects",
+    "checked_fixed",
+    "checked_priors",
+    "checked_reference",
+    "is_finite",
+]
+
+Declared = tuple[dict[str, Parameter], set[str]]
+"""The claim's own parameters, and the names of those of any drive: an analysis gives one set of
+effects, priors and values to all its rivals."""
+
+ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _outside(parameter: Parameter, value: float) -> str:
+    """Return a parameter's range in words where the value lies outside, else nothing."""
+    if parameter.link == "log" and value <= 0:
+        return "a number above 0"
+    if parameter.link == "logit" and not 0 <= value < 1:
+        return "0, or a number between 0 and 1"
+    if parameter.prior is not None and parameter.prior.family == "half_normal" and value < 0:
+        return "0 or above: the drive says which sign this gain has"
+    return ""
+
+
+def checked_effects(
+    effects: Mapping[str, str], declared: Declared, channels: Iterable[Channel]
+) -> dict[str, str]:
+    """Return the formulas of the claim's own parameters, with those it has by default."""
+    base, known = declared
+    for name in effects:
+        if name not in known:
+            raise SpecError(
+                f"effects: {name!r} is not a parameter of this model",
+                allowed=", ".join(sorted(known)),
+                todo=suggest(name, known) or "take one of those allowed",
+            )
+    given = {k: str(v) for k, v in effects.items() if k in base}
+    defaults = [f"{channel.prefix}_rest" for channel in channels] + ["peak"]
+    return {k: "(1 | subject)" for k in defaults if k in base} | given
+
+
+def checked_priors(priors: Mapping[str, Any], declared: Declared) -> dict[str, Prior]:
+    """Return the priors of the claim's own parameters, effects and spreads."""
+    base, known = declared
+    names = {n + suffix for n in known for suffix in ("", "_effect", "_sd")}
+    checked = {}
+    for name, prior in priors.items():
+        stem = name.partition("[")[0]
+        if stem not in names or ("[" in name and stem in known):
+            raise SpecError(
+                f"priors: {name!r} is not a parameter of this model",
+                allowed=", ".join(sorted(known)) + "; with _effect or _sd for their effects",
+                todo=suggest(stem, names) or "take one of those allowed",
+            )
+        prior = Prior.from_dict(prior, where=f"priors: {name}")
+        parameter, part = _part(stem, base)
+        if parameter is None:
+            continue
+        families = {
+            "": ALLOWED[parameter.link],
+            "_effect": ("normal",),
+            "_sd": ("half_normal",),
+        }[part]
+        if prior.family not in families:
+            raise SpecError(
+                f"priors: {name}: {prior} does not fit",
+                allowed=" or ".join(families)
+                + " (its effects add up on the "
+                + parameter.link
+                + " scale)",
+                todo="choose a prior of that family",
+            )
+        checked[name] = prior
+    return checked
+
+
+def _part(stem: str, base: dict[str, Parameter]) -> tuple[Parameter | None, str]:
+    for suffix in ("", "_effect", "_sd"):
+        if stem.endswith(suffix) and stem.removesuffix(suffix) in base:
+            return base[stem.removesuffix(suffix)], suffix
+    return None, ""
+
+
+def checked_fixed(
+    fixed: Mapping[str, Any], declared: Declared, priors: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the values at which the claim's own parameters are fixed."""
+    base, known = declared
+    for name, value in fixed.items():
+        if name not in known:
+            raise SpecError(
+                f"fixed: {name!r} is not a parameter of this model",
+                allowed=", ".join(sorted(known)),
+                todo=suggest(name, known) or "take one of those allowed",
+            )
+        if name in priors:
+            raise SpecError(
+                f"{name} has both a prior and a fixed value",
+                allowed="one of them",
+                todo="take it out of priors or out of fixed",
+            )
+        if not is_finite(value):
+            raise SpecError(
+                f"fixed: {name} = {value!r}",
+                allowed="a number",
+                todo="write the number without quotes",
+            )
+        allowed = _outside(base[name], value) if name in base else ""
+        if allowed:
+            raise SpecError(
+                f"fixed: {name} = {value} is outside its range",
+                allowed=allowed,
+                todo=f"give a value that {name} can take, or take it out of fixed",
+            )
+    return {k: float(v) for k, v in fixed.items() if k in base}
+
+
+def checked_reference(
+    reference: Mapping[str, Any], own: set[str], rivals: set[str]
+) -> dict[str, str]:
+    """Return the reference levels of the columns that the claim's own formulas use.
+
+    Columns of its rivals' formulas may be named as well.
+    """
+    known = own | rivals
+    for column, level in reference.items():
+        if column not in known:
+            raise SpecError(
+                f"reference: no formula uses a column {column!r}",
+                allowed=", ".join(sorted(known)),
+                todo=suggest(column, known) or "leave it out, or name a column of a formula",
+            )
+        if isinstance(level, bool) or not isinstance(level, (str, Real)):
+            raise SpecError(
+                f"reference: {column}: {level!r} is not the name of a level",
+                allowed="text, or a number",
+                todo="put quotes around it, as yes, no, on and off mean true and false in YAML",
+            )
+    return {
+        column: level if isinstance(level, str) else number_text(float(level))
+        for column, level in reference.items()
+        if column in own
+    }
