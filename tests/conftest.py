@@ -122,7 +122,7 @@ def fit_at():
 
     from dopafit.fit.derived import name_draws
     from dopafit.fit.fit import Fit
-    from dopafit.fit.verdict import judge_draws
+    from dopafit.fit.judge import judge_draws
     from dopafit.model.coordinates import to_link
     from dopafit.model.layout import build_layout
 

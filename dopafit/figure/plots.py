@@ -19,7 +19,7 @@ from dopafit.core.errors import SpecError
 from dopafit.fit import quantities
 from dopafit.fit.fit import Fit
 from dopafit.fit.joint import joint_stamp
-from dopafit.fit.verdict import ESS_LEAST, ESS_PER_CHAIN
+from dopafit.fit.judge import ESS_LEAST, ESS_PER_CHAIN
 from dopafit.model.equations import event_in_words
 
 if TYPE_CHECKING:

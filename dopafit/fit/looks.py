@@ -16,9 +16,10 @@ from dopafit.backend.memory import free_memory
 from dopafit.backend.sampler import SamplerSettings
 from dopafit.core.errors import SpecError
 from dopafit.fit.derived import name_draws
+from dopafit.fit.judge import judge_draws
 from dopafit.fit.modes import judge_modes, nearest_mode
 from dopafit.fit.quadrature import quadrature_check
-from dopafit.fit.verdict import Diagnostic, Verdict, judge_draws
+from dopafit.fit.verdict import Diagnostic, Verdict
 from dopafit.model.analysis import BUDGET
 from dopafit.model.layout import Layout
 from dopafit.model.spec import Model

@@ -9,7 +9,8 @@ import numpy as np
 
 from dopafit.backend.diagnostics import scalars
 from dopafit.core.errors import FitError
-from dopafit.fit.verdict import Verdict, judge_draws
+from dopafit.fit.judge import judge_draws
+from dopafit.fit.verdict import Verdict
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dopafit.fit.verdict import ESS_LEAST, ESS_PER_CHAIN, R_HAT
+from dopafit.fit.judge import ESS_LEAST, ESS_PER_CHAIN, R_HAT
 from dopafit.report.evidence_tables import (
     CHECKED,
     check_table,

@@ -15,7 +15,8 @@ from dopafit.backend.store import sealed
 from dopafit.check.predict import predictive_check
 from dopafit.core.errors import FitError
 from dopafit.fit.fit import Fit
-from dopafit.fit.verdict import Diagnostic, Verdict, judge_draws
+from dopafit.fit.judge import judge_draws
+from dopafit.fit.verdict import Diagnostic, Verdict
 
 
 @pytest.fixture(scope="module")

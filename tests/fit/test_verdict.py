@@ -12,7 +12,8 @@ from nutpie.compiled_pyfunc import from_pyfunc
 
 from dopafit.backend.sampler import SamplerSettings, run
 from dopafit.core.errors import FitError
-from dopafit.fit.verdict import ADVICE, Diagnostic, Verdict, judge, judge_draws
+from dopafit.fit.judge import ADVICE, judge, judge_draws
+from dopafit.fit.verdict import Diagnostic, Verdict
 
 
 def draws(seed=0, *, chains=4, count=1000):
