@@ -35,7 +35,7 @@ RECORD_BYTES = 2**26
 #: A figure of a run folder: 64 MiB.
 IMAGE_BYTES = 2**26
 #: Characters of a YAML file; it describes data and does not hold them.
-YAML_CHARACTERS = 100_000
+YAML_CHARACTERS = 400_000
 #: Lists within lists and groups within groups.
 YAML_DEPTH = 40
 #: Values of a YAML file, those that an alias (*name) repeats counted each time.

@@ -7,6 +7,7 @@ text. Here true, false, null and numbers are what YAML 1.2 says, and all else is
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import yaml
@@ -15,7 +16,7 @@ from yaml.constructor import ConstructorError
 from dopafit.core.limits import YAML_CHARACTERS, YAML_DEPTH, YAML_NODES, YAML_NUMBER
 from dopafit.core.reading import ReadingError
 
-__all__ = ["compose_yaml", "parse_yaml"]
+__all__ = ["compose_yaml", "dump_yaml", "parse_yaml"]
 
 _TEXT, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -45,6 +46,8 @@ class _Words(yaml.SafeLoader):
             )
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if isinstance(node, yaml.ScalarNode):  # as names in tables are
+            node.value = unicodedata.normalize("NFC", node.value)
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -87,6 +90,26 @@ for _tag, _written, _first in (
     (_FLOAT, r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z", "-+."),
 ):
     _Values.add_implicit_resolver(_tag, re.compile(_written), list(_first))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what would be no text here, beside what PyYAML would not read as text."""
+
+
+for _first_letter, _resolvers in _Values.yaml_implicit_resolvers.items():
+    for _tag, _pattern in _resolvers:
+        _Dumper.add_implicit_resolver(_tag, _pattern, [_first_letter])
+
+
+def dump_yaml(content: dict[str, Any]) -> str:
+    r"""Return plain values as YAML that `parse_yaml` and other readers take for the same.
+
+    Examples
+    --------
+    >>> dump_yaml({"level": "1e3"})
+    "level: '1e3'\n"
+    """
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def compose_yaml(text: str) -> yaml.Node | None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
 from dopafit.core.errors import FitError
 from dopafit.core.files import read_regular
+from dopafit.core.yaml_text import dump_yaml
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
@@ -89,7 +89,7 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
         "compare": {"unit": analysis.unit},
         "models": told,
     }
-    return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
+    return dump_yaml(spec)
 
 
 def write_spec(folder: Path, text: str) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import StudyError
 from dopafit.core.files import write_whole
 from dopafit.core.spreadsheet import csv_text, runs
+from dopafit.core.yaml_text import dump_yaml
 from dopafit.study.study import Study
 
 __all__ = ["write_study"]
@@ -83,7 +83,7 @@ def write_study(
         for name, text in (extra or {}).items():
             _replace(folder / name, text)
         # last, so that an interrupted first write leaves no study that looks whole
-        _replace(folder / _FILE, yaml.safe_dump(about, sort_keys=False, allow_unicode=True))
+        _replace(folder / _FILE, dump_yaml(about))
     except OSError as error:
         raise StudyError(
             f"{folder} cannot be written ({error.strerror or error})",
