@@ -11,9 +11,9 @@ from dopafit.study.tables import TIMES, is_censoring, is_choice, is_duration
 
 __all__ = ["check_codes"]
 
-# numbers that often stand for a missing value, as text
-_NEGATIVE = frozenset("-9 -99 -999 -9999 -99999 -88 -888 -77 -777 -1e+06".split())
-_LARGE = frozenset("999 9999 99999 999999".split())
+# numbers that often stand for a missing value
+_NEGATIVE = (-9, -99, -999, -9999, -99999, -999999, -88, -888, -77, -777)
+_LARGE = (999, 9999, 99999, 999999)
 
 
 def check_codes(table: Table) -> list[Finding]:
@@ -65,12 +65,13 @@ def _numbers(table: Table, column: str) -> list[Finding]:
     values = table.frame[column].to_numpy()
     distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     findings = []
-    for value, count in zip(distinct, counts, strict=True):
-        word, others = f"{value:g}", distinct[distinct != value]
+    for at in np.flatnonzero(np.isin(distinct, _NEGATIVE + _LARGE)):
+        value, count, others = distinct[at], counts[at], np.delete(distinct, at)
         if not len(others):
             continue
-        low = word in _NEGATIVE and others[others != value].min() >= 0
-        high = word in _LARGE and 5 * np.abs(others).max() < value
+        word = f"{value:.0f}"
+        low = value < 0 and others.min() >= 0
+        high = value > 0 and 5 * np.abs(others).max() < value
         if low or high:
             findings.append(
                 _first(

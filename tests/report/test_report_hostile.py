@@ -84,7 +84,7 @@ def test_sizes_and_pipes(make) -> None:
         content = path.read_bytes()
         path.unlink()
         os.mkfifo(path)
-        with pytest.raises(FitError, match="is a pipe") as caught:
+        with pytest.raises(FitError, match="is a named pipe") as caught:
             RunFolder.read(folder)
         assert caught.value.allowed and caught.value.todo
         path.unlink()
