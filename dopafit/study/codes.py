@@ -12,8 +12,10 @@ from dopafit.study.tables import TIMES, is_censoring, is_choice, is_duration
 __all__ = ["check_codes"]
 
 # numbers that often stand for a missing value
-_NEGATIVE = (-9, -99, -999, -9999, -99999, -999999, -88, -888, -77, -777)
-_LARGE = (999, 9999, 99999, 999999)
+_CODES = [
+    float(word)
+    for word in "-9 -99 -999 -9999 -99999 -999999 -88 -888 -77 -777 999 9999 99999 999999".split()
+]
 
 
 def check_codes(table: Table) -> list[Finding]:
@@ -65,7 +67,7 @@ def _numbers(table: Table, column: str) -> list[Finding]:
     values = table.frame[column].to_numpy()
     distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     findings = []
-    for at in np.flatnonzero(np.isin(distinct, _NEGATIVE + _LARGE)):
+    for at in np.flatnonzero(np.isin(distinct, _CODES)):
         value, count, others = distinct[at], counts[at], np.delete(distinct, at)
         if not len(others):
             continue
