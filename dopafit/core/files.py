@@ -9,7 +9,9 @@ import stat
 import uuid
 from pathlib import Path
 
-__all__ = ["read_regular", "remove_parts", "write_whole"]
+from dopafit.core.errors import FitError
+
+__all__ = ["read_regular", "remove_parts", "write_result", "write_whole"]
 
 PART = ".part"
 KINDS = {
@@ -58,6 +60,24 @@ def _check(found: os.stat_result, limit: int | None) -> None:
     if limit is not None and found.st_size > limit:
         size = f"it has {found.st_size:,} bytes, more than {limit:,}"
         raise OSError(errno.EFBIG, size)
+
+
+def write_result(path: Path, content: bytes) -> Path:
+    """Write a file of a run as `write_whole` does.
+
+    Raises
+    ------
+    FitError
+        The file cannot be written; nothing is left of it.
+    """
+    try:
+        return write_whole(path, content)
+    except OSError as error:
+        raise FitError(
+            f"{path} cannot be written: {error.strerror or error}",
+            allowed="a folder you may write to, with room left",
+            todo="check the folder's permissions and the space left",
+        ) from None
 
 
 def write_whole(path: str | Path, content: bytes, *, sync: bool = False) -> Path:

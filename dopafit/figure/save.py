@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dopafit.core.errors import FitError
-from dopafit.core.files import write_whole
+from dopafit.core.files import write_result
 from dopafit.core.spreadsheet import csv_text
 from dopafit.figure import style
 
@@ -54,12 +53,5 @@ def save(figure: Figure, tables: Mapping[str, pd.DataFrame], stem: Path) -> list
     paths = []
     for suffix, content in files.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
-        try:
-            paths.append(write_whole(path, content))
-        except OSError as error:
-            raise FitError(
-                f"{path} cannot be written: {error.strerror or error}",
-                allowed="a folder you may write to, with room left",
-                todo="check the folder's permissions and the space left",
-            ) from None
+        paths.append(write_result(path, content))
     return paths

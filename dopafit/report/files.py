@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
-from dopafit.core.files import write_whole
+from dopafit.core.files import write_result
 from dopafit.core.limits import IMAGE_BYTES, RECORD_BYTES, TABLE_BYTES
 from dopafit.core.reading import ReadingError, read_file, to_text
 from dopafit.core.spreadsheet import plain_cell
@@ -153,14 +153,7 @@ def write_text(path: Path, text: str) -> Path:
     FitError
         The file cannot be written.
     """
-    try:
-        return write_whole(path, text.encode())
-    except OSError as error:
-        raise FitError(
-            f"{path} cannot be written: {error.strerror or error}",
-            allowed="a folder you may write to, with room left",
-            todo="check the folder's permissions and the space left",
-        ) from None
+    return write_result(path, text.encode())
 
 
 def _rows(path: Path) -> list[list[str]]:
