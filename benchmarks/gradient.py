@@ -35,8 +35,8 @@ def make_layout(rows: int) -> Any:
     import pandas as pd
 
     from dopafit.channel.choice import Choice
-    from dopafit.model.layout import build_layout
-    from dopafit.model.spec import Model
+    from dopafit.model.claim import Model
+    from dopafit.model.layout.layout import build_layout
     from dopafit.study.study import Study
 
     rng = np.random.default_rng(1)
@@ -136,9 +136,9 @@ def best(function: Any, seconds: float = 3.0) -> float:
 
 def one_size(rows: int) -> dict[str, Any]:
     """Measure one size, and hold the rival's numbers against ours."""
-    from dopafit.backend.compiled import compile_layout
+    from dopafit.backend.sampler.compiled import compile_layout
     from dopafit.drive.drive import RECTIFIER
-    from dopafit.model.machinery import evaluate
+    from dopafit.model.numpy_operations import evaluate
     from dopafit.trace.newton import solve
     from dopafit.trace.opponent import Opponent
 

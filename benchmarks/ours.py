@@ -16,8 +16,8 @@ def main() -> None:
     """Compile all that a fit runs, fit and write the draws."""
     import dopafit as dp
     from benchmarks.problems import PROBLEMS, build
-    from dopafit.backend.compiled import RowDensity, compile_layout
-    from dopafit.model.layout import build_layout
+    from dopafit.backend.sampler.compiled import RowDensity, compile_layout
+    from dopafit.model.layout.layout import build_layout
 
     name, target, tune, draws = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     model, study = build(PROBLEMS[name])

@@ -23,7 +23,7 @@ STARTS = ("    for c in range", "    states", "    return")
 
 def parts(layout: Any) -> list[tuple[str, float]]:
     """Return the passes of a gradient and their times [s]."""
-    from dopafit.backend.compiled import compile_layout
+    from dopafit.backend.sampler.compiled import compile_layout
 
     density = compile_layout(layout)
     function, arrays, normals = density._call, density._arrays, density._normals
@@ -54,7 +54,7 @@ def parts(layout: Any) -> list[tuple[str, float]]:
 def main() -> None:
     """Measure, print and write."""
     from benchmarks.problems import PROBLEMS, build
-    from dopafit.model.layout import build_layout
+    from dopafit.model.layout.layout import build_layout
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("problem", nargs="?", default="A", choices=sorted(PROBLEMS))

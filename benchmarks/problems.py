@@ -43,7 +43,7 @@ def build(problem: Problem) -> tuple[Any, Any]:
     import pandas as pd
 
     import dopafit as dp
-    from dopafit.model.replicate import simulate
+    from dopafit.model.play import simulate
 
     rng = np.random.default_rng(20261122)
     duration = problem.events * problem.spacing

@@ -26,7 +26,7 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
     from dopafit.compare.fits import compare
     from dopafit.fit.fit import fit
     from dopafit.model.analysis import read_analysis
-    from dopafit.model.replicate import simulate
+    from dopafit.model.play import simulate
     from dopafit.model.schedule import timetable
 
     analysis = read_analysis(ANALYSIS)

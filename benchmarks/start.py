@@ -27,11 +27,11 @@ def measure(began: float) -> dict[str, Any]:
     import dopafit as dp
 
     marks["import dopafit"] = time.time() - began
-    from dopafit.backend.compiled import compile_layout, sampling_model
-    from dopafit.backend.pilot import locate
-    from dopafit.backend.sampler import SamplerSettings, run
+    from dopafit.backend.geometry.pilot import locate
+    from dopafit.backend.sampler.compiled import compile_layout, sampling_model
+    from dopafit.backend.sampler.draw import SamplerSettings, run
     from dopafit.model.analysis import read_analysis
-    from dopafit.model.layout import build_layout
+    from dopafit.model.layout.layout import build_layout
 
     analysis = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
     study = dp.read_study(ROOT / "data" / "cue-pursuit")

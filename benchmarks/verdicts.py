@@ -51,7 +51,7 @@ def bundled() -> Iterator[tuple[str, Any, Any]]:
 def simulated(seeds: int) -> Iterator[tuple[str, Any, Any]]:
     """Yield name, model and study of small studies that follow their model."""
     import dopafit as dp
-    from dopafit.model.replicate import simulate
+    from dopafit.model.play import simulate
     from dopafit.model.schedule import timetable
 
     channels = [dp.Choice("pursue"), dp.Latency("latency")]

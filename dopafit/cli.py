@@ -164,7 +164,7 @@ def report_command(
 
     methods.md and checklist.md are written again as well: copy them before you edit them.
     """
-    from dopafit.report.html import write_report
+    from dopafit.report.set.html import write_report
 
     typer.echo(f"report: {write_report(folder)}")
 

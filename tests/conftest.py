@@ -49,7 +49,7 @@ def tiny_model():
     from dopafit.channel.choice import Choice
     from dopafit.channel.latency import Latency
     from dopafit.channel.press import Presses
-    from dopafit.model.spec import Model
+    from dopafit.model.claim import Model
 
     def make(drive: str, **changes) -> Model:
         options = {
@@ -81,7 +81,7 @@ def tiny_design():
 @pytest.fixture(scope="session")
 def tiny_world(tiny_model, tiny_design):
     """Return the tiny study with behaviour that follows the trough."""
-    from dopafit.model.replicate import simulate
+    from dopafit.model.play import simulate
 
     return simulate(tiny_model("trough"), tiny_design, seed=5, truth=TINY_TRUTH)[0]
 
@@ -123,8 +123,8 @@ def fit_at():
     from dopafit.fit.derived import name_draws
     from dopafit.fit.fit import Fit
     from dopafit.fit.judge import judge_draws
-    from dopafit.model.coordinates import to_link
-    from dopafit.model.layout import build_layout
+    from dopafit.model.layout.coordinates import to_link
+    from dopafit.model.layout.layout import build_layout
 
     def make(model, study, values, *, draws: int = 40, wiggle: float = 0.0) -> Fit:
         layout = build_layout(model, study)

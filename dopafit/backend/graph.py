@@ -1,7 +1,7 @@
 """The claim as a PyTensor graph, and the arrays of a layout that a log density takes.
 
-What is sampled is the generated function of `dopafit.backend.fuse`. The graph is for PyMC's own
-tools (`pymc_model`), and is what the tests hold that function against. Every array is an input of
+What is sampled is the function of `dopafit.backend.codegen.load`. The graph is for PyMC's own tools
+ (`pymc_model`), and is what the tests hold that function against. Every array is an input of
 open length: the graph depends on the claim, never on the data.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from dopafit.backend.density import log_density
 from dopafit.drive import Drive
-from dopafit.model.assemble import Machinery
-from dopafit.model.layout import Layout
+from dopafit.model.layout.layout import Layout
+from dopafit.model.program import Machinery
 
 __all__ = [
     "density_graph",

@@ -22,7 +22,7 @@ from pytensor.scalar import upgrade_to_float
 from pytensor.scalar.basic import UnaryScalarOp
 from pytensor.tensor.elemwise import Elemwise
 
-from dopafit.backend import fast_loops
+from dopafit.backend.codegen import special as fast_loops
 from dopafit.backend.ops_common import floats, source_version
 from dopafit.trace import _loops
 

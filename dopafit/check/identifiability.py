@@ -11,7 +11,7 @@ from dopafit.check.sensitivity import sensitivity
 from dopafit.core.arguments import takes
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
-from dopafit.model.coordinates import on_link
+from dopafit.model.layout.coordinates import on_link
 
 __all__ = ["Identifiability", "identifiability"]
 

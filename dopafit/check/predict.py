@@ -19,7 +19,7 @@ from dopafit.core.seed import generator
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
 from dopafit.fit.verdict import Verdict
-from dopafit.model.replicate import Replicator
+from dopafit.model.play import Replicator
 
 __all__ = ["PredictiveCheck", "p_text", "predictive_check"]
 

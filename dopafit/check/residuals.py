@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dopafit.backend.compiled import RowDensity
+from dopafit.backend.sampler.compiled import RowDensity
 from dopafit.channel import Channel
 from dopafit.fit.fit import Fit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dopafit.backend.power_scaling import MIN_DRAWS, power_sensitivity
+from dopafit.backend.evidence.power_scaling import MIN_DRAWS, power_sensitivity
 from dopafit.fit.fit import Fit
 
 __all__ = ["SENSITIVE", "log_parts", "sensitivity"]

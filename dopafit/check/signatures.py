@@ -13,7 +13,7 @@ import pandas as pd
 
 from dopafit.channel import Channel
 from dopafit.channel.press import Presses
-from dopafit.model.layout import Layout
+from dopafit.model.layout.layout import Layout
 from dopafit.study.study import Study
 
 __all__ = ["Lags", "Reducer"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dopafit.backend.evidence import loo
+from dopafit.backend.evidence.scores import loo
 from dopafit.compare.loo import Comparison, compare_loo
 from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError

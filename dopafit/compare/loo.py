@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from dopafit.backend.evidence import LooResult, compare_elpd, loo
+from dopafit.backend.evidence.scores import LooResult, compare_elpd, loo
 from dopafit.core.errors import SpecError
 from dopafit.core.shown import Shown
 from dopafit.fit.joint import joint_stamp

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dopafit.drive import Drive
-from dopafit.model.events import moving_events
-from dopafit.model.layout import Layout
-from dopafit.model.magnitude import found_unit, in_unit_events
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.events import moving_events
+from dopafit.model.layout.layout import Layout
+from dopafit.model.layout.magnitude import found_unit, in_unit_events
 from dopafit.study import Study
 from dopafit.trace.kernel import Kernel
 

@@ -12,8 +12,8 @@ from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
 from dopafit.fit.fit import Fit
 from dopafit.fit.verdict import Diagnostic, Verdict
-from dopafit.model.layout import build_layout
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout
 from dopafit.study.study import Study
 
 __all__ = ["METHODS", "explore"]
@@ -79,8 +79,8 @@ def explore(
             allowed="a whole number, 100 or above",
             todo="leave draws out, or give for instance 1000",
         )
-    from dopafit.backend.approximation import resample
-    from dopafit.backend.backends import require_backend
+    from dopafit.backend.evidence.approximation import resample
+    from dopafit.backend.sampler.backends import require_backend
 
     require_backend(backend)
     layout = build_layout(model, study)
@@ -113,9 +113,9 @@ def explore(
 
 
 def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> tuple[Any, Any]:
-    from dopafit.backend.approximation import pathfinder, standard
-    from dopafit.backend.compiled import Sampled, compile_layout
-    from dopafit.backend.pilot import LARGEST, Pilot, locate, pilot_seed, starting_points
+    from dopafit.backend.evidence.approximation import pathfinder, standard
+    from dopafit.backend.geometry.pilot import LARGEST, Pilot, locate, pilot_seed, starting_points
+    from dopafit.backend.sampler.compiled import Sampled, compile_layout
 
     density = compile_layout(layout, backend)
     rng = generator(seed, f"explore/{method}/{layout.program.model.drive}")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dopafit.backend.backends import require_backend
 from dopafit.backend.diagnostics import CONVERGENCE, summary
-from dopafit.backend.sampler import Interrupted, SamplerSettings
+from dopafit.backend.sampler.backends import require_backend
+from dopafit.backend.sampler.draw import Interrupted, SamplerSettings
 from dopafit.backend.store import read_tree, write_tree
 from dopafit.core.arguments import PATH, require, takes
 from dopafit.core.errors import DopafitError, FitError
@@ -26,8 +26,8 @@ from dopafit.fit.modes import found_modes
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.fit.stored import contradiction
 from dopafit.fit.verdict import Verdict
-from dopafit.model.layout import Layout, build_layout
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.study.archive import study_from_bytes, study_to_bytes
 from dopafit.study.study import Study
 
@@ -324,8 +324,8 @@ def _compile(
     layout: Layout, seed: int, backend: str, show: Progress, notes: dict[str, Any], chains: int
 ) -> Any:
     """Compile, look for the posterior, and return what the sampler takes."""
-    from dopafit.backend.compiled import compile_layout, sampling_model
-    from dopafit.backend.pilot import locate
+    from dopafit.backend.geometry.pilot import locate
+    from dopafit.backend.sampler.compiled import compile_layout, sampling_model
 
     density = compile_layout(layout, backend)
     show.phase("locating", layout.program.model.drive)

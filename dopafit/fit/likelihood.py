@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dopafit.backend.compiled import RowDensity
+from dopafit.backend.sampler.compiled import RowDensity
 from dopafit.core.errors import SpecError, suggest
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dopafit.backend.memory import free_memory
-from dopafit.backend.sampler import SamplerSettings
+from dopafit.backend.sampler.allocator import free_memory
+from dopafit.backend.sampler.draw import SamplerSettings
 from dopafit.core.errors import SpecError
 from dopafit.fit.derived import name_draws
 from dopafit.fit.judge import judge_draws
@@ -21,8 +21,8 @@ from dopafit.fit.modes import judge_modes, nearest_mode
 from dopafit.fit.quadrature import quadrature_check
 from dopafit.fit.verdict import Diagnostic, Verdict
 from dopafit.model.analysis import BUDGET
-from dopafit.model.layout import Layout
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Looks:
         Parameters
         ----------
         tree : DataTree
-            As `dopafit.backend.sampler.run` returns it.
+            As `dopafit.backend.sampler.draw.run` returns it.
         stopped : bool
             Whether the fit was stopped by hand: then its draws are no conclusion.
         """
@@ -111,7 +111,7 @@ class Looks:
         shares = [mode["share"] for mode in self._notes["modes"]]
         if len(shares) < 2:
             return judge_modes(shares, None)
-        from dopafit.backend.pilot import population_values
+        from dopafit.backend.geometry.pilot import population_values
 
         which = population_values(self._layout.coordinates)
         draws = np.concatenate([x, np.log(h)], axis=-1)[..., which]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dopafit.fit.verdict import Diagnostic
-from dopafit.model.layout import Layout
+from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
-    from dopafit.backend.compiled import Density
-    from dopafit.backend.jax_density import JaxDensity
-    from dopafit.backend.pilot import Pilot
+    from dopafit.backend.bridges.jax_density import JaxDensity
+    from dopafit.backend.geometry.pilot import Pilot
+    from dopafit.backend.sampler.compiled import Density
 
 __all__ = ["VISITS", "found_modes", "judge_modes", "nearest_mode"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TextIO
 
-from dopafit.backend.sampler import Snapshot
+from dopafit.backend.sampler.draw import Snapshot
 from dopafit.core.errors import SpecError, suggest
 
 __all__ = ["LogProgress", "NotebookProgress", "Progress", "TerminalProgress", "auto_progress"]

@@ -10,9 +10,9 @@ import numpy as np
 from dopafit.channel.press import Presses
 from dopafit.channel.quadrature import LARGEST, GridError
 from dopafit.fit.verdict import Diagnostic
-from dopafit.model.layout import Layout, build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.numpy_operations import evaluate
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:

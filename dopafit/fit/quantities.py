@@ -10,8 +10,8 @@ import pandas as pd
 from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
-from dopafit.model.layout import Layout
-from dopafit.model.machinery import numpy_machinery
+from dopafit.model.layout.layout import Layout
+from dopafit.model.numpy_operations import numpy_machinery
 from dopafit.trace.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def member_table(
             todo=f"fit again with a formula for it, e.g. effects: {{{parameter}: (1 | subject)}}",
         )
     term = term or member_term(fit, parameter) or "1|subject"
-    from dopafit.model.coordinates import natural, on_link, to_link
+    from dopafit.model.layout.coordinates import natural, on_link, to_link
 
     spec = fit.model.parameters[parameter]
     variable = fit.posterior[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dopafit.backend.sampler import Interrupted, SamplerSettings, run
+from dopafit.backend.sampler.draw import Interrupted, SamplerSettings, run
 from dopafit.fit.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def draw(
     Returns
     -------
     xarray.DataTree
-        As `dopafit.backend.sampler.run` returns it.
+        As `dopafit.backend.sampler.draw.run` returns it.
 
     Raises
     ------

@@ -17,8 +17,8 @@ from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.core.yaml_text import parse_yaml
 from dopafit.drive import Drive
+from dopafit.model.claim import DRIVES, Model
 from dopafit.model.schedule import Schedule
-from dopafit.model.spec import DRIVES, Model
 from dopafit.study.exclusion import Exclusion, exclusions_from
 
 __all__ = ["Analysis", "Sampling", "read_analysis"]

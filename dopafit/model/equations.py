@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dopafit.drive import RECTIFIER, Drive
-from dopafit.model.events import moving_events
-from dopafit.model.magnitude import unit_event
+from dopafit.model.layout.events import moving_events
+from dopafit.model.layout.magnitude import unit_event
 from dopafit.model.notation import RECTIFIED, at_one, bar, formulas, motivation, place, plain
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dopafit.drive import RECTIFIER, Drive
-from dopafit.model.formula_terms import Parsed, parse
+from dopafit.model.formula.terms import Parsed, parse
 from dopafit.trace.kernel import Kernel
 
 __all__ = [

@@ -14,7 +14,7 @@ from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.fit.verdict import Verdict
 from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
-from dopafit.report.form import DATA, ENVIRONMENT, SPEC, check_form
+from dopafit.report.set.form import DATA, ENVIRONMENT, SPEC, check_form
 
 __all__ = ["Figure", "RunFolder"]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dopafit.core.errors import SpecError, StudyError, suggest
 from dopafit.model.analysis import Analysis, read_analysis
-from dopafit.model.layout import build_layout
+from dopafit.model.layout.layout import build_layout
 from dopafit.study.datasets import list_datasets, load_dataset
 from dopafit.study.excluded import Excluded, exclude
 from dopafit.study.read import read_and_check

@@ -22,11 +22,11 @@ from dopafit.core.yaml_text import dump_yaml
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
+from dopafit.model.claim import Model
 from dopafit.model.equations import conventions, event_in_words, latex, parameter_table
 from dopafit.model.notation import symbols
-from dopafit.model.spec import Model
 from dopafit.report.files import read_json, write_text
-from dopafit.report.truth import read_truth, truth_rows
+from dopafit.report.said.truth import read_truth, truth_rows
 from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
 from dopafit.study.contents import contents_of
 from dopafit.study.study import Study

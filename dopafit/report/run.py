@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dopafit.backend.sampler import Interrupted
+from dopafit.backend.sampler.draw import Interrupted
 from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
@@ -21,12 +21,12 @@ from dopafit.drive import Drive
 from dopafit.fit.fit import Fit, fit
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.model.analysis import Analysis, read_analysis
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
 from dopafit.report import record
 from dopafit.report.files import read_yaml
 from dopafit.report.gallery import draw_all
-from dopafit.report.html import write_report
 from dopafit.report.opening import Opened, open_study
+from dopafit.report.set.html import write_report
 from dopafit.study.study import Study
 
 AGAIN = "run the same command again: finished fits are kept, an unfinished one starts anew"

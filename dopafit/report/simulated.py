@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Analysis, read_analysis
-from dopafit.model.replicate import simulate
+from dopafit.model.play import simulate
 from dopafit.model.schedule import timetable
 from dopafit.report.opening import open_study
 from dopafit.study.study import Study

@@ -13,7 +13,7 @@ from dopafit.core.errors import suggest
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError
 from dopafit.core.yaml_text import compose_yaml, parse_yaml
-from dopafit.study.canon import one_form
+from dopafit.study.canonical import one_form
 from dopafit.study.report import Finding
 from dopafit.study.tables import TABLES, UNITS
 from dopafit.study.tabular import decode, unreadable

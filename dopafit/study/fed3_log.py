@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
-from dopafit.study.canon import canonical_column
+from dopafit.study.canonical import canonical_column
 from dopafit.study.fed3_clock import breaks, date_findings, parse_dates
 from dopafit.study.report import Finding
 from dopafit.study.tabular import RawTable, read_text_table

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
-from dopafit.study.canon import canonical_column, to_seconds
+from dopafit.study.canonical import canonical_column, to_seconds
 from dopafit.study.cells import SPREADSHEET_ERROR, is_missing_word, not_numbers, recode_line
 from dopafit.study.report import Finding
 from dopafit.study.rules import Shared, plain, rows_of

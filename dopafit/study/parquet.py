@@ -23,7 +23,7 @@ from dopafit.core.limits import (
     UNPACKED_BYTES,
 )
 from dopafit.core.reading import ReadingError, read_file
-from dopafit.study.canon import one_form
+from dopafit.study.canonical import one_form
 from dopafit.study.report import Finding
 from dopafit.study.tabular import RawTable, unreadable
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dopafit.core.errors import suggest
 from dopafit.core.spreadsheet import plain_cell
-from dopafit.study.canon import distinct_words
+from dopafit.study.canonical import distinct_words
 from dopafit.study.report import Finding
 from dopafit.study.tables import REQUIRED
 from dopafit.study.tabular import RawTable

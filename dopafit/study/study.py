@@ -11,7 +11,7 @@ import pandas as pd
 
 from dopafit.core.errors import StudyError, suggest
 from dopafit.core.shown import Shown
-from dopafit.study.canon import canonical_table, content_hash
+from dopafit.study.canonical import canonical_table, content_hash
 from dopafit.study.tables import REQUIRED, TABLES
 
 __all__ = ["Study"]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dopafit.core.limits import CELL_CHARACTERS, COLUMNS, TABLE_BYTES
 from dopafit.core.reading import ReadingError, read_text
-from dopafit.study.canon import one_form
+from dopafit.study.canonical import one_form
 from dopafit.study.report import Finding
 
 __all__ = ["RawTable", "decode", "read_table", "read_text_table", "unreadable"]

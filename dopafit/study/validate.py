@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from dopafit.core.arguments import PATH, takes
+from dopafit.study.checks import check_across
 from dopafit.study.codes import check_codes
 from dopafit.study.contents import contents_of
-from dopafit.study.cross import check_across
 from dopafit.study.load import Loaded, Table, load_folder
 from dopafit.study.report import Finding, Report
 from dopafit.study.schema import check_table

@@ -13,8 +13,8 @@ from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
-from dopafit.model.layout import Layout
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from dopafit.backend.approximation import Normal, Proposal, pathfinder, resample, standard
+from dopafit.backend.evidence.approximation import Normal, Proposal, pathfinder, resample, standard
 
 SIZE = 6
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.clock import Clock, best_clock
-from dopafit.backend.compiled import compile_layout
+from dopafit.backend.geometry.landmark_time import Clock, best_clock
 from dopafit.backend.graph import flat
-from dopafit.model.layout import build_layout
+from dopafit.backend.sampler.compiled import compile_layout
+from dopafit.model.layout.layout import build_layout
 from dopafit.trace.opponent import Opponent
 
 SHAPES = {"trough_ratio": 0.25, "recovery_half_life": 20.0, "onset_ratio": 0.1}

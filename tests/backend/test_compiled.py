@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.clock import Clock
-from dopafit.backend.compiled import Density, compile_layout, sampling_model
+from dopafit.backend.geometry.curvature import Dense
+from dopafit.backend.geometry.landmark_time import Clock
+from dopafit.backend.geometry.pilot import Pilot
 from dopafit.backend.graph import flat, pymc_model
-from dopafit.backend.pilot import Pilot
-from dopafit.backend.shapes import Dense
-from dopafit.model.layout import Layout, build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.replicate import simulate
+from dopafit.backend.sampler.compiled import Density, compile_layout, sampling_model
+from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.numpy_operations import evaluate
+from dopafit.model.play import simulate
 
 
 @pytest.fixture(scope="module")

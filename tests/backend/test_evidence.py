@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dopafit.backend.evidence import LooResult, compare_elpd, loo
-from dopafit.backend.stacking import bootstrap_weights, stacking_weights
+from dopafit.backend.evidence.scores import LooResult, compare_elpd, loo
+from dopafit.backend.evidence.weights import bootstrap_weights, stacking_weights
 from dopafit.core.errors import FitError, SpecError
 
 

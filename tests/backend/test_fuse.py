@@ -10,20 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from dopafit.backend import fuse
-from dopafit.backend.compiled import RowDensity, compile_layout
-from dopafit.backend.fuse_loops import CHUNK, erfcx, normal_or_beyond_at, normal_or_beyond_slope
-from dopafit.backend.fuse_node import PLAIN, Book, Node
-from dopafit.backend.fuse_plan import make_plan
-from dopafit.backend.fuse_tables import prepare, run_table
-from dopafit.backend.fuse_text import ALONE, ONCE, TEXT
-from dopafit.backend.fuse_write import _Writer, identifier, write
+from dopafit.backend.codegen import load as fuse
+from dopafit.backend.codegen.emit import _Writer, identifier, write
+from dopafit.backend.codegen.expression import PLAIN, Book, Node
+from dopafit.backend.codegen.plan import make_plan
+from dopafit.backend.codegen.runtime import (
+    CHUNK,
+    erfcx,
+    normal_or_beyond_at,
+    normal_or_beyond_slope,
+)
+from dopafit.backend.codegen.tables import prepare, run_table
 from dopafit.backend.graph import used_arrays
+from dopafit.backend.operations import ALONE, ONCE, TEXT
+from dopafit.backend.sampler.compiled import RowDensity, compile_layout
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
-from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.spec import DRIVES, Model
+from dopafit.model.claim import DRIVES, Model
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.numpy_operations import evaluate
 from tests.backend.claims import compare, graph, plain, points, rich, study
 from tests.backend.operations import NUMBERS
 

@@ -18,14 +18,14 @@ import jax
 import numpy as np
 import pytest
 
-from dopafit.backend import fuse
-from dopafit.backend.fuse_loops import CHUNK
-from dopafit.backend.fuse_node import Book
-from dopafit.backend.fuse_plan import make_plan
-from dopafit.backend.fuse_text import TEXT
-from dopafit.backend.fuse_write import HEADER, write
-from dopafit.backend.jax_functions import namespace
-from dopafit.backend.jax_machinery import solve_y
+from dopafit.backend.bridges.jax_functions import namespace
+from dopafit.backend.bridges.jax_operations import solve_y
+from dopafit.backend.codegen import load as fuse
+from dopafit.backend.codegen.emit import HEADER, write
+from dopafit.backend.codegen.expression import Book
+from dopafit.backend.codegen.plan import make_plan
+from dopafit.backend.codegen.runtime import CHUNK
+from dopafit.backend.operations import TEXT
 from tests.backend.operations import NUMBERS
 
 ROWS = CHUNK + 45
@@ -175,7 +175,7 @@ def interpreted(claim: Claim, folder: Path) -> Any:
     names = tuple(claim.arrays())
     source = write(make_plan(claim, names, gradient=True), names, gradient=True)
     assert source.startswith(HEADER)
-    imports = [line for line in HEADER.splitlines() if "fuse_loops" in line or "_solve" in line]
+    imports = [n for n in HEADER.splitlines() if "codegen.runtime" in n or "_solve" in n]
     head = ["import math", "import operator", "import numpy as np", *imports]
     head += ["exp, plus, divide = math.exp, operator.add, operator.truediv"]
     head += ["log1p_unit = math.log1p"]

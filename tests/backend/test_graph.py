@@ -8,16 +8,16 @@ import pytensor
 import pytest
 from scipy import stats
 
-from dopafit.backend.compiled import Density
 from dopafit.backend.graph import density_graph, flat, pymc_model, used_arrays
+from dopafit.backend.sampler.compiled import Density
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
-from dopafit.model.layout import Layout, build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.numpy_operations import evaluate
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]
@@ -160,7 +160,7 @@ def test_the_compiled_density_agrees_and_serves_other_data() -> None:
     ],
 )
 def test_another_claim_is_another_graph(change) -> None:
-    from dopafit.backend.compiled import structure
+    from dopafit.backend.sampler.compiled import structure
 
     base = {"drive": "peak", "channels": [Choice(), Latency()], "typical_spacing": 20.0}
     one, two = (build_layout(Model(**(base | c)), study()) for c in ({}, change))
@@ -170,7 +170,7 @@ def test_another_claim_is_another_graph(change) -> None:
 
 
 def test_an_option_that_is_a_number_in_the_formula_is_another_code() -> None:
-    from dopafit.backend.compiled import structure
+    from dopafit.backend.sampler.compiled import structure
 
     one, two = (
         build_layout(Model("no_drive", [WaldLatency(longest_shift=s)]), study()) for s in (0.5, 2.0)

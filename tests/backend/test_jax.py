@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dopafit.backend.backends import BACKENDS, require_backend
-from dopafit.backend.compiled import Density, compile_layout
-from dopafit.backend.jax_density import JaxDensity
-from dopafit.backend.sampler import SamplerSettings
+from dopafit.backend.bridges.jax_density import JaxDensity
+from dopafit.backend.sampler.backends import BACKENDS, require_backend
+from dopafit.backend.sampler.compiled import Density, compile_layout
+from dopafit.backend.sampler.draw import SamplerSettings
 from dopafit.core.errors import FitError, SpecError
 from dopafit.fit.explore import explore
 from dopafit.fit.fit import Fit, fit
 from dopafit.model.analysis import Sampling
-from dopafit.model.layout import Layout, build_layout
-from dopafit.model.spec import DRIVES
+from dopafit.model.claim import DRIVES
+from dopafit.model.layout.layout import Layout, build_layout
 from tests.backend.claims import compare, graph, plain, points, rich, study
 
 LONG = pytest.mark.slow

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from dopafit.backend import fast_loops, jax_functions, jax_machinery
+from dopafit.backend.bridges import jax_functions
+from dopafit.backend.bridges import jax_operations as jax_machinery
+from dopafit.backend.codegen import special as fast_loops
 from dopafit.trace import newton
 from dopafit.trace.recurrence import Trains, forward, pullback
 

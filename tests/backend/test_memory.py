@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from dopafit.backend import memory
+from dopafit.backend.sampler import allocator as memory
 
 PROGRAM = """
 import resource, sys
 import numpy as np
 from numba import njit
-from dopafit.backend.memory import keep_pages
+from dopafit.backend.sampler.allocator import keep_pages
 
 @njit
 def two(n):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dopafit.backend.nutpie_module import from_dict
+from dopafit.backend.sampler.nutpie_module import from_dict
 
 
 @pytest.mark.parametrize("save_warmup", [True, False])
@@ -40,7 +40,7 @@ def test_the_tree_is_that_of_arviz(save_warmup) -> None:
 def test_a_fit_needs_no_arviz_for_its_draws() -> None:
     """In a process of its own: nutpie is there, ArviZ is not, and can be had afterwards."""
     code = (
-        "import sys; from dopafit.backend.nutpie_module import nutpie_module as m; m(); "
+        "import sys; from dopafit.backend.sampler.nutpie_module import nutpie_module as m; m(); "
         "assert 'arviz' not in sys.modules and 'matplotlib' not in sys.modules; "
         "import arviz; assert arviz.summary; assert m().sample.__module__ == 'nutpie.sample'"
     )

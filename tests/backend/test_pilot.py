@@ -8,17 +8,17 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy.optimize import minimize_scalar
 
-from dopafit.backend import pilot as pilots
-from dopafit.backend.compiled import compile_layout
 from dopafit.backend.diagnostics import scalars
-from dopafit.backend.pilot import MODES, REACH, STARTS, _starts, find_pilot
-from dopafit.backend.shapes import FLOOR
+from dopafit.backend.geometry import pilot as pilots
+from dopafit.backend.geometry.curvature import FLOOR
+from dopafit.backend.geometry.pilot import MODES, REACH, STARTS, _starts, find_pilot
+from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
-from dopafit.model.coordinates import Coordinates
+from dopafit.model.claim import Model
 from dopafit.model.formula import design
-from dopafit.model.layout import build_layout
-from dopafit.model.spec import Model
+from dopafit.model.layout.coordinates import Coordinates
+from dopafit.model.layout.layout import build_layout
 
 
 def hessian(density, point: np.ndarray, step: float = 1e-5) -> np.ndarray:

@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 from nutpie.compiled_pyfunc import from_pyfunc
 
-from dopafit.backend.gate import ByRank
-from dopafit.backend.sampler import Interrupted, SamplerSettings, Snapshot, run
+from dopafit.backend.sampler.draw import Interrupted, SamplerSettings, Snapshot, run
+from dopafit.backend.sampler.gate import ByRank
 from dopafit.core.errors import FitError, SpecError
 
 SMALL = SamplerSettings(draws=300, tune=300, chains=2, cores=2, seed=7, target_accept=0.8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.blocks import Blocks, find_blocks
-from dopafit.backend.compiled import compile_layout
-from dopafit.backend.shapes import Arrow, Dense
-from dopafit.model.layout import build_layout
+from dopafit.backend.geometry.blocks import Blocks, find_blocks
+from dopafit.backend.geometry.curvature import Arrow, Dense
+from dopafit.backend.sampler.compiled import compile_layout
+from dopafit.model.layout.layout import build_layout
 
 OWN = (np.array([[3, 4], [9, 6]]), np.array([[1, 5, 8]]))
 BLOCKS = Blocks(np.array([0, 2, 7, 10]), OWN)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.compiled import compile_layout
 from dopafit.backend.graph import flat
-from dopafit.model.layout import Layout, build_layout
+from dopafit.backend.sampler.compiled import compile_layout
+from dopafit.model.layout.layout import Layout, build_layout
 
 PEAKS = {"peak": "drug + (1 | subject)"}
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dopafit.channel.channel import Scales
-from dopafit.model.covariates import Joiner
+from dopafit.model.layout.covariates import Joiner
 from dopafit.study import Study
 
 SCALES = Scales(finest=1.0, coarsest=150.0)

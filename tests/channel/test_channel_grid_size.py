@@ -17,8 +17,8 @@ from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.fit.quadrature import integral_error, quadrature_check
-from dopafit.model.layout import FLOOR, build_layout, scales_of
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import FLOOR, build_layout, scales_of
 from dopafit.study import Study
 from dopafit.trace.kernel import Kernel
 

@@ -12,9 +12,9 @@ from scipy import integrate
 from dopafit.channel.press import SHARPNESS, Presses, since_last
 from dopafit.core.errors import SpecError
 from dopafit.drive import Drive
-from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.numpy_operations import evaluate
 from dopafit.trace.newton import solve
 from dopafit.trace.opponent import Opponent
 

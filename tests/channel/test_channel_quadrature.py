@@ -19,9 +19,9 @@ from dopafit.channel.quadrature import (
     grid,
     segments,
 )
-from dopafit.model.layout import build_layout, scales_of
-from dopafit.model.machinery import evaluate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout, scales_of
+from dopafit.model.numpy_operations import evaluate
 from dopafit.study import Study
 
 EMPTY = np.empty(0)

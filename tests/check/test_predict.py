@@ -9,9 +9,9 @@ import pytest
 from dopafit.channel.choice import Choice
 from dopafit.check.predict import _summary, predictive_check
 from dopafit.core.errors import FitError, SpecError
-from dopafit.model.replicate import simulate
+from dopafit.model.claim import Model
+from dopafit.model.play import simulate
 from dopafit.model.schedule import timetable
-from dopafit.model.spec import Model
 
 PURSUIT = "pursuit by time since event"
 NULL = {
@@ -97,7 +97,7 @@ def test_prior_replicates(tiny_model, tiny_world, fit_at) -> None:
 
 
 def test_draws_that_explode_are_counted(tiny_fits, monkeypatch) -> None:
-    from dopafit.model.replicate import Replicator
+    from dopafit.model.play import Replicator
 
     calls, whole = [], Replicator.draw
 

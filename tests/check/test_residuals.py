@@ -12,8 +12,8 @@ from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.check.predict import p_text, predictive_check
 from dopafit.check.residuals import LEAST, joined, residuals
-from dopafit.model.replicate import simulate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.play import simulate
 from dopafit.study import Study
 
 TRUTH = {"latency_rest": -0.7, "latency_sigma": 0.5}

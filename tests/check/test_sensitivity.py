@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dopafit.backend.power_scaling import power_sensitivity
+from dopafit.backend.evidence.power_scaling import power_sensitivity
 from dopafit.channel.choice import Choice
 from dopafit.check.identifiability import identifiability
 from dopafit.check.sensitivity import log_parts, sensitivity
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
 
 
 def conjugate(prior: float, data: float, *, tau: float = 1.0, error: float = 1.0):

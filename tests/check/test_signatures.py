@@ -10,8 +10,8 @@ from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
 from dopafit.channel.press import Presses
 from dopafit.check.signatures import BINS, Lags, Reducer
-from dopafit.model.layout import build_layout
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]

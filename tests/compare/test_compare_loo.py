@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dopafit.backend.evidence import LooResult
+from dopafit.backend.evidence.scores import LooResult
 from dopafit.compare.loo import compare_loo, compare_pointwise
 from dopafit.core.errors import SpecError
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from dopafit.core.errors import DopafitError
 from dopafit.model.analysis import read_analysis
-from dopafit.model.layout import build_layout
+from dopafit.model.layout.layout import build_layout
 from dopafit.report.opening import open_study
 
 __all__ = ["ANALYSIS", "Case", "Told", "cell", "column", "drop", "fill", "lines", "sound", "swap"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dopafit.core.errors import SpecError
 from dopafit.drive import RECTIFIER, Drive, rectify
-from dopafit.model.spec import DRIVES
+from dopafit.model.claim import DRIVES
 from dopafit.trace.opponent import Opponent
 
 ratios = st.floats(0.01, 5.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dopafit.fit.derived import event_rate, implied_gains
-from dopafit.model.coordinates import on_link, to_link
+from dopafit.model.layout.coordinates import on_link, to_link
 from dopafit.trace.opponent import Opponent
 
 SHAPE = ("trough_ratio", "recovery_half_life", "onset_ratio")

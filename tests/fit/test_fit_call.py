@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import dopafit
-from dopafit.backend.sampler import Interrupted, SamplerSettings
+from dopafit.backend.sampler.draw import Interrupted, SamplerSettings
 from dopafit.core.errors import FitError, SpecError
 from dopafit.fit import sampling
 from dopafit.fit.fit import fit
-from dopafit.model.spec import DRIVES
+from dopafit.model.claim import DRIVES
 
 OPTIONS = {"seed": 3, "draws": 60, "max_draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
 

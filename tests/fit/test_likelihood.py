@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dopafit.core.errors import SpecError
-from dopafit.model.machinery import evaluate
+from dopafit.model.numpy_operations import evaluate
 
 
 def test_trials_add_up_to_sessions_and_both_to_the_whole(tiny_fits) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.sampler import SamplerSettings
+from dopafit.backend.sampler.draw import SamplerSettings
 from dopafit.core.errors import SpecError
 from dopafit.fit import looks as looks_module
 from dopafit.fit import sampling

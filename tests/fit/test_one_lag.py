@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dopafit.backend import pilot as pilots
-from dopafit.backend.compiled import chain_modes, compile_layout
+from dopafit.backend.geometry import pilot as pilots
+from dopafit.backend.sampler.compiled import chain_modes, compile_layout
 from dopafit.fit.fit import fit
 from dopafit.fit.modes import found_modes
-from dopafit.model.layout import build_layout
+from dopafit.model.layout.layout import build_layout
 from dopafit.study.read import read_study
 
 HERE = Path(__file__).parents[1] / "backend" / "one_lag"

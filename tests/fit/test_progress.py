@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from dopafit.backend.sampler import Snapshot
+from dopafit.backend.sampler.draw import Snapshot
 from dopafit.core.errors import SpecError
 from dopafit.fit.progress import (
     LogProgress,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nutpie.compiled_pyfunc import from_pyfunc
 
-from dopafit.backend.sampler import Interrupted, SamplerSettings
+from dopafit.backend.sampler.draw import Interrupted, SamplerSettings
 from dopafit.core.errors import FitError
 from dopafit.fit.progress import LogProgress
 from dopafit.fit.sampling import draw

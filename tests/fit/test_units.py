@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from dopafit.backend.compiled import compile_layout
 from dopafit.backend.graph import flat
+from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.compare.fits import compare
 from dopafit.fit.fit import Fit, fit
-from dopafit.model.layout import build_layout
+from dopafit.model.layout.layout import build_layout
 from dopafit.study import read_study
 from dopafit.study.write import write_study
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nutpie.compiled_pyfunc import from_pyfunc
 
-from dopafit.backend.sampler import SamplerSettings, run
+from dopafit.backend.sampler.draw import SamplerSettings, run
 from dopafit.core.errors import FitError
 from dopafit.fit.judge import ADVICE, judge, judge_draws
 from dopafit.fit.verdict import Diagnostic, Verdict

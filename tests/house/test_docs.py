@@ -108,7 +108,7 @@ def test_the_example_study_files_are_read():
 
 
 def test_the_example_priors_and_channels_are_read():
-    from dopafit.model.spec import Model
+    from dopafit.model.claim import Model
 
     page = ROOT / "docs" / "extending.md"
     spec: dict = {}

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.problems import Problem, arrays, build
 from benchmarks.rivals.pymc_rival import GROUPS, NAMES, make_model
-from dopafit.model.coordinates import to_link
-from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate
+from dopafit.model.layout.coordinates import to_link
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.numpy_operations import evaluate
 
 SMALL = Problem("small", 3, 6, 8)
 

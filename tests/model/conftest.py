@@ -9,7 +9,7 @@ import pytest
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
 from dopafit.channel.press import Presses
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]

@@ -12,9 +12,9 @@ import yaml
 
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Sampling, read_analysis
-from dopafit.model.magnitude import found_unit
+from dopafit.model.claim import DRIVES
+from dopafit.model.layout.magnitude import found_unit
 from dopafit.model.schedule import Schedule, timetable
-from dopafit.model.spec import DRIVES
 
 ROOT = Path(__file__).parents[2]
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(

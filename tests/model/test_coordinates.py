@@ -10,10 +10,10 @@ from scipy import stats
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
-from dopafit.model.coordinates import Coordinates, in_range, natural, to_link
+from dopafit.model.claim import Model
 from dopafit.model.formula import design
-from dopafit.model.layout import build_layout
-from dopafit.model.spec import Model
+from dopafit.model.layout.coordinates import Coordinates, in_range, natural, to_link
+from dopafit.model.layout.layout import build_layout
 
 ROWS = pd.DataFrame(
     {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dopafit.core.errors import StudyError
-from dopafit.model.covariates import Joiner
+from dopafit.model.layout.covariates import Joiner
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]

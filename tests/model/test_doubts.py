@@ -8,10 +8,10 @@ import pytest
 
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
-from dopafit.model.doubts import FAR
-from dopafit.model.events import gaps
-from dopafit.model.layout import build_layout
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.doubts import FAR
+from dopafit.model.layout.events import gaps
+from dopafit.model.layout.layout import build_layout
 
 
 # ---------------------------------------------------------------------- spacing

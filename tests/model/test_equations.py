@@ -11,9 +11,9 @@ from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.drive import Drive
+from dopafit.model.claim import Model
 from dopafit.model.equations import conventions, latex
 from dopafit.model.notation import symbols
-from dopafit.model.spec import Model
 
 WORDS = re.compile(r"\\text\{(?:\\.|[^{}])*\}:|\\mathrm\{(?:Bernoulli|Wald|logit|d)\}")
 COMMANDS = re.compile(

@@ -12,7 +12,7 @@ import pytest
 
 from dopafit.core.errors import SpecError
 from dopafit.model.formula import MAX_COLUMNS, check, design, used_columns
-from dopafit.model.formula_parse import quiet_import
+from dopafit.model.formula.parse import quiet_import
 
 
 @pytest.fixture

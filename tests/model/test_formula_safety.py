@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dopafit.core.errors import SpecError
-from dopafit.model import formula_parse
 from dopafit.model.formula import Design, check, design, used_columns
+from dopafit.model.formula import parse as formula_parse
 
 FRAME = pd.DataFrame(
     {

@@ -15,9 +15,9 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.errors import DopafitError, SpecError, StudyError
 from dopafit.core.prior import Prior
-from dopafit.model.layout import DENSE, build_layout
-from dopafit.model.machinery import evaluate, numpy_machinery
-from dopafit.model.spec import DRIVES, Model
+from dopafit.model.claim import DRIVES, Model
+from dopafit.model.layout.layout import DENSE, build_layout
+from dopafit.model.numpy_operations import evaluate, numpy_machinery
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]

@@ -14,9 +14,9 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
-from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.spec import DRIVES, Model
+from dopafit.model.claim import DRIVES, Model
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.numpy_operations import evaluate
 from dopafit.trace.opponent import Opponent
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
-from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.magnitude import checked_unit, found_unit, in_unit_events, unit_event
-from dopafit.model.replicate import simulate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.layout.magnitude import checked_unit, found_unit, in_unit_events, unit_event
+from dopafit.model.numpy_operations import evaluate
+from dopafit.model.play import simulate
 
 
 def frame(**sizes) -> pd.DataFrame:

@@ -15,11 +15,11 @@ from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses, since_last
 from dopafit.core.errors import DopafitError, FitError, SpecError
-from dopafit.model.layout import build_layout
-from dopafit.model.machinery import evaluate, numpy_machinery
-from dopafit.model.replicate import Replicator, draw_population, simulate
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.numpy_operations import evaluate, numpy_machinery
+from dopafit.model.play import Replicator, draw_population, simulate
 from dopafit.model.schedule import Schedule, timetable
-from dopafit.model.spec import Model
 from dopafit.study import Study, validate
 
 CHANNELS = [Choice(), Latency(), Presses(history=(5.0,))]

@@ -15,11 +15,11 @@ from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
-from dopafit.model.layout import Layout, build_layout
-from dopafit.model.machinery import evaluate
-from dopafit.model.replicate import simulate
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.numpy_operations import evaluate
+from dopafit.model.play import simulate
 from dopafit.model.schedule import timetable
-from dopafit.model.spec import Model
 from dopafit.study import Study
 
 STEP = 1e-4

@@ -14,8 +14,8 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
+from dopafit.model.claim import DRIVES, Model
 from dopafit.model.equations import conventions, latex, parameter_table
-from dopafit.model.spec import DRIVES, Model
 
 FULL = {
     "drive": "encompassing",

@@ -10,7 +10,7 @@ import pytest
 from dopafit.core.errors import DopafitError, FitError, SpecError
 from dopafit.report.files import read_table
 from dopafit.report.folder import TRUTH, RunFolder
-from dopafit.report.html import write_report
+from dopafit.report.set.html import write_report
 from dopafit.report.written import write_table
 
 

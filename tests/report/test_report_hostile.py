@@ -14,8 +14,8 @@ from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.report.files import MOST_PIXELS
 from dopafit.report.folder import RunFolder
-from dopafit.report.form import SPEC, check_form
-from dopafit.report.html import render
+from dopafit.report.set.form import SPEC, check_form
+from dopafit.report.set.html import render
 
 NEW = (None, "x", -1, True, [1], {"a": 1})
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dopafit.report.html import write_report
+from dopafit.report.set.html import write_report
 
 VOID = {"meta", "img", "br", "wbr", "path", "link", "input", "hr"}
 HOSTILE = "<script>alert('1')</script><img src=x onerror=alert(2)>\"'&amp;{{ 7 * 7 }}"

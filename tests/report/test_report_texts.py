@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from dopafit.report.answer import answer
-from dopafit.report.checklist import NOT_DONE, WHERE, checklist, write_checklist
-from dopafit.report.escape import latex
-from dopafit.report.evidence_tables import check_table, comparison_table
 from dopafit.report.folder import RunFolder
-from dopafit.report.html import SECTIONS
-from dopafit.report.methods import write_methods
-from dopafit.report.priors import rows as prior_rows
-from dopafit.report.tables import parameter_table, prior_table, write_tables
-from dopafit.report.tabular import Cell, Table, latex_table
+from dopafit.report.said.answer import answer
+from dopafit.report.said.checklist import NOT_DONE, WHERE, checklist, write_checklist
+from dopafit.report.said.methods import write_methods
+from dopafit.report.said.priors import rows as prior_rows
+from dopafit.report.set.escape import latex
+from dopafit.report.set.evidence_tables import check_table, comparison_table
+from dopafit.report.set.html import SECTIONS
+from dopafit.report.set.tables import parameter_table, prior_table, write_tables
+from dopafit.report.set.tabular import Cell, Table, latex_table
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) `z` $w$ | a_b & \\end{table}"
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dopafit.report.escape import clean, code, latex, markdown
-from dopafit.report.mathematics import draw, draw_line
 from dopafit.report.numbers import between, count, decimals, fixed, number, r_hat, seconds, share
-from dopafit.report.priors import read_prior
-from dopafit.report.prose import Block, Span, name, say, to_markdown
-from dopafit.report.quantities import member_of
+from dopafit.report.said.priors import read_prior
+from dopafit.report.said.prose import Block, Span, name, say, to_markdown
+from dopafit.report.said.quantities import member_of
+from dopafit.report.set.escape import clean, code, latex, markdown
+from dopafit.report.set.mathematics import draw, draw_line
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.analysis import read_analysis
 from dopafit.report import record
-from dopafit.report.html import write_report
 from dopafit.report.run import compare_folder, run, run_fits
+from dopafit.report.said.truth import read_truth, truth_rows
+from dopafit.report.set.html import write_report
 from dopafit.report.simulated import simulate_folder
-from dopafit.report.truth import read_truth, truth_rows
 from dopafit.study import read_study
 from tests.pdf_text import pdf_text
 

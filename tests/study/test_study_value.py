@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dopafit.core.errors import StudyError
 from dopafit.study import Study
-from dopafit.study.canon import canonical_column, content_hash, to_seconds
+from dopafit.study.canonical import canonical_column, content_hash, to_seconds
 from dopafit.study.tables import TABLES
 
 SESSIONS = pd.DataFrame({"subject": [1, 2], "session": ["a", "a"], "start": 0, "end": [90, 45]})

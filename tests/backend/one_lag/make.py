@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.choice import Choice
-from dopafit.model.replicate import simulate
-from dopafit.model.spec import Model
+from dopafit.model.claim import Model
+from dopafit.model.play import simulate
 from dopafit.study.study import Study
 from dopafit.study.write import write_study
 

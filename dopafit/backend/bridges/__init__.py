@@ -1,0 +1,1 @@
+"""Other libraries' forms of the same density."""

@@ -1,0 +1,103 @@
+"""The log density by JAX, for a graphics processor: the same numbers as the numba path.
+
+JAX is asked for by name (`backend: jax`) and imported nowhere else.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from dopafit.backend.density import log_density
+from dopafit.backend.geometry.scaled_gains import Shearable
+from dopafit.backend.graph import used_arrays
+from dopafit.backend.sampler.compiled import kept_code
+from dopafit.model.layout.layout import Layout
+
+__all__ = ["JaxDensity"]
+
+
+def _function(layout: Layout) -> Any:
+    """Return the jitted log density and gradient over (q, arrays)."""
+    import jax
+    import jax.numpy as jnp
+
+    from dopafit.backend.bridges.jax_operations import jax_machinery
+
+    program = layout.program
+
+    def value(q: Any, arrays: dict[str, Any]) -> Any:
+        machinery = jax_machinery(arrays)
+        return log_density(
+            jnp,
+            q,
+            arrays["x_centring"].size,
+            arrays,
+            lambda theta: program.logp(arrays, theta, machinery),
+        )
+
+    return jax.jit(jax.value_and_grad(value))
+
+
+class JaxDensity(Shearable):
+    """Log density and gradient of one layout by JAX; stands in for `compiled.Density`.
+
+    The function is traced once per claim. The data are arguments, on the device from the start;
+    for data of other sizes JAX compiles the function again by itself. It may be called from
+    several threads at once.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+
+    Attributes
+    ----------
+    fresh : bool
+        Whether the function had to be made; False where one for the same claim was at hand.
+    size : int
+        Number of coordinates.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        from dopafit.backend.bridges.jax_operations import prepared
+
+        self._layout = layout
+        self._call, self.fresh = kept_code("jax", layout, lambda: _function(layout))
+        self._arrays = self._placed(prepared(used_arrays(layout)))
+        self.size = layout.coordinates.normals + layout.coordinates.halves
+
+    @staticmethod
+    def _double() -> Any:
+        """Return a context in which JAX computes in double precision.
+
+        It holds in this thread and while it is open: the user's own JAX code keeps its precision.
+        """
+        import jax
+
+        return jax.enable_x64(True)
+
+    def _placed(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        import jax
+
+        with self._double():
+            return jax.device_put(arrays)
+
+    def centred(self, centring: np.ndarray) -> JaxDensity:
+        """Return the same density in coordinates with another centring; the data are shared."""
+        from dopafit.backend.bridges.jax_operations import prepared
+
+        other = copy.copy(self)
+        other._arrays = self._arrays | self._placed(
+            prepared(self._layout.coordinates.arrays(centring))
+        )
+        other.fresh = False
+        return other
+
+    def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
+        with self._double():
+            value, gradient = self._call(np.asarray(q, dtype=np.float64), self._arrays)
+        return float(value), np.array(gradient)  # a copy, which the caller may change

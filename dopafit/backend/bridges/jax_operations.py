@@ -1,0 +1,175 @@
+"""The likelihood's operations over JAX arrays: parallel over events, reads and rows.
+
+Imported where JAX is asked for only. Which event every read follows is found once, in numpy: on the
+device the level is one scan over the events and one gather.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dopafit.backend.bridges.jax_functions import namespace, sigmoid
+from dopafit.backend.codegen.gaps import trace_gaps
+from dopafit.model.program import Machinery
+from dopafit.trace import newton
+
+__all__ = ["jax_machinery", "prepared", "recurrence", "solve_y"]
+
+PREFIX = "steps."
+"""Before the names of the arrays that `prepared` adds."""
+
+_, _start, _step = newton.over(jnp)
+
+
+def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of a layout as the device takes them.
+
+    A table's `indptr` becomes the row of every stored entry. Indices have 32 bits. Of the trace's
+    times only gaps are left: since the session's previous event, at each event (`keep` is 0 at the
+    first, where nothing decays) and since the event it follows, at each read.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        As `used_arrays` returns them.
+    """
+    found = dict(arrays)
+    for name, value in arrays.items():
+        if name.endswith(".indptr"):
+            found[name] = np.repeat(np.arange(value.size - 1), np.diff(value))
+    if "event_time" in arrays:
+        gaps = trace_gaps(arrays)
+        found |= {
+            f"{PREFIX}event_gap": gaps.event,
+            f"{PREFIX}event_keep": np.where(gaps.begins, 0.0, 1.0),
+            f"{PREFIX}event_row": np.repeat(arrays["kernel_row"], np.diff(arrays["event_offset"])),
+            f"{PREFIX}read_gap": gaps.read,
+            f"{PREFIX}read_last": gaps.state,
+            f"{PREFIX}read_row": gaps.row,
+        }
+    return {k: v.astype(np.int32) if v.dtype.kind == "i" else v for k, v in found.items()}
+
+
+def _take(values: Any, index: Any) -> Any:
+    """Gather; an index is never out of bounds, so that nothing has to be checked or filled."""
+    return values.at[index].get(mode="promise_in_bounds")
+
+
+def _linear_rows(
+    dense: Any, columns: Any, row_of_entry: Any, indices: Any, data: Any, theta: Any
+) -> Any:
+    full = dense @ _take(theta, columns)
+    if not data.size:
+        return full
+    parts = data * _take(theta, indices)
+    rest = jax.ops.segment_sum(parts, row_of_entry, len(dense), indices_are_sorted=True)
+    return full + rest
+
+
+@jax.custom_jvp
+def solve_y(log_ratio: Any, onset_ratio: Any) -> Any:
+    """Return y = logit(x_c) from (log trough ratio, onset ratio); see `dopafit.trace.newton`."""
+    target, nu = jnp.broadcast_arrays(log_ratio, onset_ratio)
+
+    def going(state: Any) -> Any:
+        count, _, step = state
+        return (count < newton.MAX_STEPS) & jnp.any(jnp.abs(step) > newton.SMALL_STEP)
+
+    def advance(state: Any) -> Any:
+        count, y, _ = state
+        return count + 1, *_step(y, target, nu)
+
+    first = _step(_start(target, nu), target, nu)
+    return jax.lax.while_loop(going, advance, (1, *first))[1]
+
+
+@solve_y.defjvp
+def _solve_slopes(at, by):
+    y = solve_y(*at)
+    slope, by_onset = newton.slopes(jnp.log, newton.roots(sigmoid(y), sigmoid(-y), at[1]))
+    return y, (by[0] + by_onset * by[1]) / slope
+
+
+def _compose(first: Any, second: Any) -> Any:
+    """Return the map s -> a s + b of two such maps, one after the other."""
+    return first[0] * second[0], second[0] * first[1] + second[1]
+
+
+@jax.custom_vjp
+def recurrence(decay: Any, size: Any) -> Any:
+    """Return the states s_i = decay_i s_(i-1) + size_i, from 0.
+
+    Parameters
+    ----------
+    decay : array, (event, term)
+        0 where a session begins.
+    size : array, (event,)
+        What each event adds to every term.
+
+    Returns
+    -------
+    array, (event, term)
+    """
+    sizes = jnp.broadcast_to(size[:, None], decay.shape)
+    return jax.lax.associative_scan(_compose, (decay, sizes))[1]
+
+
+def _recurrence_forward(decay, size):
+    states = recurrence(decay, size)
+    return states, (decay, states)
+
+
+def _recurrence_back(kept, slope):
+    # the same recurrence from the last event to the first; tracing the scan would keep all its
+    # levels
+    decay, states = kept
+    none = jnp.zeros_like(decay[:1])
+    following = jnp.concatenate([decay[1:], none])
+    back = jax.lax.associative_scan(_compose, (following, slope), reverse=True)[1]
+    before = jnp.concatenate([none, states[:-1]])
+    return back * before, back.sum(axis=1)
+
+
+recurrence.defvjp(_recurrence_forward, _recurrence_back)
+
+
+def _of_row(table: Any, row: Any) -> Any:
+    """Return a row of the kernels' table for every entry; the only one is broadcast."""
+    return table if len(table) == 1 else _take(table, row)
+
+
+def _level(steps: Mapping[str, Any], *arguments: Any) -> Any:
+    """Return the trace's level at each read; takes what `Machinery.level` takes after `steps`."""
+    _, size, _, read_time, _, _, coef, rate, _ = arguments
+    if not size.size:
+        return jnp.zeros_like(read_time)
+    fallen = jnp.exp(-_of_row(rate, steps["event_row"]) * steps["event_gap"][:, None])
+    states = recurrence(steps["event_keep"][:, None] * fallen, size)
+    states = jnp.concatenate([jnp.zeros_like(states[:1]), states])  # before the first event
+    since = jnp.exp(-_of_row(rate, steps["read_row"]) * steps["read_gap"][:, None])
+    seen = _take(states, steps["read_last"])
+    return (_of_row(coef, steps["read_row"]) * seen * since).sum(axis=1)
+
+
+def jax_machinery(arrays: Mapping[str, Any]) -> Machinery:
+    """Return the JAX form of the likelihood's operations.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        From `prepared`.
+    """
+    start = len(PREFIX)
+    steps = {name[start:]: value for name, value in arrays.items() if name.startswith(PREFIX)}
+    level = partial(_level, steps)
+    return Machinery(namespace, _linear_rows, solve_y, level, _take, _columns)
+
+
+def _columns(*vectors: Any) -> Any:
+    return jnp.stack(vectors, axis=-1)

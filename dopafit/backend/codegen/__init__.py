@@ -1,0 +1,1 @@
+"""Writes a claim's log density as one compiled function."""

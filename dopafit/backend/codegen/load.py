@@ -1,0 +1,57 @@
+"""Compile a claim's log density into one function, whose machine code is kept on disk.
+
+The source follows from the claim alone. It is written anew in every process, which takes
+milliseconds, and run from memory; the machine code comes from `dopafit.core.machine_code`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
+from types import CodeType
+from typing import Any
+
+from dopafit.model.program import Program
+
+__all__ = ["load"]
+
+
+class _Text(InspectLoader):
+    """A module's source at hand: nothing of it is read from a disk."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def get_source(self, fullname: str) -> str:
+        return self.source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.source, f"<{fullname}>")
+
+
+def load(program: Program, names: tuple[str, ...], *, gradient: bool) -> Any:
+    """Return the compiled function of a claim.
+
+    Parameters
+    ----------
+    program : Program
+        The claim.
+    names : tuple of str
+        The arrays, in the order in which the function will get them.
+    gradient : bool
+        `density(q, normals, *arrays)`, which returns (log density, gradient); else
+        `rows_of(theta, *arrays)`, which returns every row's log density by channel.
+    """
+    from dopafit.backend.codegen.emit import write
+    from dopafit.backend.codegen.plan import make_plan
+
+    source = write(make_plan(program, names, gradient=gradient), names, gradient=gradient)
+    name = f"dopafit_density_{hashlib.sha256(source.encode()).hexdigest()[:20]}"
+    loader = _Text(source)
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader))
+    sys.modules[name] = module  # numba looks it up by its name
+    loader.exec_module(module)
+    return module.density if gradient else module.rows_of

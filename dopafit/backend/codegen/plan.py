@@ -1,0 +1,329 @@
+"""What the generated function has to do, and in which order.
+
+The likelihood's formulas run once on the expressions of `dopafit.backend.codegen.expression`. Going
+backwards over what they wrote gives the gradient, again as expressions. Each domain (rows of the
+kernel's table, events, rows of a channel) then becomes one pass forwards and one backwards; a
+channel's rows, which end in a sum, need a single one. Each row of a channel works out its own
+level, from the states after the last event: nothing of the length of the data is stored.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dopafit.backend.codegen.expression import Book, Node
+from dopafit.backend.codegen.tables import TIMES
+from dopafit.model.program import Machinery, Program
+from dopafit.trace.kernel import Kernel
+
+__all__ = ["EVENTS", "KERNEL", "Pass", "Plan", "make_plan"]
+
+KERNEL, EVENTS, READS = "kernel", "events", "reads"
+DOMAINS = {"kernel_ones": KERNEL, "event_magnitude": EVENTS}
+
+
+@dataclass
+class Pass:
+    """One pass over the rows of a domain.
+
+    Parameters
+    ----------
+    domain : str
+        Whose rows.
+    stores : list of (text, Node)
+        Where a row's value is written; ``{r}`` stands for the row.
+    sums : list of Node
+        Values whose sum over the rows is needed later.
+    scatters : list of (array, index, Node)
+        Values added to an array's entries.
+    tables : list of (parameter, Node)
+        Values that the transposed table of a parameter takes to the gradient by theta.
+    """
+
+    domain: str
+    stores: list[tuple[str, Node]] = field(default_factory=list)
+    sums: list[Node] = field(default_factory=list)
+    scatters: list[tuple[str, str, Node]] = field(default_factory=list)
+    tables: list[tuple[str, Node]] = field(default_factory=list)
+
+    @property
+    def leaving(self) -> list[Node]:
+        """Return what is written somewhere row by row."""
+        return [n for *_, n in (*self.stores, *self.scatters, *self.tables)]
+
+    @property
+    def values(self) -> list[Node]:
+        """Return everything the pass must compute."""
+        return [*self.leaving, *(n.args[0] for n in self.sums)]
+
+
+@dataclass
+class Plan:
+    """The passes of a function.
+
+    Parameters
+    ----------
+    forward : list of Pass
+        Before the trace's states: kernel, events.
+    channels : list of Pass
+        One per channel.
+    backward : list of Pass
+        After the states' pullback: events, kernel.
+    theta : list of (place, Node)
+        Numbers added to the gradient by theta's entries.
+    total : Node
+        The log likelihood; a constant where only rows are asked for.
+    states : Node or None
+        The trace's states after each event, where the claim has a trace.
+    progression : bool
+        Whether its rates are lam, lam + kap, lam + 2 kap.
+    gathered : dict of str to str
+        Arrays that take gradients, beside those by the states, and their domain.
+    """
+
+    forward: list[Pass]
+    channels: list[Pass]
+    backward: list[Pass]
+    theta: list[tuple[int, Node]]
+    total: Node
+    states: Node | None
+    progression: bool
+    gathered: dict[str, str]
+
+
+class _Theta:
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def __getitem__(self, place: int) -> Node:
+        return self._book.leaf("theta", int(place), domain=None)
+
+
+def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Plan:
+    """Return what a program's log likelihood takes.
+
+    Parameters
+    ----------
+    program : Program
+        The claim.
+    names : tuple of str
+        The arrays of a layout.
+    gradient : bool
+        Whether to sum the rows and differentiate; else every row's value is kept.
+    """
+    book = Book()
+    found: list[tuple[Node, bool]] = []
+    arrays, machinery = _arrays(book, program, names), _machinery(book, program, found)
+    rows = program.logp(arrays, _Theta(book), machinery)
+    states, progression = found[0] if found else (None, False)
+    sweep = _Sweep(book, states)
+    if not gradient:
+        channels = [Pass(p, stores=[(f"{p}_rows[{{r}}]", n)]) for p, n in rows.items()]
+        forward = sweep.forward(rows.values())
+        return Plan(forward, channels, [], [], book.node(0.0), states, progression, {})
+    channels = [Pass(prefix) for prefix in rows]
+    sweep.passes |= {one.domain: one for one in channels}
+    total = book.node(0.0)
+    for prefix, node in rows.items():
+        total = total + sweep.sum_of(node, prefix)
+    sweep.run({node: book.node(1.0) for node in rows.values()})
+    backward = [sweep.passes[d] for d in (EVENTS, KERNEL) if d in sweep.passes]
+    forward = sweep.forward(n for one in (*channels, *backward) for n in one.values)
+    return Plan(
+        forward, channels, backward, sweep.theta, total, states, progression, sweep.gathered
+    )
+
+
+def _moved(book: Book, node: Node, domain: str, known: dict[Node, Node]) -> Node:
+    """Return an expression over the reads as one over a channel's rows, each at its own read."""
+    if node.domain != READS:
+        return node
+    if node not in known:
+        if node.op == "array":  # only the time since the last event is one
+            made = book.leaf("array", f"{domain}.gap", domain=domain)
+        elif node.op == "take":
+            values, name = node.args
+            made = book.leaf("take", values, f"{domain}.{name}", domain=domain)
+        else:
+            parts = (_moved(book, one, domain, known) for one in node.nodes)
+            made = book.make(node.op, *parts)
+        known[node] = made
+    return known[node]
+
+
+def varies_by_session(program: Program) -> bool:
+    """Whether sessions differ in their kernels."""
+    own = Kernel.named(program.model.kernel).parameters
+    return any(name in program.varying for name in own if name != "peak")
+
+
+def _arrays(book: Book, program: Program, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return the arrays as the program takes them: leaves with a domain; names for the rest."""
+    prefixes = {channel.prefix for channel in program.model.channels}
+    found: dict[str, Any] = {name: name for name in TIMES}
+    found |= {f"{prefix}.read": f"{prefix}.read" for prefix in prefixes}
+    for name in names:
+        prefix, _, rest = name.partition(".")
+        if rest == "zero":
+            found[name] = 0.0
+        elif name == "kernel_ones" and not varies_by_session(program):
+            found[name] = 1.0  # one kernel for all: its parameters are numbers
+        elif name in DOMAINS or (prefix in prefixes and rest.startswith("data.")):
+            found[name] = book.leaf("array", name, domain=DOMAINS.get(name, prefix))
+        else:
+            found[name] = name
+    return found
+
+
+def _machinery(book: Book, program: Program, level: list[tuple[Node, bool]]) -> Machinery:
+    prefixes = [channel.prefix for channel in program.model.channels]
+
+    def linear_rows(dense: str, *rest: Any) -> Node:
+        name = dense.rpartition(".")[0]
+        own = next((p for p in prefixes if name.startswith(f"{p}_")), None)
+        return book.leaf("rows", name, domain=own or (EVENTS if name == "peak" else KERNEL))
+
+    def take(values: Node, index: str) -> Node:
+        return _moved(book, values, index.partition(".")[0], {})
+
+    def at_reads(node: Any) -> Any:
+        varies = isinstance(node, Node) and node.domain is not None
+        return book.leaf("take", node, "row", domain=READS) if varies else node
+
+    def trace(_time, size, _offset, _read, _read_offset, _row, coefficients, rates, progression):
+        """Decay the states after the last event, over the time since then."""
+        states = book.leaf("states", book.node(size), *map(book.node, rates), domain=None)
+        level.append((states, progression))
+        gap = book.leaf("array", "gap", domain=READS)
+        parts = []
+        for k, coefficient in enumerate(coefficients):
+            one = book.leaf("state", states, k, domain=EVENTS)
+            last = book.leaf("take", one, "state", domain=READS)
+            parts.append(at_reads(coefficient) * last)
+        if not progression:
+            terms = [p * book.exp(-at_reads(r) * gap) for p, r in zip(parts, rates, strict=True)]
+            return functools.reduce(operator.add, terms)
+        first, middle, last = parts
+        x = book.exp(-at_reads(rates[1] - rates[0]) * gap)
+        return book.exp(-at_reads(rates[0]) * gap) * (first + x * (middle + x * last))
+
+    def solve(log_ratio: Any, onset_ratio: Any) -> Node:
+        return book.make("solve", log_ratio, onset_ratio)
+
+    return Machinery(book, linear_rows, solve, trace, take, lambda *vectors: vectors)
+
+
+class _Sweep:
+    """Going backwards: gradients of nodes, and what has to be done with them."""
+
+    def __init__(self, book: Book, states: Node | None) -> None:
+        self.book, self.states = book, states
+        self.passes: dict[str, Pass] = {}
+        self.theta: list[tuple[int, Node]] = []
+        self.gathered: dict[str, str] = {}
+        self._targets: set[str] = set()
+        self._slopes: dict[Node, Node] = {}
+        self._active: dict[Node, bool] = {}
+
+    def run(self, slopes: dict[Node, Node]) -> None:
+        """Propagate the gradients of some nodes to theta."""
+        self._slopes |= slopes
+        written = sorted(_reachable(slopes), key=lambda node: -node.number)
+        for node in written:  # the book grows meanwhile; what is new is not differentiated
+            slope = self._slopes.get(node)
+            if slope is None or not self.active(node):
+                continue
+            match node.op:
+                case "theta":
+                    self.theta.append((node.args[0], slope))
+                case "rows":
+                    self._pass(node.domain).tables.append((node.args[0], slope))
+                case "take":
+                    self._scatter(node, slope)
+                case "state":  # its gradient is gathered; the pullback takes all of them
+                    self._slopes[node.args[0]] = slope
+                case "states":
+                    self._trace(node)
+                case _:
+                    for argument, share in self.book.pull(node, slope):
+                        self._add(argument, share, node.domain)
+
+    def active(self, node: Node) -> bool:
+        """Whether a node depends on theta."""
+        if node not in self._active:
+            leaf = node.op in ("theta", "rows")
+            self._active[node] = leaf or any(self.active(one) for one in node.nodes)
+        return self._active[node]
+
+    def sum_of(self, node: Node, domain: str) -> Node:
+        """Return the sum of a node's value over a domain's rows."""
+        if node.domain is None:
+            return node * self.book.leaf("count", domain, domain=None)
+        total = self.book.leaf("sum", node, domain=None)
+        sums = self._pass(domain).sums
+        if all(total is not one for one in sums):
+            sums.append(total)
+        return total
+
+    def forward(self, values: Any) -> list[Pass]:
+        """Return the passes that make what the trace, and what takes from the reads, need."""
+        passes = {name: Pass(name) for name in (KERNEL, EVENTS)}
+        if self.states is not None:
+            size, *rates = self.states.args
+            passes[EVENTS].stores.append(("size[{r}]", size))
+            for k, rate in enumerate(rates):
+                if rate.domain == KERNEL:
+                    passes[KERNEL].stores.append((f"rate[{{r}}, {k}]", rate))
+        taken = {n.args[0] for n in _reachable(values) if n.op == "take"}
+        for node in sorted(taken, key=lambda one: one.number):
+            if node.op != "state":
+                passes[node.domain].stores.append((f"taken{node.number}[{{r}}]", node))
+        return [one for one in passes.values() if one.stores]
+
+    def _pass(self, domain: str) -> Pass:
+        return self.passes.setdefault(domain, Pass(domain))
+
+    def _add(self, node: Node, share: Node, domain: str | None) -> None:
+        if node.constant is not None or not self.active(node) or share.constant == 0.0:
+            return
+        if node.domain is None and domain is not None:
+            share = self.sum_of(share, domain)
+        known = self._slopes.get(node)
+        self._slopes[node] = share if known is None else known + share
+
+    def _scatter(self, node: Node, slope: Node) -> None:
+        values, index = node.args
+        of_state = values.op == "state"
+        name = f"by_state_{values.args[1]}" if of_state else f"by_taken{values.number}"
+        if name not in self._targets:
+            self._targets.add(name)
+            if not of_state:
+                self.gathered[name] = values.domain
+            self._add(values, self.book.leaf("array", name, domain=values.domain), values.domain)
+        self._pass(node.domain).scatters.append((name, index, slope))
+
+    def _trace(self, node: Node) -> None:
+        size, *rates = node.args
+        self._add(size, self.book.leaf("array", "by_size", domain=EVENTS), EVENTS)
+        for k, rate in enumerate(rates):
+            varies = rate.domain is not None
+            op, name = (
+                ("array", f"by_rate[{{r}}, {k}]") if varies else ("value", f"by_rate[0, {k}]")
+            )
+            self._add(rate, self.book.leaf(op, name, domain=rate.domain), rate.domain)
+
+
+def _reachable(roots: Any) -> set[Node]:
+    """Return nodes and everything they are made from."""
+    found: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            stack.extend(node.nodes)
+    return found

@@ -1,0 +1,282 @@
+"""Compiled loops that the generated functions call; `w` is their scratch memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dopafit.backend.codegen.special import (
+    log_ndtr,
+    log_ndtr_slope,
+    normal_or_beyond_at,
+    normal_or_beyond_slope,
+)
+from dopafit.core.machine_code import kept
+from dopafit.trace._loops import JIT, exp, plus
+
+__all__ = [
+    "CHUNK",
+    "STRIDE",
+    "erfcx",
+    "keep",
+    "log_ndtr",
+    "log_ndtr_slope",
+    "normal_or_beyond_at",
+    "normal_or_beyond_slope",
+    "place",
+    "pull",
+    "rows",
+    "rows_back",
+    "run_values",
+    "run_values_back",
+    "states",
+    "states_back",
+    "states_progression",
+    "states_progression_back",
+    "total",
+]
+
+CHUNK = 256
+"""Rows that a pass handles at a time: its scratch memory stays in the processor's first cache."""
+
+STRIDE = CHUNK + 24
+"""From one value's scratch memory to the next: an odd number of cache lines, or else all values of
+a row fall into the same few places of the cache."""
+
+_ROOT_PI = 1.772453850905516
+
+
+@kept(**JIT)
+def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_centring, x_spread):
+    """Return theta (entry,) and the log prior of q = (x, log h); see `Coordinates.arrays`."""
+    prior = 0.0
+    for j in range(normals):
+        shift = 0.0
+        if x_spread[j] > 0:
+            shift = x_centring[j] * q[normals + x_spread[j] - 1]
+        z = q[j] * math.exp(-shift)
+        prior -= 0.5 * z * z + shift
+    for k in range(half_scale.size):
+        log_h = q[normals + k]
+        z = math.exp(log_h) / half_scale[k]
+        # a model without spreads keeps one idle h: normal in log h
+        prior += half_free[k] * (log_h - 0.5 * z * z) - (1.0 - half_free[k]) * 0.5 * log_h * log_h
+    theta = np.empty(loc.size)
+    for i in range(loc.size):
+        step = scale[i]
+        if spread[i] > 0:
+            step *= math.exp(power[i] * q[normals + spread[i] - 1])
+        theta[i] = loc[i] + (step * q[unit[i] - 1] if unit[i] > 0 else step)
+    return theta, prior
+
+
+@kept(**JIT)
+def pull(
+    by_theta,
+    theta,
+    q,
+    normals,
+    half_free,
+    half_scale,
+    loc,
+    power,
+    scale,
+    spread,
+    unit,
+    x_centring,
+    x_spread,
+):
+    """Return the gradient by q, backwards through `place`, of by_theta . theta + log prior."""
+    found = np.zeros(q.size)
+    for j in range(normals):
+        owner = normals + x_spread[j] - 1
+        shift = x_centring[j] * q[owner] if x_spread[j] > 0 else 0.0
+        precision = math.exp(-2.0 * shift)
+        found[j] = -q[j] * precision
+        if x_spread[j] > 0:
+            found[owner] += x_centring[j] * (q[j] * q[j] * precision - 1.0)
+    for k in range(half_scale.size):
+        z = math.exp(q[normals + k]) / half_scale[k]
+        found[normals + k] += half_free[k] * (1.0 - z * z) - (1.0 - half_free[k]) * q[normals + k]
+    for i in range(loc.size):
+        owner = normals + spread[i] - 1
+        if unit[i] > 0:
+            step = scale[i] * (math.exp(power[i] * q[owner]) if spread[i] > 0 else 1.0)
+            found[unit[i] - 1] += by_theta[i] * step
+        if spread[i] > 0:
+            found[owner] += by_theta[i] * (theta[i] - loc[i]) * power[i]
+    return found
+
+
+@kept(**JIT)
+def keep(w, at, target, first, count):
+    """Write w to some rows of target."""
+    for i in range(count):
+        target[first + i] = w[at + i]
+
+
+@kept(**JIT)
+def run_values(indptr, indices, data, theta):
+    """Return the share of every run: its row times theta."""
+    found = np.empty(indptr.size - 1)
+    for i in range(found.size):
+        value = 0.0
+        for k in range(indptr[i], indptr[i + 1]):
+            value += data[k] * theta[indices[k]]
+        found[i] = value
+    return found
+
+
+@kept(**JIT)
+def run_values_back(indptr, indices, data, by_runs, by_theta):
+    """Add the runs' gradients to those of theta."""
+    for i in range(by_runs.size):
+        for k in range(indptr[i], indptr[i + 1]):
+            by_theta[indices[k]] += data[k] * by_runs[i]
+
+
+@kept(**JIT)
+def rows(w, to, first, count, dense, own, start, run, first_run, runs):
+    """Write some rows of a parameter's table times theta; `own` is theta[columns]."""
+    chunk = first // CHUNK
+    for k in range(first_run[chunk], first_run[chunk + 1]):
+        value = runs[run[k]]
+        for i in range(to + start[k] - first, to + start[k + 1] - first):
+            w[i] = value
+    for j in range(own.size):
+        column, weight = dense[j, first : first + count], own[j]
+        for i in range(count):
+            w[to + i] += column[i] * weight
+
+
+@kept(**JIT)
+def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
+    """Add the transposed product of some rows with w."""
+    chunk = first // CHUNK
+    for k in range(first_run[chunk], first_run[chunk + 1]):
+        by_runs[run[k]] += total(w, at + start[k] - first, start[k + 1] - start[k])
+    for j in range(by_own.size):
+        column, value = dense[j, first : first + count], 0.0
+        for i in range(count):
+            value = plus(value, column[i] * w[at + i])
+        by_own[j] += value
+
+
+@kept(**JIT)
+def total(w, at, count):
+    """Return the sum of w over some rows."""
+    value = 0.0
+    for i in range(at, at + count):
+        value = plus(value, w[i])
+    return value
+
+
+@kept(**JIT)
+def erfcx(x):
+    """Return e^(x^2) erfc(x) to 1e-14 relative."""
+    if x < 0.0:
+        return 2.0 * math.exp(x * x) - erfcx_positive(-x)
+    return erfcx_positive(x)
+
+
+@kept(**JIT)
+def erfcx_positive(x):
+    """Return the same for x >= 0."""
+    if x > 12.0:  # asymptotic series; its terms fall below 1e-17 before they rise
+        z = 0.5 / (x * x)
+        term = series = 1.0
+        for k in range(1, 30):
+            following = -term * (2 * k - 1) * z
+            if abs(following) < 1e-18 or abs(following) > abs(term):
+                break
+            term = following
+            series += term
+        return series / (x * _ROOT_PI)
+    high = math.floor(x * 64.0) / 64.0  # its square is exact
+    return math.exp(high * high) * math.exp((x - high) * (x + high)) * math.erfc(x)
+
+
+@kept(**JIT)
+def states_progression(gap, size, offset, row, rate, decay, state):
+    """Write the trace's states after each event, and the decays since the event before.
+
+    State 0 is rest; event e leaves state e + 1. Rates are lam, lam + kap, lam + 2 kap: two
+    decays give all three.
+    """
+    for session in range(row.size):
+        first, last = offset[session], offset[session + 1]
+        lam = rate[row[session], 0]
+        kap = rate[row[session], 1] - lam
+        own, slow, fast = gap[first:last], decay[0, first:last], decay[1, first:last]
+        for i in range(own.size):
+            slow[i] = exp(-lam * own[i])
+            fast[i] = exp(-kap * own[i])
+        z0 = z1 = z2 = 0.0
+        for e in range(first, last):
+            a, x = decay[0, e], decay[1, e]
+            ax = a * x
+            z0 = z0 * a + size[e]
+            z1 = z1 * ax + size[e]
+            z2 = z2 * (ax * x) + size[e]
+            state[0, e + 1] = z0
+            state[1, e + 1] = z1
+            state[2, e + 1] = z2
+    state[:, 0] = 0.0
+
+
+@kept(**JIT)
+def states_progression_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
+    """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
+    for session in range(row.size):
+        first, last = offset[session], offset[session + 1]
+        b0 = b1 = b2 = l0 = l1 = l2 = 0.0
+        for e in range(last - 1, first - 1, -1):
+            b0 += by_state[0, e + 1]
+            b1 += by_state[1, e + 1]
+            b2 += by_state[2, e + 1]
+            by_size[e] = b0 + b1 + b2
+            if e > first:
+                a, x = decay[0, e], decay[1, e]
+                b0 *= a
+                b1 *= a * x
+                b2 *= a * x * x
+                l0 -= gap[e] * state[0, e] * b0
+                l1 -= gap[e] * state[1, e] * b1
+                l2 -= gap[e] * state[2, e] * b2
+        by_rate[row[session], 0] += l0
+        by_rate[row[session], 1] += l1
+        by_rate[row[session], 2] += l2
+
+
+@kept(**JIT)
+def states(gap, size, offset, row, rate, decay, state):
+    """Write the same for any number of rates."""
+    for k in range(rate.shape[1]):
+        for session in range(row.size):
+            first, last = offset[session], offset[session + 1]
+            own, part, speed = gap[first:last], decay[k, first:last], rate[row[session], k]
+            for i in range(own.size):
+                part[i] = exp(-speed * own[i])
+            z = 0.0
+            for e in range(first, last):
+                z = z * decay[k, e] + size[e]
+                state[k, e + 1] = z
+        state[k, 0] = 0.0
+
+
+@kept(**JIT)
+def states_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
+    """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
+    by_size[:] = 0.0
+    for k in range(rate.shape[1]):
+        for session in range(row.size):
+            first, last = offset[session], offset[session + 1]
+            b = slope = 0.0
+            for e in range(last - 1, first - 1, -1):
+                b += by_state[k, e + 1]
+                by_size[e] += b
+                if e > first:
+                    b *= decay[k, e]
+                    slope -= gap[e] * state[k, e] * b
+            by_rate[row[session], k] += slope

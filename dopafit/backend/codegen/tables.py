@@ -1,0 +1,101 @@
+"""A parameter's table as the generated functions take it: by runs of rows that look alike.
+
+Group effects and intercepts stay the same over many rows in a row (a session's, a subject's), so
+their share is computed once a run. What changes from row to row is kept column by column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dopafit.backend.codegen.gaps import trace_gaps
+from dopafit.backend.codegen.runtime import CHUNK
+from dopafit.model.program import MATRIX
+
+__all__ = ["PARTS", "prepare", "run_table"]
+
+TIMES = frozenset({"event_time", "read_time", "read_offset"})
+
+PARTS = ("dense", "columns", "start", "run", "first_run", "indptr", "indices", "data")
+"""Arrays of a table: columns (k, row) and their entries of theta; first row of each piece (its end
+last), its run, first piece of each chunk; and the runs' own rows as CSR. A piece is what a chunk
+holds of a run."""
+
+
+def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a layout's arrays with every table by runs, and times since the last event."""
+    found: dict[str, np.ndarray] = _gaps(arrays) if "read_time" in arrays else {}
+    for name, value in arrays.items():
+        table, _, part = name.rpartition(".")
+        if part == "dense" and f"{table}.indptr" in arrays:
+            made = run_table(*(arrays[f"{table}.{one}"] for one in MATRIX))
+            found |= {f"{table}.{key}": one for key, one in made.items()}
+        elif name in TIMES or part == "read" or (part in MATRIX and f"{table}.dense" in arrays):
+            continue
+        else:
+            found[name] = value
+    return dict(sorted(found.items()))
+
+
+def _gaps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return each event's gap; gap, state and kernel row of each row of a channel."""
+    gaps = trace_gaps(arrays)
+    # unsigned: an index that cannot be negative needs no check for it
+    state, row = gaps.state.astype(np.uint64), gaps.row.astype(np.uint64)
+    found = {"event_gap": gaps.event}
+    for name, at in arrays.items():
+        prefix, _, part = name.rpartition(".")
+        if part == "read":
+            own = {"gap": gaps.read[at], "state": state[at], "row": row[at]}
+            found |= {f"{prefix}.{key}": value for key, value in own.items()}
+    return found
+
+
+def run_table(
+    dense: np.ndarray,
+    columns: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    data: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return the parts named in `PARTS` of a table given as in `dopafit.model.program.MATRIX`."""
+    rows = len(dense)
+    steady = (dense == dense[:1]).all(axis=0) if rows else np.ones(columns.size, bool)
+    change = np.ones(rows, bool)
+    change[1:] = _changes(indptr, indices, data)
+    begin = np.flatnonzero(change)  # of each run
+    run_of = np.cumsum(change) - 1
+    cut = change.copy()
+    cut[::CHUNK] = True
+    start = np.flatnonzero(cut)
+    count = np.diff(indptr)[begin] if rows else np.zeros(0, np.int64)
+    own = np.repeat(indptr[begin] - np.cumsum(count) + count, count) + np.arange(count.sum())
+    same = columns[steady]
+    value = dense[0, steady] if rows else np.zeros(same.size)
+    ends = np.cumsum(count)
+    return {
+        "dense": np.ascontiguousarray(dense[:, ~steady].T),
+        "columns": columns[~steady],
+        "start": np.append(start, rows),
+        "run": run_of[start],
+        "first_run": np.searchsorted(start, np.arange(0, rows + CHUNK, CHUNK)),
+        "indptr": np.append(0, np.cumsum(count + same.size)),
+        "indices": np.insert(indices[own], np.repeat(ends, same.size), np.tile(same, begin.size)),
+        "data": np.insert(data[own], np.repeat(ends, same.size), np.tile(value, begin.size)),
+    }
+
+
+def _changes(indptr: np.ndarray, indices: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Return for each row but the first whether it differs from the one before."""
+    count = np.diff(indptr)
+    row = np.repeat(np.arange(count.size), count)
+    place = np.arange(indices.size)
+    before = place - np.append(0, count[:-1])[row] if count.size else place
+    comparable = (row > 0) & (np.append(-1, count[:-1])[row] == count[row])
+    mine, theirs = place[comparable], before[comparable]
+    differs = (indices[mine] != indices[theirs]) | (data[mine] != data[theirs])
+    changed = count[1:] != count[:-1]
+    np.logical_or.at(changed, row[mine][differs] - 1, True)
+    return changed

@@ -1,0 +1,1 @@
+"""Where the posterior lies, and coordinates in which it is round."""

@@ -1,0 +1,12 @@
+"""Formulas: what an analysis writes for a parameter, read, checked and coded."""
+
+from dopafit.model.formula.design import (
+    MAX_COLUMNS,
+    Design,
+    GroupTerm,
+    check,
+    design,
+    used_columns,
+)
+
+__all__ = ["MAX_COLUMNS", "Design", "GroupTerm", "check", "design", "used_columns"]

@@ -1,0 +1,1 @@
+"""A model met a study."""

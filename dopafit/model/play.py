@@ -1,0 +1,210 @@
+"""Behaviour drawn from a model with given parameters, events as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import NoneType
+
+import numpy as np
+import pandas as pd
+
+from dopafit.channel.latency import deadlines
+from dopafit.channel.press import Presses
+from dopafit.channel.thinning import LIMIT, simulate_presses
+from dopafit.core.arguments import takes
+from dopafit.core.errors import SpecError, suggest
+from dopafit.core.seed import generator
+from dopafit.model.claim import Model
+from dopafit.model.layout.coordinates import Coordinates, in_range
+from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.numpy_operations import numpy_machinery
+from dopafit.study.study import Study
+
+__all__ = ["Replicator", "draw_population", "simulate"]
+
+GRID = 10
+"""How much finer than the likelihood's the grid is on which the press rate is interpolated."""
+
+
+@dataclass(frozen=True)
+class Replicator:
+    """Draws replicated behaviour for one model and study.
+
+    Parameters
+    ----------
+    layout : Layout
+        A layout made with ``simulation=True``.
+    """
+
+    layout: Layout
+
+    @classmethod
+    def of(cls, model: Model, study: Study) -> Replicator:
+        """Lay the model out for replication of the study's own rows."""
+        return cls(build_layout(model, study, refine=GRID, simulation=True))
+
+    def draw(
+        self, theta: np.ndarray, rng: np.random.Generator, *, limit: int = LIMIT
+    ) -> dict[str, pd.DataFrame]:
+        """Draw every channel once.
+
+        Parameters
+        ----------
+        theta : array, (entry,)
+            Parameter vector in this layout's coordinates.
+        rng : Generator
+            Source of randomness.
+        limit : int
+            Most presses.
+
+        Returns
+        -------
+        dict of str to DataFrame
+            For a trial-wise channel its outcome columns, one row per row of the layout; for
+            presses `subject`, `session`, `time` [s].
+        """
+        layout, m = self.layout, numpy_machinery()
+        program, arrays = layout.program, layout.arrays
+        moved = program.motivation(arrays, theta, m)
+        drawn = {}
+        for channel in program.model.channels:
+            prefix = channel.prefix
+            eta = np.array(program.predictor(prefix, moved, arrays, theta, m))
+            options = program.options(prefix, arrays, theta, m)
+            rows = layout.rows[prefix]
+            if isinstance(channel, Presses):
+                eta = channel.paused(np, eta, rows.data["log_since_event"], **options)
+                drawn[prefix] = self._presses(channel, eta, theta, rng, limit)
+                continue
+            data = dict(rows.data)
+            if "latency" in data:
+                data["deadline"] = deadlines(rows.frame, data["latency"], data["is_censored"])
+            drawn[prefix] = pd.DataFrame(channel.simulate(rng, eta, data, **options))
+        return drawn
+
+    def _presses(
+        self,
+        channel: Presses,
+        eta: np.ndarray,
+        theta: np.ndarray,
+        rng: np.random.Generator,
+        limit: int,
+    ) -> pd.DataFrame:
+        layout = self.layout
+        frame = layout.rows[channel.prefix].frame
+        time = frame["time"].to_numpy(float).reshape(-1, 2)
+        owner = frame[["subject", "session"]].iloc[::2]
+        fresh = (owner != owner.shift()).any(axis=1).to_numpy()
+        offset = np.append(np.flatnonzero(fresh), len(owner))
+        owner = owner[fresh].to_numpy(object)
+        labels = [f"{channel.prefix}_rest_effect[{term}]" for term in channel.extra_terms()]
+        entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}
+        weight = np.array([theta[entry[label]] for label in labels])
+        session, when = simulate_presses(
+            rng,
+            offset,
+            time,
+            eta.reshape(-1, 2),
+            tau=np.array(channel.history),
+            weight=weight,
+            refractory=channel.refractory,
+            limit=limit,
+        )
+        found = pd.DataFrame(owner[session], columns=["subject", "session"])
+        return found.assign(time=when)
+
+
+def draw_population(
+    coordinates: Coordinates, rng: np.random.Generator, truth: Mapping[str, float] | None = None
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Draw one theta: values, effects and spreads from `truth` or, failing that, the prior.
+
+    Group deviations are always drawn, with the standard deviations so obtained.
+
+    Returns
+    -------
+    theta : array, (entry,)
+    values : dict
+        Every quantity by its summary name, natural scale.
+    """
+    truth = dict(truth or {})
+    x, h = coordinates.prior_draws(rng, ())
+    for i, (name, part, label) in enumerate(coordinates.half_names):
+        key = f"{name}_{part}[{label}]" if part == "sd" else name
+        if key in truth:
+            h[i] = in_range(key, truth[key], "identity")
+            if h[i] < 0:
+                raise SpecError(
+                    f"truth: {key} = {truth[key]!r}",
+                    allowed="a number, 0 or above",
+                    todo="give a standard deviation, 0 for no spread, or leave it out",
+                )
+    theta = coordinates.theta_from_truth(truth, coordinates.theta(x, h))
+    labels = coordinates.labels()
+    values: dict[str, float] = {}
+    for name, (dims, value) in coordinates.named(theta, h).items():
+        if not dims:
+            values[name] = float(value)
+        else:
+            values |= {
+                f"{name}[{t}]": float(v) for t, v in zip(labels[dims[0]], value, strict=True)
+            }
+    return theta, values
+
+
+@takes(model=Model, design=Study, truth=(Mapping, NoneType))
+def simulate(
+    model: Model, design: Study, *, seed: int, truth: Mapping[str, float] | None = None
+) -> tuple[Study, dict[str, float]]:
+    """Simulate the model's channels over a study's subjects, sessions, events and trial times.
+
+    Parameters
+    ----------
+    model : Model
+        The claim; its channels say which columns and presses are filled in.
+    design : Study
+        Supplies everything but the behaviour.
+    seed : int
+        Source of randomness.
+    truth : mapping of str to float, optional
+        Parameter values by summary name; the rest are drawn from the prior.
+
+    Returns
+    -------
+    study : Study
+        Labelled simulated.
+    truth : dict
+        Every value the data were made with.
+
+    Raises
+    ------
+    SpecError
+        A name in `truth` that the model does not have.
+    """
+    blank = design
+    for channel in model.channels:
+        blank = channel.blank(blank)
+    replicator = Replicator.of(model, blank)
+    theta, values = draw_population(
+        replicator.layout.coordinates, generator(seed, "simulate/population"), truth
+    )
+    for name in truth or {}:
+        if name not in values:
+            raise SpecError(
+                f"truth: {name!r} is not a quantity of this model",
+                allowed=", ".join(k for k in values if "_group[" not in k),
+                todo=suggest(name, values) or "take one of those allowed",
+            )
+    drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"))
+    observations, presses = blank.observations, []
+    for channel in model.channels:
+        found = drawn[channel.prefix]
+        if isinstance(channel, Presses):
+            presses.append(found.assign(kind=channel.kind))
+        else:
+            observations = observations.assign(**{c: found[c].to_numpy() for c in found})
+    tables = {"observations": observations}
+    if presses:
+        tables["presses"] = pd.concat(presses, ignore_index=True)
+    return replace(blank.with_tables(tables), simulated=True), values

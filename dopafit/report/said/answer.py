@@ -1,0 +1,177 @@
+"""The answer in plain words: what the evidence favours, how surely, and what it cannot say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dopafit.compare.loo import Comparison
+from dopafit.report.folder import RunFolder
+from dopafit.report.numbers import between, count, decimals, fixed, seconds
+from dopafit.report.said.limits import limits
+from dopafit.report.said.prose import Line, Span, name, say, series
+from dopafit.report.set.escape import signs
+
+__all__ = ["Answer", "answer"]
+
+_LANDMARKS = {
+    "trough_ratio": "the trough is {} of the peak",
+    "time_to_peak": "the peak comes {} after an event",
+    "time_to_trough": "the trough comes {} after it",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reader takes away.
+
+    Parameters
+    ----------
+    lead : tuple of lines
+        One or two sentences.
+    readings : tuple of str
+        One sentence per rival, with its uncertainty and the unit of leave-out.
+    estimates : tuple of lines
+        The main quantities of the first fit, in words, with intervals.
+    cannot : tuple of lines
+        What these data and this analysis do not say.
+    """
+
+    lead: tuple[Line, ...]
+    readings: tuple[str, ...]
+    estimates: tuple[Line, ...]
+    cannot: tuple[Line, ...]
+
+
+def answer(folder: RunFolder) -> Answer:
+    """Return the answer a run gives to its question.
+
+    Parameters
+    ----------
+    folder : RunFolder
+
+    Returns
+    -------
+    Answer
+        Provisional where a fit did not converge, and it says so first.
+    """
+    compared = _comparison(folder)
+    readings = folder.reading or (compared.reading if compared is not None else ())
+    return Answer(
+        lead=tuple(_lead(folder, compared)),
+        readings=tuple(signs(text) for text in readings),
+        estimates=tuple(_estimates(folder)),
+        cannot=limits(folder, compared),
+    )
+
+
+def _comparison(folder: RunFolder) -> Comparison | None:
+    """Return the comparison as its own room knows it, so that one rule decides what is ahead."""
+    table = folder.comparison
+    if table is None:
+        return None
+    unit, units = str(table["unit"].iloc[0]), int(table["n_units"].iloc[0])
+    empty = pd.DataFrame()
+    return Comparison(table.set_index("model"), unit, units, empty, empty, folder.warnings)
+
+
+def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
+    lines = []
+    if folder.failed:
+        verb = "did not converge" if len(folder.failed) > 1 else "has not converged"
+        lines.append(
+            say(
+                Span("No conclusion can rest on this run: ", "strong"),
+                series(name(fit) for fit in folder.failed),
+                f" {verb}. What follows is provisional.",
+            )
+        )
+    if folder.simulated:
+        lines.append(
+            say(
+                "The data were simulated: this page says whether the method finds what was put in, "
+                "and nothing about any animal or person."
+            )
+        )
+    if compared is None:
+        lines.append(
+            say(
+                "Nothing was compared: the run holds no comparison, so it says what the ",
+                name(folder.focus),
+                " drive implies if it is right, and not whether it is right.",
+            )
+        )
+        return lines
+    words = str(folder.model(compared.best).get("words") or "")
+    aside = f" ({words})" if 0 < len(words) <= 120 and "\n" not in words else ""
+    lines.append(
+        say(
+            f"With one {compared.unit} left out at a time ({count(compared.n_units)} of them), "
+            "the ",
+            name(compared.best),
+            f" drive{aside} predicted the left-out {compared.unit}s best of the "
+            f"{len(compared.table)} drives that were tried.",
+        )
+    )
+    told = compared.distinguishable
+    ahead = [name(fit) for fit in compared.table.index[1:] if told[fit]]
+    equal = [name(fit) for fit in compared.table.index[1:] if not told[fit]]
+    if ahead and equal:
+        parts = say(
+            "It is ahead of ", series(ahead), ", but cannot be told from ", series(equal, "or")
+        )
+    elif ahead:
+        parts = say("It is ahead of ", series(ahead))
+    else:
+        parts = say("It cannot be told from ", series(equal, "or"))
+    lines.append(say(parts, ", given the standard errors of the differences:"))
+    return lines
+
+
+def _estimates(folder: RunFolder) -> list[Line]:
+    fit = folder.focus
+    rows = folder.of(folder.summary, fit).set_index("parameter")
+    interval = folder.interval.replace(" posterior", "")
+    found = []
+    for parameter, words in _LANDMARKS.items():
+        if parameter in rows.index:
+            row = rows.loc[parameter]
+            places = decimals(row["sd"], row["mean"], row["upper"])
+            unit = " s" if parameter.startswith("time_") else ""
+            human = seconds(row["median"]) if unit else ""
+            value = f"{fixed(row['median'], places)}{unit}" + (f" ({human})" if human else "")
+            inside = between(row["lower"], row["upper"], places)
+            found.append(f"{words.format(value)} ({inside}{unit})")
+    lines = []
+    if found:
+        lines.append(
+            say("In the ", name(fit), f" fit, medians with {interval}s: ", "; ".join(found), ".")
+        )
+    gains = [p for p in rows.index if p.endswith(("_gain_peak", "_gain_trough"))]
+    if gains:
+        shown = []
+        for parameter in gains:
+            row = rows.loc[parameter]
+            places = decimals(row["sd"], row["mean"], row["upper"])
+            shown.append(name(parameter))
+            shown.append(
+                Span(
+                    f" {fixed(row['median'], places)} "
+                    f"({between(row['lower'], row['upper'], places)})"
+                )
+            )
+        pairs = [shown[i : i + 2] for i in range(0, len(shown), 2)]
+        line: list[Span] = []
+        for i, pair in enumerate(pairs):
+            line += [Span("; ")] if i else []
+            line += pair
+        lines.append(
+            say(
+                "Its gains, likewise: " if found else f"Its gains, medians with {interval}s: ",
+                line,
+                "; each is the change of a channel's predictor at that lobe of one unit event",
+                f", which is {folder.unit_event}." if folder.unit_event else ".",
+            )
+        )
+    return lines

@@ -1,0 +1,368 @@
+"""A reporting checklist after Kruschke 2021 (BARG): filled from the run, or "not done"."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from dopafit.compare.loo import SMALL
+from dopafit.core.errors import DopafitError
+from dopafit.report.files import read_table, write_text
+from dopafit.report.folder import RunFolder
+from dopafit.report.numbers import count, fixed, number
+from dopafit.report.said.answer import answer
+from dopafit.report.said.model_text import equations, symbols
+from dopafit.report.said.priors import rows as prior_rows
+from dopafit.report.set.escape import clean, markdown, signs
+from dopafit.report.set.evidence_tables import truth_table
+
+__all__ = ["NOT_DONE", "Item", "checklist", "write_checklist"]
+
+NOT_DONE = "not done"
+WHERE = {
+    "Question or goal of the analysis": ("answer", ()),
+    "Data variables": ("data", ("data.json",)),
+    "Likelihood and parameters": ("model", ("spec.yaml",)),
+    "Priors, with a reason for each": ("model", ("tables/priors.csv",)),
+    "Formal specification": ("model", ("methods.md", "spec.yaml")),
+    "Prior predictive check": ("signatures", ("figures/prior_predictive_*.pdf",)),
+    "Software": ("provenance", ("environment.json",)),
+    "Convergence of the chains": ("diagnostics", ("verdict.json", "tables/diagnostics.csv")),
+    "Divergences": ("diagnostics", ("tables/diagnostics.csv",)),
+    "Effective sample size of every reported quantity": ("diagnostics", ("summary.csv",)),
+    "Posterior predictive check": (
+        "signatures",
+        ("tables/predictive_checks.csv", "figures/signature_*.pdf"),
+    ),
+    "Summary of the posterior": ("pursuit", ("summary.csv",)),
+    "Model comparison": ("comparison", ("comparison.csv",)),
+    "Criterion of each decision": ("comparison", ("comparison.json",)),
+    "Estimates beside every decision": ("answer", ()),
+    "Sensitivity of the posterior to the priors": ("learning", ("identifiability.csv",)),
+    "Seed": ("provenance", ("environment.json",)),
+    "Versions": ("provenance", ("environment.json",)),
+    "Data, with their hash": ("data", ("data.json",)),
+    "Model, with its hash": ("provenance", ("spec.yaml",)),
+    "Command": ("provenance", ("environment.json",)),
+    "Posterior draws": ("", ("fits/*.nc",)),
+    "Identifiability: what the data informed": ("learning", ("identifiability.csv",)),
+    "Truth beside the estimates (simulated data)": ("truth", ("truth.csv",)),
+    "Comparison by leaving out whole subjects": ("comparison", ("comparison.csv",)),
+}
+"""Where the page and the folder show each point."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One point of the checklist.
+
+    Parameters
+    ----------
+    step : str
+        The step it belongs to.
+    item : str
+        What a reader should find.
+    answer : str
+        What this run has, or "not done".
+    section : str
+        Section of the page that shows it; empty where none does.
+    files : tuple of str
+        Files of the run folder that hold it.
+    """
+
+    step: str
+    item: str
+    answer: str
+    section: str = ""
+    files: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has it."""
+        return not self.answer.startswith(NOT_DONE)
+
+
+def write_checklist(folder: RunFolder) -> Path:
+    """Write ``checklist.md``.
+
+    Parameters
+    ----------
+    folder : RunFolder
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FitError
+        The file cannot be written.
+    """
+    items = checklist(folder)
+    done = sum(item.done for item in items)
+    lines = ["# Reporting checklist", ""]
+    if folder.simulated:
+        lines += ["**SIMULATED DATA.**", ""]
+    if folder.failed:
+        lines += ["**PROVISIONAL: a fit did not converge.**", ""]
+    lines += [
+        f"{markdown(folder.title)}: {done} of {len(items)} points filled. After the Bayesian "
+        'analysis reporting guidelines (Kruschke 2021); filled from the run, "not done" where the '
+        "run has nothing.",
+    ]
+    step = ""
+    for item in items:
+        if item.step != step:
+            lines += [
+                "",
+                f"## {markdown(item.step)}",
+                "",
+                "| | point | this run |",
+                "|---|---|---|",
+            ]
+        step = item.step
+        mark = "x" if item.done else " "
+        links = [f"[{markdown(path)}]({_address(path)})" for path in item.files]
+        answer = "; ".join([markdown(item.answer), *links])
+        lines.append(f"| [{mark}] | {markdown(item.item)} | {answer} |")
+    return write_text(folder.path / "checklist.md", "\n".join(lines) + "\n")
+
+
+def checklist(folder: RunFolder) -> list[Item]:
+    """Return every point with its answer; none is blank."""
+    items = [
+        *_goals(folder),
+        *_model(folder),
+        *_computation(folder),
+        *_posterior(folder),
+        *_decisions(folder),
+        *_sensitivity(folder),
+        *_reproducible(folder),
+        *_workflow(folder),
+    ]
+    found = []
+    for step, item, text in items:
+        section, files = WHERE.get(item, ("", ())) if clean(text) else ("", ())
+        made = [path for name in files for path in _made(folder, name)]
+        found.append(Item(step, item, clean(text) or NOT_DONE, section, tuple(made)))
+    return [item if item.done else replace(item, section="", files=()) for item in found]
+
+
+def _made(folder: RunFolder, pattern: str) -> list[str]:
+    """Return the files of this name that the run folder holds."""
+    found = sorted(folder.path.glob(pattern))
+    return [path.relative_to(folder.path).as_posix() for path in found if path.is_file()]
+
+
+def _address(path: str) -> str:
+    return quote(path, safe="/.-_")
+
+
+def _goals(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Preamble: why this analysis"
+    return [
+        (step, "Question or goal of the analysis", clean(folder.spec.get("question") or "")),
+        (
+            step,
+            "Why a Bayesian analysis",
+            "the posterior shows what the data leave open, for every parameter and every quantity "
+            "derived from them",
+        ),
+    ]
+
+
+def _model(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Step 1: the model"
+    model = folder.model(folder.focus)
+    channels = ", ".join(clean(c) for c in model.get("channels") or {})
+    used = folder.data.get("rows_used") or {}
+    rows = ", ".join(f"{clean(k)} {count(v)}" for k, v in used.items())
+    names = [clean(p.parameter) for p in prior_rows(folder)]
+    changed = [clean(p.parameter) for p in prior_rows(folder) if p.changed]
+    return [
+        (step, "Data variables", f"rows used: {rows}" if rows else ""),
+        (step, "Likelihood and parameters", f"channels {channels}" if channels else ""),
+        (
+            step,
+            "Priors, with a reason for each",
+            f"{len(names)} priors and fixed values; "
+            + (f"set by this analysis: {', '.join(changed)}" if changed else "all are defaults")
+            if names
+            else "",
+        ),
+        (
+            step,
+            "Formal specification",
+            f"{len(equations(folder))} equations, {len(symbols(folder))} symbols"
+            if equations(folder)
+            else "",
+        ),
+        (step, "Prior predictive check", _prior_predictive(folder)),
+    ]
+
+
+def _computation(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Step 2: the computation"
+    environment, sampling = folder.environment, folder.spec.get("sampling") or {}
+    packages = environment.get("packages") or {}
+    parts = [f"dopafit {environment['dopafit']}"] if environment.get("dopafit") else []
+    parts += [f"{n} {packages[n]}" for n in ("pymc", "nutpie", "arviz") if packages.get(n)]
+    design = ", ".join(f"{k} {sampling[k]}" for k in sampling if sampling[k] is not None)
+    verdicts = "; ".join(f"{fit}: {signs(folder.verdicts[fit].stamp)}" for fit in folder.fits)
+    ess = folder.summary[["ess_bulk", "ess_tail"]].apply(pd.to_numeric, errors="coerce").min().min()
+    divergences = [
+        f"{fit} {number(item.value)}"
+        for fit in folder.fits
+        for item in folder.verdicts[fit].items
+        if item.name == "divergences"
+    ]
+    return [
+        (step, "Software", ", ".join(parts) + (f"; {design}" if design else "") if parts else ""),
+        (step, "Convergence of the chains", verdicts),
+        (step, "Divergences", ", ".join(divergences)),
+        (
+            step,
+            "Effective sample size of every reported quantity",
+            f"in every table of estimates; the smallest is {count(ess)}" if ess == ess else "",
+        ),
+    ]
+
+
+def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Step 3: the posterior"
+    checked = folder.drawn("signatures")
+    table = folder.comparison
+    weights = ""
+    if table is not None:
+        pairs = (f"{clean(r['model'])} {fixed(r['weight'], 2)}" for _, r in table.iterrows())
+        weights = f"stacking weights by {clean(table['unit'].iloc[0])}: {', '.join(pairs)}; "
+        weights += "Bayes factors and posterior model probabilities: none computed"
+    return [
+        (
+            step,
+            "Posterior predictive check",
+            f"observed beside replicated behaviour, {len(checked)} figure"
+            f"{'s' if len(checked) > 1 else ''}"
+            if checked
+            else "",
+        ),
+        (
+            step,
+            "Summary of the posterior",
+            f"median, {folder.interval}, mean and SD of every quantity",
+        ),
+        (step, "Model comparison", weights),
+    ]
+
+
+def _decisions(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Step 4: decisions and their criteria"
+    criterion = ""
+    if folder.comparison is not None:
+        criterion = (
+            f"two drives are called distinguishable if elpd differs by at least {SMALL:g} "
+            "and by at least two standard errors of the difference"
+        )
+    return [
+        (step, "Criterion of each decision", criterion),
+        (step, "Loss function", NOT_DONE),
+        (step, "Region of practical equivalence", NOT_DONE),
+        (
+            step,
+            "Estimates beside every decision",
+            "differences with standard errors; gains and landmarks with intervals"
+            if answer(folder).readings
+            else "",
+        ),
+    ]
+
+
+def _sensitivity(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Step 5: sensitivity"
+    table = folder.identifiability
+    filled = 0
+    if table is not None and "sensitivity" in table:
+        filled = int(table["sensitivity"].astype(str).str.strip().replace("nan", "").ne("").sum())
+    return [
+        (
+            step,
+            "Sensitivity of the posterior to the priors",
+            f"power scaling of {count(filled)} quantities" if filled else "",
+        ),
+        (step, "Sensitivity of the comparison to the priors", NOT_DONE),
+        (step, "Sensitivity to the rectifier's softness and to the kernel", NOT_DONE),
+    ]
+
+
+def _reproducible(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Step 6: reproducibility"
+    environment, data = folder.environment, folder.data
+    seed = environment.get("seed", folder.spec.get("seed"))
+    stored = [fit for fit in folder.fits if (folder.path / "fits" / f"{fit}.nc").is_file()]
+    lost = [fit for fit in folder.fits if fit not in stored]
+    hashes = "; ".join(
+        f"{fit} {str(folder.model(fit)['hash'])[:12]}"
+        for fit in folder.fits
+        if folder.model(fit).get("hash")
+    )
+    return [
+        (step, "Seed", f"{seed}" if seed is not None else ""),
+        (step, "Versions", "of all packages" if environment.get("packages") else ""),
+        (step, "Data, with their hash", f"SHA-256 {data['hash']}" if data.get("hash") else ""),
+        (step, "Model, with its hash", hashes),
+        (step, "Command", f"{environment.get('command') or ''}"),
+        (
+            step,
+            "Posterior draws",
+            f"of {', '.join(stored)}" + (f"; lost: {', '.join(lost)}" if lost else "")
+            if stored
+            else "",
+        ),
+    ]
+
+
+def _workflow(folder: RunFolder) -> list[tuple[str, str, str]]:
+    step = "Beyond the guidelines: can this design answer the question?"
+    table = folder.identifiability
+    judged = "" if table is None or table.empty else f"{len(table)} quantities judged"
+    truth = truth_table(folder)
+    return [
+        (step, "Identifiability: what the data informed", judged),
+        (
+            step,
+            "Truth beside the estimates (simulated data)",
+            ("not applicable: real data" if not folder.simulated else "")
+            if truth is None
+            else truth.caption.partition(": ")[2].partition(". ")[0],
+        ),
+        (step, "Parameter recovery on this design", NOT_DONE),
+        (step, "Model recovery on this design", NOT_DONE),
+        (step, "Simulation-based calibration of this model", NOT_DONE),
+        (step, "Comparison by leaving out whole subjects", _by_subject(folder)),
+    ]
+
+
+def _by_subject(folder: RunFolder) -> str:
+    table = folder.comparison
+    if table is None or table["unit"].iloc[0] != "subject":
+        return NOT_DONE
+    return f"{count(table['n_units'].iloc[0])} subjects"
+
+
+def _prior_predictive(folder: RunFolder) -> str:
+    """Whether the tables behind the predictive figures hold replicates from the prior."""
+    for figure in folder.drawn("signatures", "prior_predictive"):
+        if figure.kind == "prior_predictive":
+            return f"figure {figure.stem}"
+        for path in sorted((folder.path / "figures").glob(f"{glob.escape(figure.stem)}*.csv")):
+            try:
+                table = read_table(path, ["source"])
+            except DopafitError:
+                continue
+            if (table["source"] == "prior").any():
+                return f"figure {figure.stem}, replicates from the prior"
+    return ""

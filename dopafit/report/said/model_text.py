@@ -1,0 +1,134 @@
+"""The model in the methods section: channels and drives, equations, symbols, conventions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dopafit.report.folder import RunFolder
+from dopafit.report.numbers import count
+from dopafit.report.said.prose import Block, Span, name, say, series
+from dopafit.report.set.escape import clean
+
+__all__ = ["conventions", "equation_blocks", "equations", "model_lines", "symbol_line", "symbols"]
+
+CHANNELS = {
+    "choice": "choices, with a Bernoulli likelihood",
+    "latency": "latencies, with a lognormal likelihood",
+    "latency_wald": "latencies, with a shifted Wald likelihood",
+    "presses": "time-stamped presses, as an inhomogeneous point process whose integral is computed "
+    "by Gauss-Legendre quadrature between events and presses",
+}
+
+
+def equations(folder: RunFolder) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each equation once, with the fits whose model has it."""
+    found: dict[str, list[str]] = {}
+    for fit in folder.fits:
+        for line in dict.fromkeys(folder.model(fit).get("equations_latex") or []):
+            found.setdefault(clean(line), []).append(fit)
+    return [(line, tuple(fits)) for line, fits in found.items()]
+
+
+def symbols(folder: RunFolder) -> dict[str, str]:
+    """Return what every symbol of the equations means, each once."""
+    found: dict[str, str] = {}
+    for fit in folder.fits:
+        told = folder.model(fit).get("symbols")
+        for symbol, words in told.items() if isinstance(told, dict) else ():
+            found.setdefault(clean(symbol), clean(words))
+    return found
+
+
+def equation_blocks(folder: RunFolder) -> list[Block]:
+    """Return the equations of every fit, then those of single fits under their names."""
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for line, fits in equations(folder):
+        parts.setdefault(fits, []).append(line)
+    blocks = []
+    for fits in sorted(parts, key=lambda fits: -len(fits)):
+        shared = len(fits) == len(folder.fits)
+        lead = say("In every fit:") if shared else say("In ", series(map(name, fits)), ":")
+        if len(folder.fits) > 1:
+            blocks.append(Block("paragraph", (lead,)))
+        blocks.append(Block("equation", tuple(say(Span(line)) for line in parts[fits])))
+    return blocks
+
+
+def symbol_line(folder: RunFolder) -> tuple[Span, ...]:
+    """Return the meaning of every symbol as one sentence."""
+    line: list[Span] = []
+    for symbol, words in symbols(folder).items():
+        line += [Span("; " if line else "Here "), Span(symbol, "math"), Span(f" is {words}")]
+    return say(line, ".") if line else ()
+
+
+def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
+    """Return what moves what, the channels and the drives, in words."""
+    model = folder.model(folder.focus)
+    channels = [str(c) for c in model.get("channels") or {}]
+    told = []
+    for channel in channels:
+        options = (model.get("channels") or {}).get(channel)
+        form = (options or {}).get("likelihood") if isinstance(options, dict) else None
+        known = CHANNELS.get(f"{channel}_{form}" if form else channel, clean(channel))
+        told.append(known + _details(folder, channel, options))
+    drives = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
+    kinds = model.get("events")
+    which = f" of kind {' or '.join(clean(k) for k in kinds)}" if isinstance(kinds, list) else ""
+    lines = [
+        say(
+            f"Each event{which} moves a latent level that rises to a peak, falls back through "
+            "baseline into a trough and recovers; the responses to successive events add up. A "
+            "drive turns the level into motivation, and motivation shifts the linear predictor of "
+            "each channel of behaviour. Only events strictly before an outcome can explain it."
+        )
+        if any(f != "no_drive" for f in folder.fits)
+        else (),
+        say(
+            "The channels were " if len(told) > 1 else "The channel was ",
+            series(told, gap="; "),
+            ".",
+        )
+        if told
+        else (),
+    ]
+    rivals = [*say(name(drives[0][0]), _aside(drives[0][1]))]
+    for fit, words in drives[1:]:
+        rivals += say("; ", name(fit), _aside(words))
+    many = (
+        f"{len(drives)} drives were fitted to the same data: "
+        if len(drives) > 1
+        else "One drive was fitted: "
+    )
+    return [*lines, say(many, rivals, ".")]
+
+
+def _details(folder: RunFolder, channel: str, options: Any) -> str:
+    """Return what holds for these data and options only."""
+    waits = (folder.data.get("censored") or {}).get(channel)
+    used = (folder.data.get("rows_used") or {}).get(channel)
+    parts = []
+    if waits:
+        many = "one wait" if waits == 1 else f"{count(waits)} waits"
+        parts.append(f"{many} without a response, of {count(used)}, right-censored")
+    held = options if isinstance(options, dict) else {}
+    if held.get("history"):
+        times = " and ".join(f"{float(tau):g}" for tau in held["history"])
+        parts.append(f"the presses' own past over {times} s in the rate")
+    if held.get("pause_after"):
+        parts.append(f"a pause after each event of kind {clean(held['pause_after'])}")
+    if held.get("refractory"):
+        parts.append(f"no press within {float(held['refractory']):g} s of another")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _aside(words: str) -> str:
+    return f" ({clean(words)})" if words and len(words) <= 160 else ""
+
+
+def conventions(folder: RunFolder) -> list[tuple[Span, ...]]:
+    """Return the conventions of all fits, each once."""
+    found: dict[str, None] = {}
+    for fit in folder.fits:
+        found |= dict.fromkeys(str(c) for c in folder.model(fit).get("conventions") or [])
+    return [say(clean(c)) for c in found]
