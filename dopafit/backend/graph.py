@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from dopafit.backend.density import log_density
-from dopafit.drive import Drive
 from dopafit.model.layout.layout import Layout
-from dopafit.model.program import Machinery
+from dopafit.model.program import Operations
 
 __all__ = [
     "density_graph",
     "flat",
     "pymc_model",
-    "tensor_machinery",
+    "tensor_operations",
     "used_arrays",
 ]
 
@@ -37,23 +36,25 @@ TRACE = frozenset(
 )
 
 
-def tensor_machinery() -> Machinery:
+def tensor_operations() -> Operations:
     """Return the tensor form of the likelihood's operations."""
     from dopafit.backend.ops import Level, columns, linear_rows, solve_y
     from dopafit.backend.ops_fast import namespace
 
-    def level(*arguments: Any) -> Any:
-        *inputs, progression = arguments
-        return Level(progression=progression)(*inputs)[0]
+    def trace(dynamics: Any, size: Any, parameters: Any, arrays: Any) -> Any:
+        names = ("event_offset", "read_time", "read_offset", "kernel_row")
+        inputs = [arrays["event_time"], size, *(arrays[name] for name in names)]
+        table = lambda stem: columns(*(parameters[f"{stem}_{k}"] for k in range(dynamics.states)))  # noqa: E731
+        level = Level(progression=dynamics.progression)
+        return {"level": level(*inputs, table("coefficient"), table("rate"))[0]}
 
-    return Machinery(
-        namespace, linear_rows, solve_y, level, lambda values, index: values[index], columns
-    )
+    namespace.solve = solve_y
+    return Operations(namespace, linear_rows, trace, lambda values, index: values[index])
 
 
 def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
     """Return the arrays that enter the log density: without the trace's where nothing reads it."""
-    idle = not Drive.named(layout.program.model.drive).gains
+    idle = not layout.program.model.moved
     found = {}
     for name, value in sorted(layout.arrays.items()):
         if not (idle and (name.split(".")[0] in TRACE or name.endswith(".read"))):
@@ -80,9 +81,9 @@ def density_graph(layout: Layout) -> tuple[list[Any], list[Any]]:
 
     q, normals = pt.vector("q", dtype="float64"), pt.lscalar("normals")
     arrays = _inputs(layout)
-    machinery = tensor_machinery()
+    operations = tensor_operations()
     total = log_density(
-        pt, q, normals, arrays, lambda theta: layout.program.logp(arrays, theta, machinery)
+        pt, q, normals, arrays, lambda theta: layout.program.logp(arrays, theta, operations)
     )
     return [q, normals, *arrays.values()], [total, pytensor.grad(total, q)]
 
@@ -124,7 +125,7 @@ def pymc_model(layout: Layout) -> Any:
         one = pt.ones((1,))
         xs, hs = pt.concatenate([one, x]), pt.concatenate([one, h])
         theta = arrays["loc"] + arrays["scale"] * hs[arrays["spread"]] * xs[arrays["unit"]]
-        logp = layout.program.logp(arrays, theta, tensor_machinery())
+        logp = layout.program.logp(arrays, theta, tensor_operations())
         for prefix, rows in logp.items():
             pm.Potential(f"{prefix}_logp", rows.sum())
     return model

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 
-__all__ = ["Component", "Parameter"]
+__all__ = ["Component", "Landmark", "Parameter"]
 
 LINKS = ("identity", "log", "logit")
 TABLES = ("event", "session", "row", "population")
@@ -63,6 +63,29 @@ class Parameter:
             raise TypeError("Parameter: a log link takes a lognormal prior")
         if self.link == "logit" and self.prior is not None and self.prior.family != "logit_normal":
             raise TypeError("Parameter: a logit link takes a logit_normal prior")
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """A time or a size that follows from a kernel's parameters, in words.
+
+    Parameters
+    ----------
+    meaning : str
+        One line for tables.
+    unit : str
+        Unit as printed: ``"s"``, ``"1"``, ``"peak s"``.
+    phrase : str
+        A clause with a place for the value, e.g. ``"the peak comes {} after an event"``; empty
+        where an answer does not mention it.
+    label : str
+        One word for a figure, e.g. ``"peak"``; empty where no figure marks it.
+    """
+
+    meaning: str
+    unit: str
+    phrase: str = ""
+    label: str = ""
 
 
 class Component:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from dopafit.core.component import Component
 from dopafit.core.xp import softplus
 
-__all__ = ["RECTIFIER", "Drive", "rectify"]
+__all__ = ["AT_PEAK", "AT_TROUGH", "RECTIFIER", "Drive", "rectify"]
+
+AT_PEAK = "change of the predictor at the top of one unit event"
+AT_TROUGH = "change of the predictor at the bottom of one unit event"
+
 
 RECTIFIER = 0.1
 """Softness of the rectifier [peak units], fixed: a free one is aliased with a linear deficit."""
@@ -38,29 +43,52 @@ def rectify(xp: Any, x: Any, softness: float = RECTIFIER) -> Any:
 class Drive(Component, family=True):
     """Base of the rival hypotheses.
 
-    A member states `gains`, the effect sizes it needs (each the change of a channel's predictor
-    at the top or bottom of one unit event), and `motivation`, which returns one array per gain,
-    scaled to 1 at that point of a single unit event at the population's trough ratio.
+    A member states `gains`, the effect sizes it needs with their meaning (each the change of a
+    channel's predictor at a stated point of one unit event), and `motivation`, which returns one
+    array per gain, scaled to 1 at that point of a single unit event of the population. `needs`
+    names the signals that it reads from the trace (``level``, ``slope``), `scaled_by` the numbers
+    of one unit event that it is scaled by; a kernel without them cannot carry the drive. Parameters
+    of its own (a set point, a weight) are estimated with the others, one value for the population.
     `directed` says that the hypothesis fixes the sign: its gains then have half-normal priors.
     """
 
     formula = "motivation"
-    arguments = frozenset({"level", "trough_ratio"})
-    gains: ClassVar[tuple[str, ...]] = ()
+    arguments = frozenset({"signals", "unit"})
+    needs: ClassVar[tuple[str, ...]] = ("level",)
+    scaled_by: ClassVar[tuple[str, ...]] = ()
+    gains: ClassVar[dict[str, str]] = {}
     directed: ClassVar[bool] = True
     words: ClassVar[str] = ""
 
-    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
-        """Return the scaled motivation, one array per name in `gains`."""
+    def motivation(
+        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        """Return the scaled motivation, one array per name in `gains`.
+
+        Parameters
+        ----------
+        xp : module
+            Array namespace.
+        signals : mapping of str to array
+            What of the trace is read, each at every read: ``level`` [peak units], ``slope`` [1/s].
+        unit : mapping of str to value
+            Numbers of one unit event of the population, from `Kernel.unit_event`. A member adds
+            its own parameters by name.
+        """
         raise TypeError(f"{type(self).__name__} defines no motivation")
 
-    def implied_gains(self, gains: dict[str, Any], trough_ratio: Any) -> dict[str, Any]:
+    def implied_gains(
+        self, gains: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
         """Effects at both lobes of one unit event: ``{"gain_peak": ..., "gain_trough": ...}``.
 
-        The plane (gain_peak, gain_trough) holds every drive; a drive that says nothing about a
-        lobe has 0 there.
+        A drive whose motivation is a function of the level lies in the plane (gain_peak,
+        gain_trough), with 0 at a lobe that it says nothing about. None where the drive or the
+        kernel has no such point: there is then no gain plane.
         """
-        zero = 0.0 * trough_ratio
+        if "trough_ratio" not in unit:
+            return None
+        zero = 0.0 * unit["trough_ratio"]
         return {
             "gain_peak": gains.get("gain_peak", zero),
             "gain_trough": gains.get("gain_trough", zero),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dopafit.drive.drive import Drive, rectify
+from dopafit.drive.drive import AT_PEAK, AT_TROUGH, Drive, rectify
 
 __all__ = ["Encompassing"]
 
@@ -19,8 +20,9 @@ class Encompassing(Drive):
 
     name = "encompassing"
     reference = "docs/science.md: the plane of gains"
-    gains = ("gain_peak", "gain_trough")
+    gains: ClassVar = {"gain_peak": AT_PEAK, "gain_trough": AT_TROUGH}
     directed = False
+    scaled_by = ("trough_ratio",)
     words = "excess and deficit each have an effect of their own, of either sign"
     latex = (
         r"M_+(t) = \mathrm{sp}_k(s(t))/\mathrm{sp}_k(1),\quad "
@@ -31,8 +33,10 @@ class Encompassing(Drive):
         "M_-": "deficit below baseline, 1 at the bottom of one unit event",
     }
 
-    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+    def motivation(
+        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
         """Return the scaled excess and the scaled deficit."""
-        up = rectify(xp, level) / rectify(np, 1.0)
-        down = rectify(xp, -level) / rectify(xp, trough_ratio)
+        up = rectify(xp, signals["level"]) / rectify(np, 1.0)
+        down = rectify(xp, -signals["level"]) / rectify(xp, unit["trough_ratio"])
         return (up, down)

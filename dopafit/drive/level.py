@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from dopafit.drive.drive import Drive
+from dopafit.drive.drive import AT_PEAK, Drive
 
 __all__ = ["Level"]
 
@@ -14,14 +15,21 @@ class Level(Drive):
 
     name = "level"
     reference = "tonic vigour, Niv et al. (2007)"
-    gains = ("gain_peak",)
+    gains: ClassVar = {"gain_peak": AT_PEAK}
     words = "the level drives pursuit: more above baseline, less below"
     latex = r"M(t) = s(t)"
 
-    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+    def motivation(
+        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
         """Return the level in peak units."""
-        return (level,)
+        return (signals["level"],)
 
-    def implied_gains(self, gains: dict[str, Any], trough_ratio: Any) -> dict[str, Any]:
+    def implied_gains(
+        self, gains: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
         """Return the peak effect and, at the bottom, minus trough_ratio times it."""
-        return {"gain_peak": gains["gain_peak"], "gain_trough": -trough_ratio * gains["gain_peak"]}
+        if "trough_ratio" not in unit:
+            return None
+        gain = gains["gain_peak"]
+        return {"gain_peak": gain, "gain_trough": -unit["trough_ratio"] * gain}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dopafit.drive.drive import Drive
@@ -15,9 +16,12 @@ class NoDrive(Drive):
     name = "no_drive"
     formerly = ("null",)  # read by pandas as a missing value, in YAML as nothing
     reference = "the hypothesis that nothing moves"
+    needs = ()
     words = "motivation does not follow the events"
     latex = r"M(t) = 0"
 
-    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+    def motivation(
+        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
         """Return no arrays: nothing moves."""
         return ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from dopafit.drive.drive import Drive, rectify
+from dopafit.drive.drive import AT_PEAK, Drive, rectify
 
 __all__ = ["Peak"]
 
@@ -19,10 +20,12 @@ class Peak(Drive):
 
     name = "peak"
     reference = "transients precede and evoke seeking, Phillips et al. (2003)"
-    gains = ("gain_peak",)
+    gains: ClassVar = {"gain_peak": AT_PEAK}
     words = "the excess above baseline drives pursuit"
     latex = r"M(t) = \mathrm{sp}_k(s(t)) / \mathrm{sp}_k(1)"
 
-    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+    def motivation(
+        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
         """Return the scaled excess."""
-        return (rectify(xp, level) / rectify(np, 1.0),)
+        return (rectify(xp, signals["level"]) / rectify(np, 1.0),)

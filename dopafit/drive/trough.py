@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from dopafit.drive.drive import Drive, rectify
+from dopafit.drive.drive import AT_TROUGH, Drive, rectify
 
 __all__ = ["Trough"]
 
@@ -17,10 +18,13 @@ class Trough(Drive):
 
     name = "trough"
     reference = "the seed claim; opponent process, Solomon & Corbit (1974), recalled"
-    gains = ("gain_trough",)
+    gains: ClassVar = {"gain_trough": AT_TROUGH}
+    scaled_by = ("trough_ratio",)
     words = "the deficit below baseline drives pursuit"
     latex = r"M(t) = \mathrm{sp}_k(-s(t)) / \mathrm{sp}_k(\rho)"
 
-    def motivation(self, xp: Any, level: Any, trough_ratio: Any) -> tuple[Any, ...]:
+    def motivation(
+        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
         """Return the scaled deficit."""
-        return (rectify(xp, -level) / rectify(xp, trough_ratio),)
+        return (rectify(xp, -signals["level"]) / rectify(xp, unit["trough_ratio"]),)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.layout import Layout
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws"]
-
-UNITS = {
-    "time_to_peak": "s",
-    "time_to_crossing": "s",
-    "time_to_trough": "s",
-    "opponent_gain": "1",
-    "area": "peak s",
-    "load": "peak",
-}
 
 
 def event_rate(model: Model, study: Study) -> tuple[float, float]:
@@ -56,16 +46,21 @@ def kernel_shape(
 
 
 def implied_gains(
-    model: Model, variables: dict[str, np.ndarray], prefix: str, ratio: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return a channel's effects at both lobes of one unit event, whatever the drive."""
-    drive = Drive.named(model.drive)()
+    model: Model, variables: dict[str, np.ndarray], prefix: str, shape: dict[str, np.ndarray]
+) -> dict[str, np.ndarray] | None:
+    """Return a channel's effects at both lobes of one unit event; None where it has no such two.
+
+    `shape` holds the kernel's parameters over draws, as from `kernel_shape`.
+    """
+    drive = model.drive_of(prefix)()
+    size = next(iter(shape.values())).shape
     own = {}
     for gain in drive.gains:
         name = f"{prefix}_{gain}"
         fixed = model.parameters[name].fixed
-        own[gain] = variables[name] if name in variables else np.full(ratio.shape, fixed)
-    return drive.implied_gains(own, ratio)
+        own[gain] = variables[name] if name in variables else np.full(size, fixed)
+    unit = Kernel.named(model.kernel)().unit_event(np, **shape)
+    return drive.implied_gains(own, unit)
 
 
 def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr.Dataset:
@@ -91,9 +86,10 @@ def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr
     coordinates, model = layout.coordinates, layout.program.model
     named = coordinates.named(coordinates.theta(x, h), h)
     variables = {name: (("chain", "draw", *dims), value) for name, (dims, value) in named.items()}
-    if Drive.named(model.drive).gains:
+    kernel = Kernel.named(model.kernel)()
+    units = {name: mark.unit for name, mark in kernel.landmark_words.items()} | {"load": "peak"}
+    if model.moved:
         shape = kernel_shape(model, {k: v for k, (d, v) in named.items() if not d}, x.shape[:2])
-        kernel = Kernel.named(model.kernel)()
         marks = dict(kernel.landmarks(peak=1.0, **shape))
         rate, magnitude = event_rate(model, study)
         marks["load"] = rate * magnitude * marks["area"]
@@ -105,5 +101,5 @@ def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr
     found = xr.Dataset(variables, coords=coords)
     for name in found.data_vars:
         parameter = model.parameters.get(str(name))
-        found[name].attrs["unit"] = parameter.unit if parameter else UNITS.get(str(name), "link")
+        found[name].attrs["unit"] = parameter.unit if parameter else units.get(str(name), "link")
     return found

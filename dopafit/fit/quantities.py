@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
-from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
 from dopafit.model.layout.layout import Layout
-from dopafit.model.numpy_operations import numpy_machinery
+from dopafit.model.numpy_operations import numpy_operations
 from dopafit.trace.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _bands(values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _needs_trace(fit: Fit) -> None:
-    if not Drive.named(fit.model.drive).gains:
+    if not fit.model.moved:
         raise FitError(
             f"the {fit.model.drive} drive has no trace to show",
             allowed="a fit of another drive",
@@ -164,9 +163,9 @@ def trace_table(
         window = _densest(np.sort(times), float(row["start"]), float(row["end"]), length)
     time = np.linspace(*window, points)
     view = _one_session(layout, int(found[0]), time)
-    machinery = numpy_machinery()
+    operations = numpy_operations()
     curves = np.array(
-        [view.program.level(view.arrays, one, machinery) for one in fit.thinned(draws)]
+        [view.program.level(view.arrays, one, operations) for one in fit.thinned(draws)]
     )
     mine = {
         name: table[_of(table, subject, session) & table["time"].between(*window)]
@@ -228,11 +227,13 @@ def gain_draws(fit: Fit, *, source: str = "posterior", draws: int = 2000) -> pd.
     dataset = _draws(fit, source)
     flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
     size = next(iter(flat.values())).size
-    ratio = kernel_shape(fit.model, flat, (size,))["trough_ratio"]
+    shape = kernel_shape(fit.model, flat, (size,))
     keep = np.unique(np.linspace(0, size - 1, min(draws, size)).astype(int))
     parts = []
     for channel in fit.model.channels:
-        gains = implied_gains(fit.model, flat, channel.prefix, ratio)
+        gains = implied_gains(fit.model, flat, channel.prefix, shape)
+        if gains is None:
+            continue
         parts.append(
             pd.DataFrame(
                 {

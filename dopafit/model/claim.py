@@ -134,6 +134,7 @@ class Model(Shown):
                 )
         put("drive", Drive.named(self.drive).name)
         put("kernel", Kernel.named(self.kernel).name)
+        self._check_scales()
         if not self.channels:
             raise SpecError(
                 "the model has no channels",
@@ -173,24 +174,39 @@ class Model(Shown):
         reference = checked_reference(self.reference, own, rivals)
         put("reference", MappingProxyType(dict(sorted(reference.items()))))
 
+    def _check_scales(self) -> None:
+        """Refuse a drive that is scaled by something the kernel's response does not have."""
+        drive, kernel = Drive.named(self.drive), Kernel.named(self.kernel)
+        missing = [name for name in drive.scaled_by if name not in kernel.scales]
+        if missing:
+            fitting = [n for n, k in Kernel.members().items() if {*drive.scaled_by} <= k.scales]
+            raise SpecError(
+                f"the {self.drive} drive is scaled by the {missing[0]} of one unit event, and the "
+                f"kernel {self.kernel} has none",
+                allowed=f"kernels that have one: {', '.join(fitting)}",
+                todo="take one of these kernels, or another drive",
+            )
+
+    @property
+    def moved(self) -> bool:
+        """Whether the trace moves any channel: a claim without a drive has no trace."""
+        return any(self.drive_of(channel.prefix).gains for channel in self.channels)
+
+    def drive_of(self, prefix: str) -> type[Drive]:
+        """Return the drive of a channel."""
+        return Drive.named(self.drive)
+
     # parameters
     def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
         member = Drive.named(drive or self.drive)
         found: dict[str, Parameter] = {}
         if member.gains:
             kernel = dict(Kernel.named(self.kernel).parameters)
-            if "trough_ratio" not in kernel:  # by which the drives are scaled
-                raise SpecError(
-                    f"kernel {self.kernel}: it has no trough_ratio",
-                    allowed="a kernel with a parameter trough_ratio: the depth of its trough over "
-                    "its peak",
-                    todo="add one; fix it at a small value where the response has no trough",
-                )
             half_life = kernel.get("recovery_half_life")
             if half_life is not None and half_life.prior is not None:
                 centred = Prior.lognormal(np.log(2) * self.typical_spacing, half_life.prior.scale)
                 kernel["recovery_half_life"] = replace(half_life, prior=centred)
-            found |= kernel
+            found |= kernel | member.parameters
         for channel in self.channels:
             found |= {f"{channel.prefix}_{k}": v for k, v in channel.active().items()}
             for gain in member.gains:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from dopafit.model.layout.layout import Layout
-from dopafit.model.program import Machinery
+from dopafit.model.program import Operations
+from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.gaps import trace_gaps
 
-__all__ = ["evaluate", "numpy_machinery"]
+__all__ = ["evaluate", "numpy_operations"]
 
 
 def _linear_rows(
@@ -28,27 +29,42 @@ def _linear_rows(
     return dense @ theta[columns] + rest @ theta
 
 
-def _columns(*vectors: np.ndarray) -> np.ndarray:
-    return np.stack(vectors, axis=-1)
-
-
 def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     return values[index]
 
 
-def _level(*arguments: Any) -> np.ndarray:
-    from dopafit.trace.recurrence import Trains, level
+def _trace(
+    dynamics: Dynamics,
+    size: np.ndarray,
+    parameters: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray],
+) -> Mapping[str, np.ndarray]:
+    """Return the signals at every read: all sessions side by side, event after event."""
+    time, offset, row = (arrays[k] for k in ("event_time", "event_offset", "kernel_row"))
+    after = np.empty((dynamics.states, time.size + 1))
+    after[:, 0] = dynamics.rest  # event e leaves state e + 1
+    count = np.diff(offset)
+    for rank in range(int(count.max(initial=0))):
+        sessions = np.flatnonzero(count > rank)
+        event = offset[sessions] + rank
+        own = _of_row(parameters, row[sessions])
+        state = tuple(after[:, event] if rank else after[:, np.zeros_like(event)])
+        gap = time[event] - time[event - 1] if rank else np.zeros(event.size)
+        moved = dynamics.kick(np, dynamics.advance(np, state, gap, own), size[event], own)
+        after[:, event + 1] = moved
+    gaps = trace_gaps(arrays)
+    own = _of_row(parameters, gaps.row)
+    return dynamics.read(np, tuple(after[:, gaps.state]), gaps.read, own)
 
-    *trains, coef, rate, progression = arguments
-    return level(Trains(*trains), coef, rate, progression=progression)
+
+def _of_row(parameters: Mapping[str, np.ndarray], row: np.ndarray) -> dict[str, np.ndarray]:
+    return {k: np.asarray(v)[row] if np.ndim(v) else v for k, v in parameters.items()}
 
 
 @cache
-def numpy_machinery() -> Machinery:
+def numpy_operations() -> Operations:
     """Return the numpy form of the operations."""
-    from dopafit.trace.newton import solve
-
-    return Machinery(np, _linear_rows, solve, _level, _take, _columns)
+    return Operations(np, _linear_rows, _trace, _take)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -61,4 +77,4 @@ def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:
     theta : array, (entry,)
         One parameter vector.
     """
-    return layout.program.logp(layout.arrays, theta, numpy_machinery())
+    return layout.program.logp(layout.arrays, theta, numpy_operations())

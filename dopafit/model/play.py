@@ -18,7 +18,7 @@ from dopafit.core.seed import generator
 from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import Coordinates, in_range
 from dopafit.model.layout.layout import Layout, build_layout
-from dopafit.model.numpy_operations import numpy_machinery
+from dopafit.model.numpy_operations import numpy_operations
 from dopafit.study.study import Study
 
 __all__ = ["Replicator", "draw_population", "simulate"]
@@ -64,7 +64,7 @@ class Replicator:
             For a trial-wise channel its outcome columns, one row per row of the layout; for
             presses `subject`, `session`, `time` [s].
         """
-        layout, m = self.layout, numpy_machinery()
+        layout, m = self.layout, numpy_operations()
         program, arrays = layout.program, layout.arrays
         moved = program.motivation(arrays, theta, m)
         drawn = {}

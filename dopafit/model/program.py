@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from dopafit.core.xp import sigmoid
-from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["MATRIX", "Machinery", "Program"]
+__all__ = ["MATRIX", "Operations", "Program"]
 
 MATRIX = ("dense", "columns", "indptr", "indices", "data")
 """Parts of a parameter's table: dense columns and their entries of theta, and the rest as CSR."""
 
 
 @dataclass(frozen=True)
-class Machinery:
+class Operations:
     """The operations whose implementation differs between numpy and tensors.
 
     Parameters
@@ -27,22 +26,17 @@ class Machinery:
         Array namespace.
     linear_rows : callable (dense, columns, indptr, indices, data, theta) -> array
         Product of a table's rows (parts as in `MATRIX`) with theta.
-    solve : callable (log_ratio, onset_ratio) -> array
-        The kernel's scalar equation.
-    level : callable
-        The recurrence; see `dopafit.trace.recurrence`.
+    trace : callable (dynamics, size, parameters, arrays) -> mapping of str to array
+        The signals of a trace at every read: `Dynamics.read` at the left limits, where events of
+        these sizes kicked the states.
     take : callable (array, index) -> array
         Gather.
-    columns : callable (*vectors) -> table
-        Vectors side by side.
     """
 
     xp: Any
     linear_rows: Callable[..., Any]
-    solve: Callable[..., Any]
-    level: Callable[..., Any]
+    trace: Callable[..., Any]
     take: Callable[..., Any]
-    columns: Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ class Program:
     places: Mapping[str, int]
     varying: frozenset[str]
 
-    def value(self, name: str, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> Any:
+    def value(self, name: str, arrays: Mapping[str, Any], theta: Any, m: Operations) -> Any:
         """Return a parameter's natural value: a number, or one per row of its table."""
         parameter = self.model.parameters[name]
         if name not in self.varying and parameter.prior is None:
@@ -73,12 +67,10 @@ class Program:
             link = m.linear_rows(*rows, theta)
         else:
             link = theta[self.places[name]]
-        if parameter.link == "log":
-            return m.xp.exp(link)
-        return sigmoid(m.xp, link) if parameter.link == "logit" else link
+        return _natural(m.xp, parameter.link, link)
 
-    def level(self, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> Any:
-        """Return the trace (peak units) at every read, left limits."""
+    def signals(self, arrays: Mapping[str, Any], theta: Any, m: Operations) -> Mapping[str, Any]:
+        """Return what can be read from the trace (peak units), at every read, left limits."""
         kernel = Kernel.named(self.model.kernel)()
         ones = arrays["kernel_ones"]
         shape = {
@@ -86,46 +78,54 @@ class Program:
             for name in kernel.parameters
             if name != "peak"
         }
-        coefficients, rates = kernel.exponentials(m.xp, m.solve, **shape)
         size = arrays["event_magnitude"] * self.value("peak", arrays, theta, m)
-        return m.level(
-            arrays["event_time"],
-            size,
-            arrays["event_offset"],
-            arrays["read_time"],
-            arrays["read_offset"],
-            arrays["kernel_row"],
-            m.xp.stack(coefficients, axis=-1),
-            m.xp.stack(rates, axis=-1),
-            kernel.progression,
-        )
+        return m.trace(kernel.dynamics, size, kernel.prepare(m.xp, **shape), arrays)
 
-    def motivation(self, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> tuple[Any, ...]:
-        """Return the drive's arrays over the reads; none for a drive without gains."""
-        drive = Drive.named(self.model.drive)()
-        if not drive.gains:
-            return ()
-        ratio = m.xp.exp(theta[self.places["trough_ratio"]])
-        return drive.motivation(m.xp, self.level(arrays, theta, m), ratio)
+    def population(self, name: str, theta: Any, m: Operations) -> Any:
+        """Return a parameter's population value on its natural scale."""
+        parameter = self.model.parameters[name]
+        if parameter.prior is None:
+            return float(parameter.fixed)
+        return _natural(m.xp, parameter.link, theta[self.places[name]])
+
+    def unit_event(self, theta: Any, m: Operations) -> Mapping[str, Any]:
+        """Return the numbers of one unit event of the population; see `Kernel.unit_event`."""
+        kernel = Kernel.named(self.model.kernel)()
+        names = [name for name in kernel.parameters if name != "peak"]
+        return kernel.unit_event(m.xp, **{n: self.population(n, theta, m) for n in names})
+
+    def motivation(
+        self, arrays: Mapping[str, Any], theta: Any, m: Operations
+    ) -> dict[str, tuple[Any, ...]]:
+        """Return by channel its drive's arrays over the reads; none for a drive without gains."""
+        drives = {c.prefix: self.model.drive_of(c.prefix) for c in self.model.channels}
+        moved: dict[str, tuple[Any, ...]] = {}
+        if self.model.moved:
+            signals, unit = self.signals(arrays, theta, m), self.unit_event(theta, m)
+            for drive in dict.fromkeys(drives.values()):
+                own = {name: self.population(name, theta, m) for name in drive.parameters}
+                moved[drive.name] = drive().motivation(m.xp, signals, unit, **own)
+        return {prefix: moved.get(drive.name, ()) for prefix, drive in drives.items()}
 
     def predictor(
         self,
         prefix: str,
-        motivation: tuple[Any, ...],
+        motivation: Mapping[str, tuple[Any, ...]],
         arrays: Mapping[str, Any],
         theta: Any,
-        m: Machinery,
+        m: Operations,
     ) -> Any:
         """Return a channel's linear predictor, one value a row."""
         eta = self.value(f"{prefix}_rest", arrays, theta, m) + arrays[f"{prefix}.zero"]
-        for gain, moved in zip(Drive.named(self.model.drive).gains, motivation, strict=True):
+        drive = self.model.drive_of(prefix)
+        for gain, moved in zip(drive.gains, motivation[prefix], strict=True):
             eta = eta + self.value(f"{prefix}_{gain}", arrays, theta, m) * m.take(
                 moved, arrays[f"{prefix}.read"]
             )
         return eta
 
     def options(
-        self, prefix: str, arrays: Mapping[str, Any], theta: Any, m: Machinery
+        self, prefix: str, arrays: Mapping[str, Any], theta: Any, m: Operations
     ) -> dict[str, Any]:
         """Return the channel's own parameters (sigma, lapse, ...) as its `logp` takes them."""
         channel = next(c for c in self.model.channels if c.prefix == prefix)
@@ -135,7 +135,7 @@ class Program:
             if name != "rest"
         }
 
-    def logp(self, arrays: Mapping[str, Any], theta: Any, m: Machinery) -> dict[str, Any]:
+    def logp(self, arrays: Mapping[str, Any], theta: Any, m: Operations) -> dict[str, Any]:
         """Return the log density of every row, by channel."""
         moved = self.motivation(arrays, theta, m)
         found = {}
@@ -151,3 +151,9 @@ class Program:
                 m.xp, eta, **data, **self.options(prefix, arrays, theta, m)
             )
         return found
+
+
+def _natural(xp: Any, link: str, value: Any) -> Any:
+    if link == "log":
+        return xp.exp(value)
+    return sigmoid(xp, value) if link == "logit" else value

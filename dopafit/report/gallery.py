@@ -76,7 +76,7 @@ def draw_all(
     _signatures(gallery, fits, checks, prior)
     for drive, fit in fits.items():
         _one_fit(gallery, drive, fit)
-    traced = [d for d in fits if Drive.named(fits[d].model.drive).gains]
+    traced = [d for d in fits if fits[d].model.moved]
     if traced:
         best = (
             comparison.best if comparison is not None and comparison.best in traced else traced[0]
@@ -153,7 +153,7 @@ def _signatures(
 
 
 def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
-    if Drive.named(fit.model.drive).gains:
+    if fit.model.moved:
         event = f"one unit event is {event_in_words(fit.model, fit.study)}"
         tables = plots.kernel_tables(fit)
         gallery.add(

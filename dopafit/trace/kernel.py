@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dopafit.core.component import Component
+from dopafit.core.component import Component, Landmark
 from dopafit.core.errors import SpecError
+from dopafit.trace.dynamics import Dynamics
 
 __all__ = ["Kernel", "load", "positive"]
 
@@ -22,27 +23,43 @@ class Kernel(Component, ABC, family=True):
     """
 
     formula = "exponentials"
-    arguments = frozenset({"solve"})
     elsewhere = frozenset({"peak"})  # multiplies the events' magnitudes
-    # True where the rates are lam, lam + kap, lam + 2 kap: two exponentials then give all three.
-    progression = False
+    dynamics: ClassVar[Dynamics]
+    # numbers of one unit event that `unit_event` returns, by which drives may be scaled
+    scales: ClassVar[frozenset[str]] = frozenset()
+    # the quantities of `landmarks`, in words; what a response does not have is absent
+    landmark_words: ClassVar[dict[str, Landmark]] = {}
     # landmarks whose time may stand for `clock_unit` as a coordinate; it depends on `clock_by`
     clocks: ClassVar[tuple[str, ...]] = ()
     clock_unit: ClassVar[str] = ""
     clock_by: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def exponentials(self, xp: Any, solve: Callable[[Any, Any], Any]) -> Any:
+    def exponentials(self, xp: Any) -> Any:
         """Return (coefficients, rates [1/s]) of the unit response, two lists of arrays.
 
         Parameters
         ----------
         xp : module
-            `numpy` or `pytensor.tensor`.
-        solve : callable
-            The kernel's inner root finder, in the same namespace. A subclass adds its own
-            parameters, by name, to this and the following methods.
+            Array namespace. A subclass adds its own parameters, by name, to this and the following
+            methods.
         """
+
+    def prepare(self, xp: Any, **shape: Any) -> dict[str, Any]:
+        """Return what `dynamics` takes, by name; each value has the shape of `shape`'s."""
+        coefficients, rates = self.exponentials(xp, **shape)
+        found = {f"coefficient_{k}": c for k, c in enumerate(coefficients)}
+        return found | {f"rate_{k}": r for k, r in enumerate(rates)}
+
+    def unit_event(self, xp: Any, **shape: Any) -> dict[str, Any]:
+        """Return the numbers of one unit event in `scales`, as drives are scaled by them.
+
+        ``trough_ratio``: depth of the trough over the peak [1]; ``initial_slope``: derivative of
+        the response just after the event [1/s], negative where it begins with a jump.
+        """
+        coefficients, rates = self.exponentials(xp, **shape)
+        slope = -sum(c * r for c, r in zip(coefficients, rates, strict=True))
+        return {"initial_slope": slope}
 
     @abstractmethod
     def response(self, t: Any) -> np.ndarray:
@@ -69,9 +86,7 @@ class Kernel(Component, ABC, family=True):
         ndarray, (draw,)
             Above 0 [s].
         """
-        from dopafit.trace.newton import solve
-
-        _, rates = self.exponentials(np, solve, **shape)
+        _, rates = self.exponentials(np, **shape)
         return 1.0 / np.max(np.broadcast_arrays(*rates), axis=0)
 
     @staticmethod

@@ -19,6 +19,7 @@ __all__ = [
     "roots",
     "slopes",
     "solve",
+    "solver",
 ]
 
 MAX_STEPS = 60
@@ -126,6 +127,11 @@ def log_trough_ratio(y, onset_ratio):
     """
     y, nu = np.asarray(y, dtype=float), np.asarray(onset_ratio, dtype=float)
     return log_depth(roots(1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y)), nu), nu)
+
+
+def solver(xp):
+    """Return the root finder (log_ratio, onset_ratio) -> y of an array namespace."""
+    return solve if xp is np else xp.solve
 
 
 def solve(log_ratio, onset_ratio):

@@ -14,11 +14,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from dopafit.core.component import Parameter
+from dopafit.core.component import Landmark, Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
+from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel, positive
-from dopafit.trace.newton import roots, solve
+from dopafit.trace.newton import roots, solve, solver
 
 __all__ = ["Opponent"]
 
@@ -57,7 +58,23 @@ class Opponent(Kernel):
         "after the opponent process of Solomon and Corbit (1974), Psychological Review 81, "
         "119-145 (recalled): a fast process and its slow, opposed follower"
     )
-    progression = True
+    dynamics = Exponentials(3, progression=True)
+    scales = frozenset({"trough_ratio", "initial_slope"})
+    landmark_words: ClassVar = {
+        "time_to_peak": Landmark(
+            "time from an event to the maximum", "s", "the peak comes {} after an event", "peak"
+        ),
+        "time_to_crossing": Landmark(
+            "time from an event to the return through baseline", "s", label="crossing"
+        ),
+        "time_to_trough": Landmark(
+            "time from an event to the minimum", "s", "the trough comes {} after it", "trough"
+        ),
+        "opponent_gain": Landmark(
+            "area of the opponent over area of the primary response; 1 is perfect adaptation", "1"
+        ),
+        "area": Landmark("net area of the response to one unit event", "peak s"),
+    }
     clocks = ("time_to_peak", "time_to_crossing", "time_to_trough")
     clock_unit = "recovery_half_life"
     clock_by = ("trough_ratio", "onset_ratio")
@@ -112,16 +129,13 @@ class Opponent(Kernel):
         spread=Prior.half_normal(0.2),
     )
 
-    def exponentials(self, xp, solve, trough_ratio, recovery_half_life, onset_ratio):
+    def exponentials(self, xp, trough_ratio, recovery_half_life, onset_ratio):
         """Return coefficients [1] and rates [1/s] of the response with peak 1.
 
         Parameters
         ----------
         xp : module
-            `numpy` or `pytensor.tensor`.
-        solve : callable
-            `solve(log_trough_ratio, onset_ratio)` returns logit(x_c), elementwise:
-            `dopafit.trace.newton.solve`, or its PyTensor counterpart in the backend.
+            Array namespace.
         trough_ratio, recovery_half_life, onset_ratio : array
             Positive [1], [s], [1]; shapes broadcast.
 
@@ -130,11 +144,16 @@ class Opponent(Kernel):
         coefficients, rates : list of three arrays each
             h(t) = sum_i coefficients[i] * exp(-rates[i] * t).
         """
-        shape = _shape(xp, solve(xp.log(trough_ratio), onset_ratio), onset_ratio)
+        shape = _shape(xp, solver(xp)(xp.log(trough_ratio), onset_ratio), onset_ratio)
         lam = LN2 / recovery_half_life
         kap = lam / onset_ratio
         coefficients = [-shape.scale * shape.x_c, shape.scale * (1 + shape.x_c), -shape.scale]
         return coefficients, [lam, lam + kap, lam + 2 * kap]
+
+    def unit_event(self, xp, trough_ratio, **shape):
+        """Return the trough ratio, and the slope C kap (1 - x_c) at the event [1/s]."""
+        numbers = super().unit_event(xp, trough_ratio=trough_ratio, **shape)
+        return numbers | {"trough_ratio": trough_ratio}
 
     @staticmethod
     def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dopafit.backend.codegen.gaps import last_event, trace_gaps
+from dopafit.trace.gaps import last_event, trace_gaps
 
 
 def test_which_event_a_read_follows() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy import special
 
-from dopafit.backend.bridges import jax_functions
-from dopafit.backend.bridges import jax_operations as jax_machinery
+from dopafit.backend.bridges import jax_functions, jax_operations
 from dopafit.backend.codegen import special as fast_loops
 from dopafit.trace import newton
+from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.recurrence import Trains, forward, pullback
 
 
@@ -76,7 +76,7 @@ def test_the_crossing_over_the_whole_domain() -> None:
     log_ratio, onset = (
         a.ravel() for a in np.meshgrid(np.linspace(-200, 60, 41), np.geomspace(1e-6, 1e4, 41))
     )
-    y, by_ratio, by_onset = both(jax_machinery.solve_y, log_ratio, onset)
+    y, by_ratio, by_onset = both(jax_operations.solve_y, log_ratio, onset)
     np.testing.assert_allclose(y, newton.solve(log_ratio, onset), rtol=1e-12, atol=1e-12)
     inner = np.abs(y) < newton.LARGEST_Y
     assert inner.sum() > 1000
@@ -91,9 +91,9 @@ def test_the_crossing_over_the_whole_domain() -> None:
     ):
         np.testing.assert_allclose(slope[inner], rise[inner] / (2 * h), rtol=1e-4, atol=1e-5)
     log_ratio[3] = np.nan
-    y = np.asarray(jax_machinery.solve_y(log_ratio, onset))
+    y = np.asarray(jax_operations.solve_y(log_ratio, onset))
     assert np.isnan(y[3]) and np.isnan(y).sum() == 1
-    assert jax_machinery.solve_y(-1.0, np.array([0.1, 0.2])).shape == (2,)
+    assert jax_operations.solve_y(-1.0, np.array([0.1, 0.2])).shape == (2,)
 
 
 def inclusive(trains: Trains) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_the_level_and_its_pullback(terms) -> None:
     trains = Trains(event_time, size, offsets[0], read_time, offsets[1], row)
     expected, work = forward(trains, coef, rate)
     weight = rng.standard_normal(read_time.size)
-    arrays = jax_machinery.prepared(
+    arrays = jax_operations.prepared(
         {
             "event_time": event_time,
             "event_offset": offsets[0],
@@ -130,9 +130,15 @@ def test_the_level_and_its_pullback(terms) -> None:
     )
 
     def level_of(arrays):
-        machinery = jax_machinery.jax_machinery(arrays)
-        rest = (None, read_time, None, None)
-        return jax.jit(lambda u, *kernel: machinery.level(event_time, u, *rest, *kernel, False))
+        operations = jax_operations.jax_operations(arrays)
+        dynamics = Exponentials(terms)
+
+        def level(size, coefficients, rates):
+            own = {f"coefficient_{k}": coefficients[:, k] for k in range(terms)}
+            own |= {f"rate_{k}": rates[:, k] for k in range(terms)}
+            return operations.trace(dynamics, size, own, arrays)["level"]
+
+        return jax.jit(level)
 
     level = level_of(arrays)
     np.testing.assert_allclose(level(size, coef, rate), expected, rtol=1e-13, atol=1e-15)
@@ -156,8 +162,8 @@ def test_a_table_s_rows() -> None:
         "p.indices": rest.indices,
         "p.data": rest.data,
     }
-    ready = jax_machinery.prepared(parts)
-    rows = jax_machinery.jax_machinery(ready).linear_rows
+    ready = jax_operations.prepared(parts)
+    rows = jax_operations.jax_operations(ready).linear_rows
 
     @jax.jit
     def product(theta):

@@ -8,7 +8,6 @@ from pytensor.compile.mode import Mode
 
 from dopafit.backend.ops import Level, columns, solve_y
 from dopafit.trace import Opponent
-from dopafit.trace.newton import solve
 from dopafit.trace.recurrence import Trains, level
 
 MODES = pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def compiled(mode, progression=True):
 def kernels(seed=0):
     rng = np.random.default_rng(seed)
     values = [np.exp(rng.normal(np.log(m), 0.3, 2)) for m in (0.3, 8.0, 0.1)]
-    return [np.stack(part, 1) for part in Opponent().exponentials(np, solve, *values)]
+    return [np.stack(part, 1) for part in Opponent().exponentials(np, *values)]
 
 
 def central(function, x, step=1e-5):
@@ -110,7 +109,7 @@ def test_gradient_of_the_opponent_parameters():
     function = pytensor.function([logs], [cost, pytensor.grad(cost, logs)], mode=mode)
 
     def plain(logs):
-        coef, rate = Opponent().exponentials(np, solve, *np.exp(logs).reshape(3, 2))
+        coef, rate = Opponent().exponentials(np, *np.exp(logs).reshape(3, 2))
         return weight @ level(trains, np.stack(coef, 1), np.stack(rate, 1))
 
     at = np.log([0.3, 0.7, 12.0, 9.0, 0.15, 0.4])

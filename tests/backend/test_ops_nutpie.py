@@ -7,9 +7,8 @@ import nutpie
 import pymc as pm
 import pytensor.tensor as pt
 
-from dopafit.backend.ops import Level, columns, linear_rows, solve_y
+from dopafit.backend.ops import Level, columns, linear_rows
 from dopafit.trace import Opponent
-from dopafit.trace.newton import solve
 from dopafit.trace.recurrence import Trains, level
 
 
@@ -23,7 +22,7 @@ def test_a_model_with_every_op_recovers_the_trough_ratio():
         np.array([0, 300]),
         np.array([0]),
     )
-    coef, rate = Opponent().exponentials(np, solve, *(np.array([v]) for v in (0.4, 10.0, 0.1)))
+    coef, rate = Opponent().exponentials(np, *(np.array([v]) for v in (0.4, 10.0, 0.1)))
     truth = level(trains, np.stack(coef, 1), np.stack(rate, 1))
     observed = truth + 0.5 + 0.1 * rng.standard_normal(300)
     # every row of the design holds the intercept
@@ -34,7 +33,7 @@ def test_a_model_with_every_op_recovers_the_trough_ratio():
         ratio = pm.LogNormal("trough_ratio", np.log(0.3), 0.7, shape=1)
         rest = pm.Normal("rest", 0, 1, shape=1)
         one = np.ones(1)
-        coef, rate = Opponent().exponentials(pt, solve_y, ratio, 10.0 * one, 0.1 * one)
+        coef, rate = Opponent().exponentials(pt, ratio, 10.0 * one, 0.1 * one)
         events = pm.Data("event_input", trains.event_input)
         levels, _ = Level(progression=True)(
             trains.event_time, events, *trains[2:], columns(*coef), columns(*rate)

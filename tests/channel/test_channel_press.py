@@ -15,7 +15,6 @@ from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.numpy_operations import evaluate
-from dopafit.trace.newton import solve
 from dopafit.trace.opponent import Opponent
 
 KERNEL = {"trough_ratio": 0.6, "recovery_half_life": 15.0, "onset_ratio": 0.3}
@@ -119,9 +118,7 @@ def test_names_of_history_columns_can_stand_in_a_formula() -> None:
 def slow_total(study, channel: Presses, values: dict[str, float], drive: str) -> float:
     """Sum of log intensities less the integral, from the definitions, with adaptive quadrature."""
     total = 0.0
-    coefficients, rates = (
-        np.array(v)[:, None] for v in Opponent().exponentials(np, solve, **KERNEL)
-    )
+    coefficients, rates = (np.array(v)[:, None] for v in Opponent().exponentials(np, **KERNEL))
 
     def response(gap):
         return (coefficients * np.exp(-rates * np.maximum(gap, 0.0))).sum(axis=0)
@@ -145,7 +142,7 @@ def slow_total(study, channel: Presses, values: dict[str, float], drive: str) ->
             eta = values["rest"]
             if member.gains:
                 level = (size * response(t - when))[when < t].sum()
-                moved = member.motivation(np, level, np.float64(KERNEL["trough_ratio"]))
+                moved = member.motivation(np, {"level": level}, KERNEL)
                 eta += sum(values[g] * m for g, m in zip(member.gains, moved, strict=True))
             before = acts[acts < t]
             for tau, weight in zip(channel.history, values["weights"], strict=True):

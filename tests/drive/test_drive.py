@@ -17,7 +17,9 @@ levels = st.lists(st.floats(-20, 20), min_size=1, max_size=20).map(np.array)
 
 
 def motivation(name: str, level, ratio: float) -> tuple[np.ndarray, ...]:
-    return Drive.named(name)().motivation(np, np.asarray(level, float), np.float64(ratio))
+    return Drive.named(name)().motivation(
+        np, {"level": np.asarray(level, float)}, {"trough_ratio": np.float64(ratio)}
+    )
 
 
 @given(ratios, st.floats(0.5, 500.0), st.floats(0.01, 3.0))
@@ -98,15 +100,18 @@ def test_trough_grows_below_and_peak_above() -> None:
 
 def test_null_moves_nothing() -> None:
     null = Drive.named("no_drive")()
-    assert null.motivation(np, np.ones(3), 0.3) == ()
-    assert null.gains == ()
-    assert null.implied_gains({}, np.array([0.3, 0.4]))["gain_peak"].tolist() == [0, 0]
+    assert null.motivation(np, {"level": np.ones(3)}, {}) == ()
+    assert not null.gains
+    assert null.implied_gains({}, {"trough_ratio": np.array([0.3, 0.4])})["gain_peak"].tolist() == [
+        0,
+        0,
+    ]
 
 
 def test_implied_gains_put_every_drive_into_one_plane() -> None:
     rho, b = np.array([0.2, 0.5]), np.array([1.0, 2.0])
     plane = {
-        name: Drive.named(name)().implied_gains(gains, rho)
+        name: Drive.named(name)().implied_gains(gains, {"trough_ratio": rho})
         for name, gains in {
             "no_drive": {},
             "peak": {"gain_peak": b},
@@ -127,7 +132,7 @@ def test_implied_gains_are_the_effects_on_a_predictor() -> None:
     for name in ("trough", "peak", "level"):
         drive = Drive.named(name)()
         moved = motivation(name, np.array([1.0, -ratio]), ratio)[0] * b
-        implied = drive.implied_gains({drive.gains[0]: b}, ratio)
+        implied = drive.implied_gains({next(iter(drive.gains)): b}, {"trough_ratio": ratio})
         at = {"trough": [1], "peak": [0], "level": [0, 1]}[name]
         for i in at:
             assert moved[i] == pytest.approx(list(implied.values())[i], rel=1e-12)

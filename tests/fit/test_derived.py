@@ -72,15 +72,16 @@ def test_fixed_parameters_are_constants_in_the_landmarks(tiny_model, tiny_world,
     ],
 )
 def test_implied_gains(tiny_model, drive, own, peak, trough) -> None:
-    ratio = np.full((2, 3), 0.5)
+    values = {"trough_ratio": 0.5, "recovery_half_life": 9.0, "onset_ratio": 0.2}
+    shape = {name: np.full((2, 3), value) for name, value in values.items()}
     variables = {f"choice_{name}": np.full((2, 3), value) for name, value in own.items()}
-    found = implied_gains(tiny_model(drive), variables, "choice", ratio)
+    found = implied_gains(tiny_model(drive), variables, "choice", shape)
     assert np.array_equal(found["gain_peak"], np.full((2, 3), peak))
     assert np.array_equal(found["gain_trough"], np.full((2, 3), trough))
     for name, value in own.items():  # held fixed instead of estimated: the same
         model = tiny_model(drive, fixed={f"choice_{name}": value})
         rest = {k: v for k, v in variables.items() if k != f"choice_{name}"}
-        again = implied_gains(model, rest, "choice", ratio)
+        again = implied_gains(model, rest, "choice", shape)
         assert np.array_equal(again["gain_trough"], found["gain_trough"])
 
 

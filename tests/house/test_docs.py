@@ -126,10 +126,11 @@ def test_the_example_component_works():
     (source,) = [body for body in blocks(page, "python") if "class " in body]
     check = (
         "\nimport numpy as np\nfrom dopafit.drive.drive import Drive\n"
-        "(m,) = Drive.named('deviation')().motivation(np, np.array([0.0, 1.0, -1.0]), 0.3)\n"
+        "signals = {'level': np.array([0.0, 1.0, -1.0])}\n"
+        "(m,) = Drive.named('deviation')().motivation(np, signals, {})\n"
         "assert np.allclose(m, [0, 1, 1]), m\n"
     )
     done = run("-c", source + check)
     assert done.returncode == 0, done.stderr
-    wrong = run("-c", source.replace("level: Any, trough", "lvl: Any, trough") + check)
+    wrong = run("-c", source.replace("signals: Mapping", "signal: Mapping") + check)
     assert "which are no parameters" in wrong.stderr  # control: a mismatch is an error at once

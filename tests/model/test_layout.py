@@ -17,7 +17,7 @@ from dopafit.core.errors import DopafitError, SpecError, StudyError
 from dopafit.core.prior import Prior
 from dopafit.model.claim import DRIVES, Model
 from dopafit.model.layout.layout import DENSE, build_layout
-from dopafit.model.numpy_operations import evaluate, numpy_machinery
+from dopafit.model.numpy_operations import evaluate, numpy_operations
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]
@@ -210,7 +210,7 @@ def test_sparse_people(tiny, three_channels, draw_theta) -> None:
         if drive != "no_drive":
             offset = layout.arrays["event_offset"]
             assert offset[1] == offset[2], "session 2 of a has no events"
-            level = layout.program.level(layout.arrays, draw_theta(layout), numpy_machinery())
+            level = layout.program.level(layout.arrays, draw_theta(layout), numpy_operations())
             at = slice(*layout.arrays["read_offset"][1:3])
             assert not level[at].any(), "and its level stays at rest"
 

@@ -60,7 +60,9 @@ def slow(study, layout, theta, drive: str) -> dict[str, np.ndarray]:
                 peak += v["peak_effect[kind[pellet]]"] * (event.kind == "pellet")
                 response = Opponent().response(row.time - event.time, peak=np.exp(peak), **shape)
                 level += event.magnitude * float(response)
-        return member.gains, member.motivation(np, np.float64(level), v["trough_ratio"])
+        return member.gains, member.motivation(
+            np, {"level": np.float64(level)}, {"trough_ratio": v["trough_ratio"]}
+        )
 
     def eta(prefix: str, row) -> float:
         value = v[f"{prefix}_rest"] + v[f"{prefix}_rest_group[1|subject[{row.subject}]]"]

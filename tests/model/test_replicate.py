@@ -17,7 +17,7 @@ from dopafit.channel.press import Presses, since_last
 from dopafit.core.errors import DopafitError, FitError, SpecError
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
-from dopafit.model.numpy_operations import evaluate, numpy_machinery
+from dopafit.model.numpy_operations import evaluate, numpy_operations
 from dopafit.model.play import Replicator, draw_population, simulate
 from dopafit.model.schedule import Schedule, timetable
 from dopafit.study import Study, validate
@@ -158,7 +158,7 @@ def test_the_simulated_rate_is_the_likelihoods(tiny, draw_theta) -> None:
         theta = draw_theta(layout, seed=1)
         logs = []
         for one in (layout, replicator.layout):
-            program, m = one.program, numpy_machinery()
+            program, m = one.program, numpy_operations()
             eta = program.predictor(
                 "presses", program.motivation(one.arrays, theta, m), one.arrays, theta, m
             )

@@ -135,7 +135,7 @@ def test_response_against_mpmath():
 def test_response_is_the_sum_of_its_exponentials():
     kernel = Opponent()
     values = {k: v for k, v in random_sets(200, seed=2).items() if k != "peak"}
-    coefficients, rates = kernel.exponentials(np, solve, **values)
+    coefficients, rates = kernel.exponentials(np, **values)
     t = np.linspace(0.05, 3, 40)[:, None] * kernel.landmarks(**values)["time_to_trough"]
     terms = np.stack([c * np.exp(-r * t) for c, r in zip(coefficients, rates, strict=True)])
     missed = np.abs(terms.sum(0) - kernel.response(t, **values))

@@ -8,7 +8,6 @@ from numba import njit
 
 from dopafit.core.errors import SpecError
 from dopafit.trace import Opponent, _loops
-from dopafit.trace.newton import solve
 from dopafit.trace.recurrence import Trains, forward, level, pullback
 
 
@@ -50,7 +49,7 @@ def direct(trains, coef, rate, gradient):
 def kernels(n, seed=0):
     rng = np.random.default_rng(seed)
     values = [np.exp(rng.normal(np.log(m), 0.5, n)) for m in (0.3, 8.0, 0.1)]
-    coefficients, rates = Opponent().exponentials(np, solve, *values)
+    coefficients, rates = Opponent().exponentials(np, *values)
     return np.stack(coefficients, 1), np.stack(rates, 1)
 
 
@@ -140,7 +139,7 @@ def test_one_two_and_five_terms():
 
 def test_level_is_the_sum_of_single_responses():
     values = {"trough_ratio": 0.4, "recovery_half_life": 9.0, "onset_ratio": 0.2}
-    coef, rate = Opponent().exponentials(np, solve, **values)
+    coef, rate = Opponent().exponentials(np, **values)
     one = trains([([1.0, 4.0, 9.0], np.arange(0, 30, 0.7))])
     found = level(one, np.array([coef]), np.array([rate]), progression=True)
     single = Opponent().response(one.read_time[:, None] - one.event_time, **values)
@@ -149,7 +148,7 @@ def test_level_is_the_sum_of_single_responses():
 
 def test_mean_level_of_a_steady_train_is_the_load():
     values = {"trough_ratio": 0.3, "recovery_half_life": 6.0, "onset_ratio": 0.3}
-    coef, rate = Opponent().exponentials(np, solve, **values)
+    coef, rate = Opponent().exponentials(np, **values)
     # one period of a regular train in its steady state, by the midpoint rule (periodic: exact)
     reads = 4000 + (np.arange(4000) + 0.5) / 1000
     one = trains([(np.arange(0, 4008, 4.0), reads)])

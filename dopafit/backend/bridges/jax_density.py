@@ -24,18 +24,18 @@ def _function(layout: Layout) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from dopafit.backend.bridges.jax_operations import jax_machinery
+    from dopafit.backend.bridges.jax_operations import jax_operations
 
     program = layout.program
 
     def value(q: Any, arrays: dict[str, Any]) -> Any:
-        machinery = jax_machinery(arrays)
+        operations = jax_operations(arrays)
         return log_density(
             jnp,
             q,
             arrays["x_centring"].size,
             arrays,
-            lambda theta: program.logp(arrays, theta, machinery),
+            lambda theta: program.logp(arrays, theta, operations),
         )
 
     return jax.jit(jax.value_and_grad(value))

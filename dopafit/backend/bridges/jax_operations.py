@@ -15,11 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from dopafit.backend.bridges.jax_functions import namespace, sigmoid
-from dopafit.backend.codegen.gaps import trace_gaps
-from dopafit.model.program import Machinery
+from dopafit.model.program import Operations
 from dopafit.trace import newton
+from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.gaps import trace_gaps
 
-__all__ = ["jax_machinery", "prepared", "recurrence", "solve_y"]
+__all__ = ["jax_operations", "prepared", "recurrence", "solve_y"]
 
 PREFIX = "steps."
 """Before the names of the arrays that `prepared` adds."""
@@ -96,6 +97,9 @@ def _solve_slopes(at, by):
     return y, (by[0] + by_onset * by[1]) / slope
 
 
+namespace.solve = solve_y
+
+
 def _compose(first: Any, second: Any) -> Any:
     """Return the map s -> a s + b of two such maps, one after the other."""
     return first[0] * second[0], second[0] * first[1] + second[1]
@@ -144,20 +148,28 @@ def _of_row(table: Any, row: Any) -> Any:
     return table if len(table) == 1 else _take(table, row)
 
 
-def _level(steps: Mapping[str, Any], *arguments: Any) -> Any:
-    """Return the trace's level at each read; takes what `Machinery.level` takes after `steps`."""
-    _, size, _, read_time, _, _, coef, rate, _ = arguments
+def _trace(
+    steps: Mapping[str, Any],
+    dynamics: Dynamics,
+    size: Any,
+    parameters: Mapping[str, Any],
+    _arrays: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return the signals at each read; see `Operations.trace`."""
     if not size.size:
-        return jnp.zeros_like(read_time)
+        none = (jnp.zeros_like(steps["read_gap"]),) * dynamics.states
+        return dynamics.read(namespace, none, steps["read_gap"], parameters)
+    ones = jnp.ones((1,))
+    rate = jnp.stack([parameters[f"rate_{k}"] * ones for k in range(dynamics.states)], axis=-1)
     fallen = jnp.exp(-_of_row(rate, steps["event_row"]) * steps["event_gap"][:, None])
     states = recurrence(steps["event_keep"][:, None] * fallen, size)
     states = jnp.concatenate([jnp.zeros_like(states[:1]), states])  # before the first event
-    since = jnp.exp(-_of_row(rate, steps["read_row"]) * steps["read_gap"][:, None])
     seen = _take(states, steps["read_last"])
-    return (_of_row(coef, steps["read_row"]) * seen * since).sum(axis=1)
+    own = {name: _of_row(value * ones, steps["read_row"]) for name, value in parameters.items()}
+    return dynamics.read(namespace, tuple(seen.T), steps["read_gap"], own)
 
 
-def jax_machinery(arrays: Mapping[str, Any]) -> Machinery:
+def jax_operations(arrays: Mapping[str, Any]) -> Operations:
     """Return the JAX form of the likelihood's operations.
 
     Parameters
@@ -167,9 +179,4 @@ def jax_machinery(arrays: Mapping[str, Any]) -> Machinery:
     """
     start = len(PREFIX)
     steps = {name[start:]: value for name, value in arrays.items() if name.startswith(PREFIX)}
-    level = partial(_level, steps)
-    return Machinery(namespace, _linear_rows, solve_y, level, _take, _columns)
-
-
-def _columns(*vectors: Any) -> Any:
-    return jnp.stack(vectors, axis=-1)
+    return Operations(namespace, _linear_rows, partial(_trace, steps), _take)

@@ -9,15 +9,14 @@ level, from the states after the last event: nothing of the length of the data i
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dopafit.backend.codegen.expression import Book, Node
 from dopafit.backend.codegen.tables import TIMES
-from dopafit.model.program import Machinery, Program
+from dopafit.model.program import Operations, Program
+from dopafit.trace.dynamics import Dynamics
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["EVENTS", "KERNEL", "Pass", "Plan", "make_plan"]
@@ -117,8 +116,8 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     """
     book = Book()
     found: list[tuple[Node, bool]] = []
-    arrays, machinery = _arrays(book, program, names), _machinery(book, program, found)
-    rows = program.logp(arrays, _Theta(book), machinery)
+    arrays, operations = _arrays(book, program, names), _operations(book, program, found)
+    rows = program.logp(arrays, _Theta(book), operations)
     states, progression = found[0] if found else (None, False)
     sweep = _Sweep(book, states)
     if not gradient:
@@ -179,7 +178,7 @@ def _arrays(book: Book, program: Program, names: tuple[str, ...]) -> Mapping[str
     return found
 
 
-def _machinery(book: Book, program: Program, level: list[tuple[Node, bool]]) -> Machinery:
+def _operations(book: Book, program: Program, level: list[tuple[Node, bool]]) -> Operations:
     prefixes = [channel.prefix for channel in program.model.channels]
 
     def linear_rows(dense: str, *rest: Any) -> Node:
@@ -194,27 +193,18 @@ def _machinery(book: Book, program: Program, level: list[tuple[Node, bool]]) -> 
         varies = isinstance(node, Node) and node.domain is not None
         return book.leaf("take", node, "row", domain=READS) if varies else node
 
-    def trace(_time, size, _offset, _read, _read_offset, _row, coefficients, rates, progression):
-        """Decay the states after the last event, over the time since then."""
+    def trace(dynamics: Dynamics, size: Any, parameters: Mapping[str, Any], _arrays: Any) -> Any:
+        """Read the states after the last event, over the time since then."""
+        rates = [parameters[f"rate_{k}"] for k in range(dynamics.states)]
         states = book.leaf("states", book.node(size), *map(book.node, rates), domain=None)
-        level.append((states, progression))
+        level.append((states, dynamics.progression))
         gap = book.leaf("array", "gap", domain=READS)
-        parts = []
-        for k, coefficient in enumerate(coefficients):
-            one = book.leaf("state", states, k, domain=EVENTS)
-            last = book.leaf("take", one, "state", domain=READS)
-            parts.append(at_reads(coefficient) * last)
-        if not progression:
-            terms = [p * book.exp(-at_reads(r) * gap) for p, r in zip(parts, rates, strict=True)]
-            return functools.reduce(operator.add, terms)
-        first, middle, last = parts
-        x = book.exp(-at_reads(rates[1] - rates[0]) * gap)
-        return book.exp(-at_reads(rates[0]) * gap) * (first + x * (middle + x * last))
+        each = [book.leaf("state", states, k, domain=EVENTS) for k in range(dynamics.states)]
+        last = tuple(book.leaf("take", state, "state", domain=READS) for state in each)
+        own = {name: at_reads(value) for name, value in parameters.items()}
+        return dynamics.read(book, last, gap, own)
 
-    def solve(log_ratio: Any, onset_ratio: Any) -> Node:
-        return book.make("solve", log_ratio, onset_ratio)
-
-    return Machinery(book, linear_rows, solve, trace, take, lambda *vectors: vectors)
+    return Operations(book, linear_rows, trace, take)
 
 
 class _Sweep:

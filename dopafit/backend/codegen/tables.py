@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dopafit.backend.codegen.gaps import trace_gaps
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.model.program import MATRIX
+from dopafit.trace.gaps import trace_gaps
 
 __all__ = ["PARTS", "prepare", "run_table"]
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError
-from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design, used_columns
 from dopafit.model.layout.events import gaps
@@ -97,7 +96,7 @@ def _references(model: Model, designs: Mapping[str, Design]) -> list[str]:
 
 def _spacing(model: Model, events: pd.DataFrame) -> list[str]:
     found, own = gaps(events), model.typical_spacing
-    if not Drive.named(model.drive).gains or not len(found):
+    if not model.moved or not len(found):
         return []
     low, gap, high = np.quantile(found, [0.1, 0.5, 0.9])
     # events that come in bouts have two typical gaps: one inside them is meant

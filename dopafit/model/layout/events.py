@@ -9,7 +9,6 @@ import pandas as pd
 
 from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError, StudyError, suggest
-from dopafit.drive import Drive
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
                 allowed="finite numbers",
                 todo="leave the event out, or give it a time and a magnitude",
             )
-    if Drive.named(model.drive).gains and events.empty:
+    if model.moved and events.empty:
         raise SpecError(
             f"the {model.drive} drive needs events, and the study has none",
             allowed="a study with a table of events, or the drive no_drive",

@@ -11,7 +11,6 @@ from scipy import sparse
 
 from dopafit.channel import Rows, Scales
 from dopafit.core.errors import SpecError, suggest
-from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design, design
 from dopafit.model.layout.coordinates import Coordinates
@@ -81,7 +80,7 @@ def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
     SpecError
         The kernel's shortest time is no number, or below 0.
     """
-    if not Drive.named(model.drive).gains:
+    if not model.moved:
         finest = np.inf
     else:
         rng = np.random.default_rng(0)
@@ -142,7 +141,7 @@ def build_layout(
     code = pd.MultiIndex.from_frame(sessions[KEYS])
     events = moving_events(model, study)
     unit = model.unit_magnitude
-    if Drive.named(model.drive).gains:
+    if model.moved:
         unit = found_unit(unit, events)
         events = events.assign(magnitude=in_unit_events(unit, events))
     scales = scales_of(model, study, refine=refine)
