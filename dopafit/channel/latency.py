@@ -47,7 +47,7 @@ DEADLINE = "deadline"
 
 def where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
     """Return ``yes`` where the 0/1 array `condition` is 1."""
-    return np.where(condition > 0, yes, no) if xp is np else xp.switch(xp.gt(condition, 0), yes, no)
+    return xp.where(condition > 0, yes, no)
 
 
 def latency_rows(frame: pd.DataFrame, column: str, censored: str | None, channel: str) -> Rows:

@@ -55,7 +55,7 @@ def wald_logsf(xp: Any, u: Any, drift: Any, threshold: Any) -> Any:
     tail = -0.5 * below**2 + xp.log(0.5 * erfcx(xp, -below * _ROOT_HALF) - reflected)
     gauss = xp.exp(-0.5 * above**2)
     head = xp.log1p(-gauss * (0.5 * erfcx(xp, above * _ROOT_HALF) + reflected))
-    return xp.where(z1 < 0, tail, head) if xp is np else xp.switch(xp.lt(z1, 0), tail, head)
+    return xp.where(z1 < 0, tail, head)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From theta to the log density of every row: written once, run on numpy and on tensors."""
+"""From theta to the log density of every row: one definition for every array namespace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MATRIX = ("dense", "columns", "indptr", "indices", "data")
 
 @dataclass(frozen=True)
 class Operations:
-    """The operations whose implementation differs between numpy and tensors.
+    """The operations whose implementation differs between array namespaces.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Examined", "examine"]
 
@@ -67,22 +69,28 @@ def _kept() -> Examined:
     return Examined("compiled functions", nowhere if folder is None else f"kept in {folder}", True)
 
 
+def _decays(gaps: Any, rate: float) -> float:
+    total = 0.0
+    for gap in gaps:
+        total += math.exp(-rate * gap)
+    return total
+
+
 def _numba() -> Examined:
-    """Compile the trace and hold it against a direct sum."""
+    """Compile a loop and hold its result against a known one."""
     try:
         import numpy as np
 
-        from dopafit.trace.recurrence import Trains, level
+        from dopafit.core.machine_code import kept
 
-        train = Trains(*(np.array(v) for v in ([1.0, 2.0], [1.0, 1.0], [0, 2], [3.0], [0, 1], [0])))
-        found = level(train, np.array([[1.0]]), np.array([[0.5]]))[0]
-        expected = np.exp(-1.0) + np.exp(-0.5)
+        decays = kept(nogil=True)(_decays)
+        found, expected = decays(np.array([1.0, 2.0]), 0.5), np.exp(-0.5) + np.exp(-1.0)
     except Exception as error:  # whatever broke is the finding
         return Examined("compiling", f"{type(error).__name__}: {error}", False, "reinstall numba")
     ok = bool(abs(found - expected) < 1e-12)
     return Examined(
         "compiling",
-        "trace recurrence compiled and exact" if ok else "wrong result",
+        "a loop compiled and exact" if ok else "wrong result",
         ok,
         "reinstall numba; report this",
     )

@@ -42,13 +42,15 @@ def last_event(
 ) -> np.ndarray:
     """Return the event of its session that each read follows, counted from 1; 0 where none.
 
-    An event at the very time of a read has not happened yet: the left limit of
-    `dopafit.trace.recurrence`.
+    An event at the very time of a read has not happened yet (the left limit), so that an outcome
+    can never explain the choice it followed.
 
     Parameters
     ----------
-    event_time, event_offset, read_time, read_offset
-        As in `dopafit.trace.recurrence.Trains`.
+    event_time, read_time : array, (event,) and (read,)
+        Sorted by session and then by time [s].
+    event_offset, read_offset : array of int, (session + 1,)
+        Session s owns the events event_offset[s] to event_offset[s + 1], and so for the reads.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def trace_gaps(arrays: Mapping[str, np.ndarray]) -> Gaps:
     Parameters
     ----------
     arrays : mapping of str to array
-        With the trace's arrays, as `dopafit.backend.graph.used_arrays` returns them.
+        With the trace's arrays, as `dopafit.backend.codegen.tables.used_arrays` returns them.
     """
     time, offset, read = (arrays[k] for k in ("event_time", "event_offset", "read_time"))
     begins = np.zeros(time.size, dtype=bool)

@@ -19,7 +19,7 @@ class Kernel(Component, ABC, family=True):
     """Response of the latent trace to one event.
 
     A subclass writes its response once, in `exponentials`, for NumPy and for PyTensor alike. The
-    recurrence of `dopafit.trace.recurrence` turns it into a level over any train of events.
+    recurrence over events turns it into a level over any train of them.
     """
 
     formula = "exponentials"

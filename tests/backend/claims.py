@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytensor
 import pytest
+from scipy import stats
 
-from dopafit.backend.graph import density_graph, flat, used_arrays
+from dopafit.backend.bridges.jax_density import JaxDensity
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
@@ -15,6 +15,7 @@ from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import Layout
+from dopafit.model.numpy_operations import evaluate
 from dopafit.study import Study
 
 KEYS = ["subject", "session"]
@@ -72,14 +73,47 @@ def points(layout: Layout) -> list[np.ndarray]:
     return [np.zeros(near[0].size), *near, 1.5 * far[0], 4.0 * far[1]]
 
 
-def graph(layout: Layout, centring: np.ndarray | None = None):
-    """The tensor graph, differentiated by PyTensor and run op by op."""
-    inputs, outputs = density_graph(layout)
-    call = pytensor.function(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
-    arrays = used_arrays(layout)
+def flat(x: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """The standard coordinates as one vector: x, then log h."""
+    return np.concatenate([x, np.log(h)])
+
+
+def numpy_density(layout: Layout, q: np.ndarray, centring: np.ndarray | None = None) -> float:
+    """Likelihood in numpy plus SciPy's log priors with the Jacobian of log h, less constants."""
+    coordinates = layout.coordinates
+    x, log_h = q[: coordinates.normals], q[coordinates.normals :]
+    h = np.exp(log_h)
+    w = np.zeros(x.size) if centring is None else centring
+    value, standard = 0.0, x.copy()
+    for unit, spread in zip(coordinates.unit, coordinates.spread, strict=True):
+        if unit:
+            sd = h[spread - 1] ** w[unit - 1] if spread else 1.0
+            standard[unit - 1] = x[unit - 1] / sd
+            value += stats.norm(0, sd).logpdf(x[unit - 1]) - stats.norm(0, 1).logpdf(0)
+    if coordinates.half_scale:
+        prior = stats.halfnorm(scale=np.array(coordinates.half_scale))
+        value += (prior.logpdf(h) - prior.logpdf(0) + log_h).sum()
+    else:  # one idle coordinate
+        value += (stats.norm.logpdf(log_h) - stats.norm.logpdf(0)).sum()
+    theta = coordinates.theta(standard, h)
+    return value + sum(rows.sum() for rows in evaluate(layout, theta).values())
+
+
+def oracle(layout: Layout, centring: np.ndarray | None = None):
+    """The density worked out by numpy and SciPy, its gradient by JAX from the same formulas."""
+    by_jax = JaxDensity(layout)
     if centring is not None:
-        arrays |= layout.coordinates.arrays(centring)
-    return lambda q: call(q, layout.coordinates.normals, *arrays.values())
+        by_jax = by_jax.centred(centring)
+    return lambda q: (numpy_density(layout, q, centring), by_jax(q)[1])
+
+
+def check_gradient(call, q: np.ndarray, gradient: np.ndarray, step: float = 1e-5) -> None:
+    """Along random directions: fourth-order central differences."""
+    assert np.isfinite(gradient).all()
+    for direction in np.random.default_rng(9).standard_normal((5, q.size)):
+        a, b, c, d = (call(q + k * step * direction) for k in (-2, -1, 1, 2))
+        slope = (a - 8 * b + 8 * c - d) / (12 * step)
+        assert gradient @ direction == pytest.approx(slope, rel=1e-6, abs=1e-6)
 
 
 def compare(expected, found, at: list[np.ndarray]) -> int:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dopafit.backend.geometry.landmark_time import Clock, best_clock
-from dopafit.backend.graph import flat
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.model.layout.layout import build_layout
 from dopafit.trace.opponent import Opponent
+from tests.backend.claims import flat
 
 SHAPES = {"trough_ratio": 0.25, "recovery_half_life": 20.0, "onset_ratio": 0.1}
 

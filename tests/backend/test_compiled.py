@@ -8,11 +8,16 @@ import pytest
 from dopafit.backend.geometry.curvature import Dense
 from dopafit.backend.geometry.landmark_time import Clock
 from dopafit.backend.geometry.pilot import Pilot
-from dopafit.backend.graph import flat, pymc_model
-from dopafit.backend.sampler.compiled import Density, compile_layout, sampling_model
+from dopafit.backend.sampler.compiled import Density, compile_layout, sampling_model, structure
+from dopafit.channel.choice import Choice
+from dopafit.channel.latency import Latency
+from dopafit.channel.latency_wald import WaldLatency
+from dopafit.channel.press import Presses
+from dopafit.model.claim import Model
 from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.model.numpy_operations import evaluate
 from dopafit.model.play import simulate
+from tests.backend.claims import check_gradient, flat, numpy_density, study
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +36,10 @@ def likelihood(layout: Layout, q: np.ndarray) -> float:
     return sum(rows.sum() for rows in evaluate(layout, theta).values())
 
 
-def test_differences_between_points_are_pymc_s(layout) -> None:
-    density, normals = compile_layout(layout), layout.coordinates.normals
-    logp = pymc_model(layout).compile_logp(mode="FAST_COMPILE")
-    ours, theirs = [], []
+def test_the_density_is_the_likelihood_of_numpy_plus_the_priors(layout) -> None:
+    density = compile_layout(layout)
     for q in points(layout):
-        ours.append(density(q)[0])
-        theirs.append(float(logp({"x": q[:normals], "h_log__": q[normals:]})))
-    assert np.ptp(ours) > 1
-    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-10, atol=1e-8)
+        assert density(q)[0] == pytest.approx(numpy_density(layout, q), rel=1e-10)
 
 
 def test_centring_changes_coordinates_only(layout) -> None:
@@ -116,3 +116,53 @@ def test_what_the_sampler_sees_is_the_density(layout, dense, clock, monkeypatch)
     one, again, other = (taken["start"](seed) for seed in (1, 1, 2))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
     assert np.isfinite(taken["logp"](one)[0])
+
+
+def test_one_code_serves_data_of_any_size_and_other_priors() -> None:
+    model = Model(
+        drive="encompassing",
+        channels=[Choice(), Latency(), Presses(history=(5.0,))],
+        effects={"trough_ratio": "drug + (1 | subject)"},
+        typical_spacing=20.0,
+    )
+    first = build_layout(model, study())
+    density, q = Density(first), points(first)[0]
+    value, gradient = density(q)
+    assert value == pytest.approx(numpy_density(first, q), rel=1e-10)
+    check_gradient(lambda p: density(p)[0], q, gradient)
+    wider = Model.from_dict(
+        model.to_dict() | {"priors": {"trough_ratio": {"lognormal": {"median": 0.5, "sigma": 1}}}}
+    )
+    for claim, data in ((model, study(7, trials=12)), (wider, study())):
+        second = build_layout(claim, data)
+        again = Density(second)
+        assert not again.fresh
+        at = points(second)[1]
+        assert again(at)[0] == pytest.approx(numpy_density(second, at), rel=1e-10)
+    # and the first is as it was
+    assert density(q)[0] == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"drive": "trough"},
+        {"channels": [Choice("pursue")]},
+        {"channels": [Choice(), WaldLatency()]},
+        {"fixed": {"onset_ratio": 0.1}},
+        {"effects": {"trough_ratio": "drug"}},
+    ],
+)
+def test_another_claim_is_another_code(change) -> None:
+    base = {"drive": "peak", "channels": [Choice(), Latency()], "typical_spacing": 20.0}
+    one, two = (build_layout(Model(**(base | c)), study()) for c in ({}, change))
+    assert structure(one) != structure(two)
+    other = structure(build_layout(Model(**(base | {"fixed": {"onset_ratio": 0.2}})), study()))
+    assert other != structure(two)
+
+
+def test_an_option_that_is_a_number_in_the_formula_is_another_code() -> None:
+    one, two = (
+        build_layout(Model("no_drive", [WaldLatency(longest_shift=s)]), study()) for s in (0.5, 2.0)
+    )
+    assert structure(one) != structure(two)

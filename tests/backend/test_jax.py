@@ -21,7 +21,16 @@ from dopafit.fit.fit import Fit, fit
 from dopafit.model.analysis import Sampling
 from dopafit.model.claim import DRIVES
 from dopafit.model.layout.layout import Layout, build_layout
-from tests.backend.claims import compare, graph, plain, points, rich, study
+from tests.backend.claims import (
+    check_gradient,
+    compare,
+    numpy_density,
+    oracle,
+    plain,
+    points,
+    rich,
+    study,
+)
 
 LONG = pytest.mark.slow
 
@@ -36,7 +45,10 @@ LONG = pytest.mark.slow
 )
 def test_every_drive_and_channel(make, drive) -> None:
     layout = build_layout(make(drive), study())
-    assert compare(graph(layout), JaxDensity(layout), points(layout)) >= 3
+    density, at = JaxDensity(layout), points(layout)
+    assert compare(oracle(layout), density, at) >= 3
+    for q in at[:3]:
+        check_gradient(lambda p: numpy_density(layout, p), q, density(q)[1])
 
 
 @pytest.mark.slow
@@ -83,7 +95,7 @@ def test_other_data_share_the_function_and_the_process_is_left_alone() -> None:
     second = JaxDensity(other)
     assert not second.fresh and not second.centred(np.zeros(other.coordinates.normals)).fresh
     before = first(np.zeros(first.size))[0]
-    assert compare(graph(other), second, points(other)) >= 3
+    assert compare(oracle(other), second, points(other)) >= 3
     assert first(np.zeros(first.size))[0] == before != second(np.zeros(second.size))[0]
     assert not jax.config.jax_enable_x64 and jax.numpy.ones(1).dtype == np.float32
 

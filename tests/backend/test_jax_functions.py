@@ -14,7 +14,7 @@ from dopafit.backend.bridges import jax_functions, jax_operations
 from dopafit.backend.codegen import special as fast_loops
 from dopafit.trace import newton
 from dopafit.trace.dynamics import Exponentials
-from dopafit.trace.recurrence import Trains, forward, pullback
+from tests.trace.trains import Trains, double_sum
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +117,7 @@ def test_the_level_and_its_pullback(terms) -> None:
     row = np.array([0, 2, 1, 0, 2])
     size, coef, rate = rng.uniform(0.5, 2, 48), *rng.uniform(0.01, 2, (2, 3, terms))
     trains = Trains(event_time, size, offsets[0], read_time, offsets[1], row)
-    expected, work = forward(trains, coef, rate)
+    expected, slopes_of = double_sum(trains, coef, rate)
     weight = rng.standard_normal(read_time.size)
     arrays = jax_operations.prepared(
         {
@@ -140,13 +140,13 @@ def test_the_level_and_its_pullback(terms) -> None:
 
         return jax.jit(level)
 
-    level = level_of(arrays)
-    np.testing.assert_allclose(level(size, coef, rate), expected, rtol=1e-13, atol=1e-15)
+    by_jax = level_of(arrays)
+    np.testing.assert_allclose(by_jax(size, coef, rate), expected, rtol=1e-13, atol=1e-15)
     late = level_of(arrays | {"steps.read_last": inclusive(trains)})(size, coef, rate)
     # control: a read that saw an event at its own time would read another level
     assert np.abs(late - expected).max() > 0.1
-    found = jax.grad(lambda *x: weight @ level(*x), argnums=(0, 1, 2))(size, coef, rate)
-    for ours, theirs in zip(found, pullback(trains, coef, rate, work, weight), strict=True):
+    found = jax.grad(lambda *x: weight @ by_jax(*x), argnums=(0, 1, 2))(size, coef, rate)
+    for ours, theirs in zip(found, slopes_of(weight), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
     assert (expected == 0).sum() >= 10  # before any event, and where there is none
 

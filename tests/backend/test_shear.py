@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.graph import flat
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.model.layout.layout import Layout, build_layout
+from tests.backend.claims import flat
 
 PEAKS = {"peak": "drug + (1 | subject)"}
 

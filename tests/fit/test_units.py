@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from dopafit.backend.graph import flat
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.compare.fits import compare
 from dopafit.fit.fit import Fit, fit
 from dopafit.model.layout.layout import build_layout
 from dopafit.study import read_study
 from dopafit.study.write import write_study
+from tests.backend.claims import flat
 
 OPTIONS = {"seed": 3, "draws": 50, "max_draws": 50, "tune": 40, "chains": 2, "progress": "silent"}
 SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}

@@ -54,8 +54,8 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert doctor._writable("temporary folder", tmp_path).ok  # control
 
 
-@pytest.mark.parametrize("fault", [lambda *a: [0.0], lambda *a: 1 / 0])
+@pytest.mark.parametrize("fault", [lambda *a: 0.0, lambda *a: 1 / 0])
 def test_a_compiler_that_is_wrong_is_found(monkeypatch, fault):
-    monkeypatch.setattr("dopafit.trace.recurrence.level", fault)
+    monkeypatch.setattr("dopafit.core.machine_code.kept", lambda **_: lambda _: fault)
     found = doctor._numba()
     assert not found.ok and found.todo

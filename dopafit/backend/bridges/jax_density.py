@@ -6,17 +6,34 @@ JAX is asked for by name (`backend: jax`) and imported nowhere else.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from dopafit.backend.density import log_density
+from dopafit.backend.codegen.tables import used_arrays
 from dopafit.backend.geometry.scaled_gains import Shearable
-from dopafit.backend.graph import used_arrays
 from dopafit.backend.sampler.compiled import kept_code
 from dopafit.model.layout.layout import Layout
 
 __all__ = ["JaxDensity"]
+
+
+def _theta_and_prior(xp: Any, q: Any, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return theta (entry,) and the log prior at q = (x, log h), as `runtime.place` does."""
+    normals = arrays["x_centring"].size
+    x, log_h = q[:normals], q[normals:]
+    lifted = xp.concatenate([xp.zeros((1,)), log_h])
+    # partial centring: x has the prior sd h^w and enters theta times h^(1-w)
+    shift = arrays["x_centring"] * lifted[arrays["x_spread"]]
+    prior = -0.5 * ((x * xp.exp(-shift)) ** 2).sum() - shift.sum()
+    prior_h = log_h - 0.5 * (xp.exp(log_h) / arrays["half_scale"]) ** 2
+    # a model without spreads keeps one idle h: normal in log h, lest its long tail be in the way
+    free = arrays["half_free"]
+    prior = prior + (free * prior_h - (1.0 - free) * 0.5 * log_h**2).sum()
+    xs = xp.concatenate([xp.ones((1,)), x])
+    scale = arrays["scale"] * xp.exp(arrays["power"] * lifted[arrays["spread"]])
+    return arrays["loc"] + scale * xs[arrays["unit"]], prior
 
 
 def _function(layout: Layout) -> Any:
@@ -29,14 +46,9 @@ def _function(layout: Layout) -> Any:
     program = layout.program
 
     def value(q: Any, arrays: dict[str, Any]) -> Any:
-        operations = jax_operations(arrays)
-        return log_density(
-            jnp,
-            q,
-            arrays["x_centring"].size,
-            arrays,
-            lambda theta: program.logp(arrays, theta, operations),
-        )
+        theta, log_prior = _theta_and_prior(jnp, q, arrays)
+        rows = program.logp(arrays, theta, jax_operations(arrays))
+        return log_prior + sum(row.sum() for row in rows.values())
 
     return jax.jit(jax.value_and_grad(value))
 

@@ -109,7 +109,6 @@ class _Namespace:
     def __init__(self) -> None:
         self.log, self.sigmoid, self.softplus = log, sigmoid, softplus
         self.erfcx, self.log_ndtr, self.normal_or_beyond = erfcx, log_ndtr, normal_or_beyond
-        self.switch, self.lt, self.gt = jnp.where, jnp.less, jnp.greater
 
     def __getattr__(self, name: str) -> Any:
         return getattr(jnp, name)

@@ -8,20 +8,15 @@ import numpy as np
 from numba import njit
 
 from dopafit.core.machine_code import kept
-from dopafit.trace._loops import JIT, divide, exp
+from dopafit.trace._loops import JIT, divide
 
 __all__ = [
     "affine",
-    "exp",
     "log1p_unit",
     "log_ndtr",
     "log_ndtr_slope",
-    "normal_or_beyond",
     "normal_or_beyond_at",
     "normal_or_beyond_slope",
-    "sigmoid",
-    "softplus",
-    "softplus_pair",
     "transposed",
 ]
 
@@ -44,27 +39,6 @@ def log1p_unit(y):
     high = 1.0 / 19.0 + z * (1.0 / 21.0)
     value = 2.0 * (s + s * z * (low + z4 * (middle + z4 * high)))
     return value + 0.6931471805599453 if large else value
-
-
-@njit(inline="always", **JIT)
-def softplus(x):
-    """Return ln(1 + e^x)."""
-    return max(x, 0.0) + log1p_unit(exp(-abs(x)))
-
-
-@njit(inline="always", **JIT)
-def sigmoid(x):
-    """Return 1 / (1 + e^-x)."""
-    return divide(1.0, 1.0 + exp(-x))
-
-
-@kept(**JIT)
-def softplus_pair(x, value, slope):
-    """Write ln(1 + e^x) and its derivative for a vector; both come from one exponential."""
-    for i in range(x.size):
-        y = exp(-abs(x[i]))
-        value[i] = max(x[i], 0.0) + log1p_unit(y)
-        slope[i] = divide(1.0 if x[i] >= 0.0 else y, 1.0 + y)
 
 
 _HALF_LOG_2PI = 0.9189385332046727
@@ -99,14 +73,6 @@ def normal_or_beyond_at(z, beyond):
 def normal_or_beyond_slope(z, beyond):
     """Return the derivative by z."""
     return -log_ndtr_slope(-z) if beyond > 0.0 else -z
-
-
-@kept(nogil=True)
-def normal_or_beyond(z, beyond, value, slope):
-    """Write both for vectors."""
-    for i in range(z.size):
-        value[i] = normal_or_beyond_at(z[i], beyond[i])
-        slope[i] = normal_or_beyond_slope(z[i], beyond[i])
 
 
 @kept(nogil=True)

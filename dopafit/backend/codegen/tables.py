@@ -11,17 +11,41 @@ from collections.abc import Mapping
 import numpy as np
 
 from dopafit.backend.codegen.runtime import CHUNK
+from dopafit.drive import Drive
+from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
 from dopafit.trace.gaps import trace_gaps
 
-__all__ = ["PARTS", "prepare", "run_table"]
+__all__ = ["PARTS", "prepare", "run_table", "used_arrays"]
 
+TRACE = frozenset(
+    {
+        "event_time",
+        "event_magnitude",
+        "event_offset",
+        "read_time",
+        "read_offset",
+        "kernel_row",
+        "kernel_ones",
+    }
+)
 TIMES = frozenset({"event_time", "read_time", "read_offset"})
 
 PARTS = ("dense", "columns", "start", "run", "first_run", "indptr", "indices", "data")
 """Arrays of a table: columns (k, row) and their entries of theta; first row of each piece (its end
 last), its run, first piece of each chunk; and the runs' own rows as CSR. A piece is what a chunk
 holds of a run."""
+
+
+def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
+    """Return the arrays that enter the log density: without the trace's where nothing reads it."""
+    idle = not Drive.named(layout.program.model.drive).gains
+    found = {}
+    for name, value in sorted(layout.arrays.items()):
+        if not (idle and (name.split(".")[0] in TRACE or name.endswith(".read"))):
+            kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float64
+            found[name] = np.ascontiguousarray(value, dtype=kind)
+    return found
 
 
 def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dopafit.backend import ops_loops
+from dopafit.backend.codegen.runtime import linear_rows_transposed
 from dopafit.drive import Drive
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
@@ -63,7 +63,7 @@ class Sheared:
         if gains and "peak" in layout.designs:
             parts = [layout.arrays[f"peak.{part}"] for part in MATRIX]
             share = np.full(len(parts[0]), 1.0 / max(len(parts[0]), 1))
-            kept = ops_loops.linear_rows_transposed(*parts, share, kept.size) * arrays["scale"]
+            kept = linear_rows_transposed(*parts, share, kept.size) * arrays["scale"]
         used = np.flatnonzero(kept)
         self._weight, self._power = kept[used], arrays["power"][used]
         self._x, self._spread = arrays["unit"][used] - 1, arrays["spread"][used]

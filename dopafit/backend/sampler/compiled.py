@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dopafit.backend.codegen.tables import prepare, used_arrays
 from dopafit.backend.geometry.pilot import Pilot
 from dopafit.backend.geometry.scaled_gains import Shearable
-from dopafit.backend.graph import used_arrays
 from dopafit.backend.sampler.allocator import keep_pages
 from dopafit.backend.sampler.backends import require_backend
 from dopafit.backend.sampler.gate import ByRank
@@ -98,8 +98,6 @@ def _code(layout: Layout, names: tuple[str, ...], *, gradient: bool) -> tuple[An
 
 
 def _arrays(layout: Layout) -> dict[str, np.ndarray]:
-    from dopafit.backend.codegen.tables import prepare
-
     return prepare(used_arrays(layout))
 
 
