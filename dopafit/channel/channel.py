@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, ClassVar
 
@@ -153,14 +153,6 @@ class Channel(Component, family=True):
             value = getattr(self, field.name)
             options[field.name] = list(value) if isinstance(value, tuple) else value
         return {"likelihood": self.name.partition("_")[2] or None} | options
-
-
-def gain_prior(parameter: Parameter, directed: bool) -> Parameter:
-    """Return the gain with the sign the hypothesis fixes (half-normal), or free (normal)."""
-    scale = parameter.prior.scale if parameter.prior else 1.5
-    return replace(
-        parameter, prior=Prior.half_normal(scale) if directed else Prior.normal(0, scale)
-    )
 
 
 def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:

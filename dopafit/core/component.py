@@ -42,6 +42,14 @@ class Parameter:
         Population value set by convention (with its reason in `convention`).
     convention : str
         Why the value is fixed.
+    reason : str
+        Why the default prior is as it is.
+    phrase : str
+        A clause with a place for the value, e.g. ``"the trough is {} of the peak"``; empty where
+        an answer does not mention it.
+    centred_on_spacing : bool
+        Whether the default prior is a half-life's whose time constant is the typical spacing of
+        events: the median is then ln 2 times the spacing, and `prior` gives the spread.
     """
 
     meaning: str
@@ -53,6 +61,9 @@ class Parameter:
     varies: str = "session"
     fixed: float | None = None
     convention: str = ""
+    reason: str = ""
+    phrase: str = ""
+    centred_on_spacing: bool = False
 
     def __post_init__(self) -> None:
         if self.link not in LINKS or self.varies not in TABLES:
@@ -63,6 +74,8 @@ class Parameter:
             raise TypeError("Parameter: a log link takes a lognormal prior")
         if self.link == "logit" and self.prior is not None and self.prior.family != "logit_normal":
             raise TypeError("Parameter: a logit link takes a logit_normal prior")
+        if self.centred_on_spacing and (self.link != "log" or self.prior is None):
+            raise TypeError("Parameter: only a lognormal prior is centred on the spacing of events")
 
 
 @dataclass(frozen=True)
@@ -96,12 +109,14 @@ class Component:
     understood. The method named by `formula` must take exactly those parameters (beside the
     names in `arguments`, and less those in `elsewhere`); a mismatch is an error when the class
     is defined, and so is a name that another member has. `latex` is its equation, `notation` the
-    symbol in it of each parameter, `symbols` the meaning of every other one.
+    symbol in it of each parameter, `symbols` the meaning of every other one, and `cites` what a
+    list of references holds where it was used.
     """
 
     name: ClassVar[str] = ""
     formerly: ClassVar[tuple[str, ...]] = ()
     reference: ClassVar[str] = ""
+    cites: ClassVar[tuple[str, ...]] = ()
     formula: ClassVar[str] = ""
     arguments: ClassVar[frozenset[str]] = frozenset()
     elsewhere: ClassVar[frozenset[str]] = frozenset()

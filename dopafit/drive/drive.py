@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from dopafit.core.component import Component
+from dopafit.core.component import Component, Parameter
+from dopafit.core.prior import Prior
 from dopafit.core.xp import softplus
 
 __all__ = ["AT_PEAK", "AT_TROUGH", "RECTIFIER", "Drive", "rectify"]
@@ -50,6 +52,8 @@ class Drive(Component, family=True):
     of one unit event that it is scaled by; a kernel without them cannot carry the drive. Parameters
     of its own (a set point, a weight) are estimated with the others, one value for the population.
     `directed` says that the hypothesis fixes the sign: its gains then have half-normal priors.
+    `gain_reason` says why that prior, `notation` the symbol of each gain and parameter, `words`
+    what the drive claims (a clause), `colour` and `dash` how figures tell it from its rivals.
     """
 
     formula = "motivation"
@@ -59,6 +63,18 @@ class Drive(Component, family=True):
     gains: ClassVar[dict[str, str]] = {}
     directed: ClassVar[bool] = True
     words: ClassVar[str] = ""
+    gain_reason: ClassVar[str] = (
+        "weak; one scale for every drive, because each is scaled to 1 at a landmark of its own"
+    )
+    colour: ClassVar[str] = ""
+    dash: ClassVar[Any] = "-"
+
+    @classmethod
+    def gain(cls, name: str, of_channel: Parameter) -> Parameter:
+        """Return one of `gains` as a parameter of a channel, with the sign the hypothesis fixes."""
+        scale = of_channel.prior.scale if of_channel.prior else 1.5
+        prior = Prior.half_normal(scale) if cls.directed else Prior.normal(0, scale)
+        return replace(of_channel, prior=prior, meaning=cls.gains[name], reason=cls.gain_reason)
 
     def motivation(
         self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
@@ -80,7 +96,7 @@ class Drive(Component, family=True):
     def implied_gains(
         self, gains: Mapping[str, Any], unit: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Effects at both lobes of one unit event: ``{"gain_peak": ..., "gain_trough": ...}``.
+        """Return the effects at both lobes of one unit event, `gain_peak` and `gain_trough`.
 
         A drive whose motivation is a function of the level lies in the plane (gain_peak,
         gain_trough), with 0 at a lobe that it says nothing about. None where the drive or the

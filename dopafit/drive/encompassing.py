@@ -24,6 +24,9 @@ class Encompassing(Drive):
     directed = False
     scaled_by = ("trough_ratio",)
     words = "excess and deficit each have an effect of their own, of either sign"
+    notation: ClassVar = {"gain_peak": "b_+", "gain_trough": "b_-"}
+    colour = "#cc79a7"
+    dash = (0, (7, 1.2, 1, 1.2, 1, 1.2))
     latex = (
         r"M_+(t) = \mathrm{sp}_k(s(t))/\mathrm{sp}_k(1),\quad "
         r"M_-(t) = \mathrm{sp}_k(-s(t))/\mathrm{sp}_k(\rho)"

@@ -17,6 +17,9 @@ class Level(Drive):
     reference = "tonic vigour, Niv et al. (2007)"
     gains: ClassVar = {"gain_peak": AT_PEAK}
     words = "the level drives pursuit: more above baseline, less below"
+    notation: ClassVar = {"gain_peak": "b_+"}
+    colour = "#009e73"
+    dash = (0, (4, 1.2, 1, 1.2))
     latex = r"M(t) = s(t)"
 
     def motivation(

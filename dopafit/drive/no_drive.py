@@ -18,6 +18,8 @@ class NoDrive(Drive):
     reference = "the hypothesis that nothing moves"
     needs = ()
     words = "motivation does not follow the events"
+    colour = "#7f7f7f"
+    dash = (0, (1, 1.2))
     latex = r"M(t) = 0"
 
     def motivation(

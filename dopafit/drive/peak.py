@@ -22,6 +22,9 @@ class Peak(Drive):
     reference = "transients precede and evoke seeking, Phillips et al. (2003)"
     gains: ClassVar = {"gain_peak": AT_PEAK}
     words = "the excess above baseline drives pursuit"
+    notation: ClassVar = {"gain_peak": "b_+"}
+    colour = "#e69f00"
+    dash = (0, (5, 1.5))
     latex = r"M(t) = \mathrm{sp}_k(s(t)) / \mathrm{sp}_k(1)"
 
     def motivation(

@@ -21,6 +21,8 @@ class Trough(Drive):
     gains: ClassVar = {"gain_trough": AT_TROUGH}
     scaled_by = ("trough_ratio",)
     words = "the deficit below baseline drives pursuit"
+    notation: ClassVar = {"gain_trough": "b_-"}
+    colour = "#0072b2"
     latex = r"M(t) = \mathrm{sp}_k(-s(t)) / \mathrm{sp}_k(\rho)"
 
     def motivation(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dopafit.channel import Channel, channel_from_dict
-from dopafit.channel.channel import gain_prior
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
@@ -201,16 +200,16 @@ class Model(Shown):
         member = Drive.named(drive or self.drive)
         found: dict[str, Parameter] = {}
         if member.gains:
-            kernel = dict(Kernel.named(self.kernel).parameters)
-            half_life = kernel.get("recovery_half_life")
-            if half_life is not None and half_life.prior is not None:
-                centred = Prior.lognormal(np.log(2) * self.typical_spacing, half_life.prior.scale)
-                kernel["recovery_half_life"] = replace(half_life, prior=centred)
-            found |= kernel | member.parameters
+            found |= Kernel.named(self.kernel).parameters | member.parameters
+            for name, parameter in found.items():
+                if parameter.centred_on_spacing:
+                    median = np.log(2) * self.typical_spacing
+                    prior = Prior.lognormal(median, parameter.prior.scale)
+                    found[name] = replace(parameter, prior=prior)
         for channel in self.channels:
             found |= {f"{channel.prefix}_{k}": v for k, v in channel.active().items()}
             for gain in member.gains:
-                found[f"{channel.prefix}_{gain}"] = gain_prior(channel.gain, member.directed)
+                found[f"{channel.prefix}_{gain}"] = member.gain(gain, channel.gain)
         return found
 
     def _everywhere(self) -> set[str]:

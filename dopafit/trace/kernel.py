@@ -12,7 +12,10 @@ from dopafit.core.component import Component, Landmark
 from dopafit.core.errors import SpecError
 from dopafit.trace.dynamics import Dynamics
 
-__all__ = ["Kernel", "load", "positive"]
+__all__ = ["LOAD", "Kernel", "load", "positive"]
+
+LOAD = Landmark("mean displacement from baseline at the study's event rate", "peak")
+"""What `load` is, for a kernel whose landmarks hold the `area` of the response."""
 
 
 class Kernel(Component, ABC, family=True):
@@ -29,6 +32,16 @@ class Kernel(Component, ABC, family=True):
     scales: ClassVar[frozenset[str]] = frozenset()
     # the quantities of `landmarks`, in words; what a response does not have is absent
     landmark_words: ClassVar[dict[str, Landmark]] = {}
+    # how the level answers events: "each event moves a latent level that {words}"
+    words: ClassVar[str] = ""
+    # the level over a train of events, in LaTeX, with what is fixed by convention
+    train: ClassVar[str] = (
+        r"s(t) = \sum_{j:\, t_j < t} \frac{m_j}{m_0} P\, h(t - t_j),\quad \max h = 1"
+    )
+    # landmark before which another event has to come to tell a rectified drive from a linear one
+    overlap: ClassVar[str] = ""
+    # parameter whose logarithm trades with the gains; empty where the data part them well
+    trades_with_gains: ClassVar[str] = ""
     # landmarks whose time may stand for `clock_unit` as a coordinate; it depends on `clock_by`
     clocks: ClassVar[tuple[str, ...]] = ()
     clock_unit: ClassVar[str] = ""
@@ -88,6 +101,25 @@ class Kernel(Component, ABC, family=True):
         """
         _, rates = self.exponentials(np, **shape)
         return 1.0 / np.max(np.broadcast_arrays(*rates), axis=0)
+
+    def horizon(self, **shape: Any) -> np.ndarray:
+        """Return the time [s] after an event by which its response has all but ended.
+
+        Figures show it as long. Unless a kernel says otherwise, four half-lives of its slowest
+        exponential.
+
+        Parameters
+        ----------
+        **shape : array, (draw,)
+            The kernel's parameters, `peak` aside.
+
+        Returns
+        -------
+        ndarray, (draw,)
+            Above 0 [s].
+        """
+        _, rates = self.exponentials(np, **shape)
+        return 4.0 * np.log(2.0) / np.min(np.broadcast_arrays(*rates), axis=0)
 
     @staticmethod
     def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:

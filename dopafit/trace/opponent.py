@@ -58,6 +58,14 @@ class Opponent(Kernel):
         "after the opponent process of Solomon and Corbit (1974), Psychological Review 81, "
         "119-145 (recalled): a fast process and its slow, opposed follower"
     )
+    cites = (
+        "Solomon RL, Corbit JD (1974). An opponent-process theory of motivation: I. Temporal "
+        "dynamics of affect. Psychological Review 81, 119-145.",
+    )
+    words = (
+        "rises to a peak, falls back through baseline into a trough and recovers; the responses to "
+        "successive events add up"
+    )
     dynamics = Exponentials(3, progression=True)
     scales = frozenset({"trough_ratio", "initial_slope"})
     landmark_words: ClassVar = {
@@ -75,6 +83,9 @@ class Opponent(Kernel):
         ),
         "area": Landmark("net area of the response to one unit event", "peak s"),
     }
+    overlap = "time_to_trough"
+    trades_with_gains = "trough_ratio"
+    train = rf"{Kernel.train},\quad \min h = -\rho"
     clocks = ("time_to_peak", "time_to_crossing", "time_to_trough")
     clock_unit = "recovery_half_life"
     clock_by = ("trough_ratio", "onset_ratio")
@@ -113,6 +124,8 @@ class Opponent(Kernel):
         prior=Prior.lognormal(0.3, 0.7),
         link="log",
         spread=Prior.half_normal(0.3),
+        reason="a ratio of sizes is positive; a trough deeper than the peak stays possible",
+        phrase="the trough is {} of the peak",
     )
     recovery_half_life = Parameter(
         meaning="half-life of the late return to baseline",
@@ -120,6 +133,8 @@ class Opponent(Kernel):
         prior=Prior.lognormal(30.0, 0.8),
         link="log",
         spread=Prior.half_normal(0.2),
+        reason="times are positive; centred on the typical spacing of events, wide",
+        centred_on_spacing=True,
     )
     onset_ratio = Parameter(
         meaning="recovery rate over onset rate; small for a sharp peak",
@@ -127,6 +142,7 @@ class Opponent(Kernel):
         prior=Prior.lognormal(0.1, 0.8),
         link="log",
         spread=Prior.half_normal(0.2),
+        reason="the rise is usually faster than the recovery; wide",
     )
 
     def exponentials(self, xp, trough_ratio, recovery_half_life, onset_ratio):
@@ -166,6 +182,10 @@ class Opponent(Kernel):
     def shortest_time(self, **shape: Any) -> np.ndarray:
         """Return the time to the peak [s]: nothing of the response is faster."""
         return self.landmarks(**shape)["time_to_peak"]
+
+    def horizon(self, **shape: Any) -> np.ndarray:
+        """Return four half-lives of the late return [s], or 2.2 times the time to the trough."""
+        return np.maximum(super().horizon(**shape), 2.2 * self.landmarks(**shape)["time_to_trough"])
 
     def response(
         self,
