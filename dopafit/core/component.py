@@ -74,7 +74,7 @@ class Parameter:
             raise TypeError("Parameter: a log link takes a lognormal prior")
         if self.link == "logit" and self.prior is not None and self.prior.family != "logit_normal":
             raise TypeError("Parameter: a logit link takes a logit_normal prior")
-        if self.centred_on_spacing and (self.link != "log" or self.prior is None):
+        if self.centred_on_spacing and self.link != "log":
             raise TypeError("Parameter: only a lognormal prior is centred on the spacing of events")
 
 

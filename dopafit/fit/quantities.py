@@ -165,7 +165,7 @@ def trace_table(
     view = _one_session(layout, int(found[0]), time)
     operations = numpy_operations()
     curves = np.array(
-        [view.program.level(view.arrays, one, operations) for one in fit.thinned(draws)]
+        [view.program.signals(view.arrays, one, operations)["level"] for one in fit.thinned(draws)]
     )
     mine = {
         name: table[_of(table, subject, session) & table["time"].between(*window)]
