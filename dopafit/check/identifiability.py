@@ -12,6 +12,7 @@ from dopafit.core.arguments import takes
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
 from dopafit.model.layout.coordinates import on_link
+from dopafit.trace.kernel import Kernel
 
 __all__ = ["Identifiability", "identifiability"]
 
@@ -162,31 +163,34 @@ def _scalars(prior, posterior):
 
 
 def _correlations(fit: Fit) -> list[str]:
-    found = []
-    for name in fit.posterior.data_vars:
-        if (
-            "_gain_" in str(name)
-            and fit.posterior[name].ndim == 2
-            and "trough_ratio" in fit.posterior
-        ):
-            gain = fit.posterior[name].values.ravel()
-            ratio = np.log(fit.posterior["trough_ratio"].values.ravel())
-            found.append(
-                f"Posterior correlation of {name} with ln trough_ratio: "
-                f"{np.corrcoef(gain, ratio)[0, 1]:.2f}."
-            )
+    """Say what gains trade with, and how many events can tell the drives apart."""
+    kernel, found = Kernel.named(fit.model.kernel), []
+    partner = kernel.trades_with_gains
+    if partner in fit.posterior:
+        against = np.log(fit.posterior[partner].values.ravel())
+        for name in fit.model.gains:
+            if name in fit.posterior:
+                correlation = np.corrcoef(fit.posterior[name].values.ravel(), against)[0, 1]
+                found.append(
+                    f"Posterior correlation of {name} with ln {partner}: {correlation:.2f}."
+                )
     share = close_pairs(fit)
     if share is not None:
+        label = kernel.landmark_words[kernel.overlap].label
         found.append(
-            f"{share:.0%} of successive events are closer than the median time to trough; "
+            f"{share:.0%} of successive events are closer than the median time to {label}; "
             "only overlapping events tell a rectified drive from a linear one."
         )
     return found
 
 
 def close_pairs(fit: Fit) -> float | None:
-    """Share of successive events of a session closer than the posterior median time to trough."""
-    if "time_to_trough" not in fit.posterior:
+    """Return the share of successive events of a session closer than the kernel's `overlap`.
+
+    The landmark's posterior median counts; None where the response or the study has no such pair.
+    """
+    landmark = Kernel.named(fit.model.kernel).overlap
+    if landmark not in fit.posterior:
         return None
     events = fit.study.events
     if fit.model.events is not None:
@@ -194,4 +198,4 @@ def close_pairs(fit: Fit) -> float | None:
     gaps = events.groupby(["subject", "session"], sort=False)["time"].diff().dropna()
     if gaps.empty:
         return None
-    return float((gaps < float(fit.posterior["time_to_trough"].median())).mean())
+    return float((gaps < float(fit.posterior[landmark].median())).mean())

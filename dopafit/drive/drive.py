@@ -102,7 +102,7 @@ class Drive(Component, family=True):
         gain_trough), with 0 at a lobe that it says nothing about. None where the drive or the
         kernel has no such point: there is then no gain plane.
         """
-        if "trough_ratio" not in unit:
+        if "trough_ratio" not in unit or not {*self.gains} <= {"gain_peak", "gain_trough"}:
             return None
         zero = 0.0 * unit["trough_ratio"]
         return {

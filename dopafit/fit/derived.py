@@ -11,7 +11,7 @@ from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.layout import Layout
 from dopafit.model.layout.magnitude import found_unit, in_unit_events
 from dopafit.study import Study
-from dopafit.trace.kernel import Kernel
+from dopafit.trace.kernel import LOAD, Kernel
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,7 +38,7 @@ def kernel_shape(
     found = {}
     for name in Kernel.named(model.kernel).parameters:
         parameter = model.parameters[name]
-        if name != "peak":
+        if name not in Kernel.elsewhere:
             found[name] = variables.get(
                 name, np.full(shape, parameter.fixed if parameter.prior is None else np.nan)
             )
@@ -78,8 +78,8 @@ def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr
     Returns
     -------
     Dataset
-        Dims chain, draw; natural scale; attribute `unit` on each variable. Landmarks [s],
-        opponent gain, area and load are derived from the population's kernel.
+        Dims chain, draw; natural scale; attribute `unit` on each variable. Landmarks, and the
+        load where the response has an area, are derived from the population's kernel.
     """
     import xarray as xr
 
@@ -87,12 +87,13 @@ def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr
     named = coordinates.named(coordinates.theta(x, h), h)
     variables = {name: (("chain", "draw", *dims), value) for name, (dims, value) in named.items()}
     kernel = Kernel.named(model.kernel)()
-    units = {name: mark.unit for name, mark in kernel.landmark_words.items()} | {"load": "peak"}
+    units = {name: mark.unit for name, mark in (kernel.landmark_words | {"load": LOAD}).items()}
     if model.moved:
         shape = kernel_shape(model, {k: v for k, (d, v) in named.items() if not d}, x.shape[:2])
         marks = dict(kernel.landmarks(peak=1.0, **shape))
-        rate, magnitude = event_rate(model, study)
-        marks["load"] = rate * magnitude * marks["area"]
+        if "area" in marks:
+            rate, magnitude = event_rate(model, study)
+            marks["load"] = rate * magnitude * marks["area"]
         for name, value in marks.items():
             variables[name] = (("chain", "draw"), np.broadcast_to(value, x.shape[:2]).copy())
     labels = coordinates.labels()

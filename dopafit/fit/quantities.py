@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError
+from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
 from dopafit.model.layout.layout import Layout
 from dopafit.model.numpy_operations import numpy_operations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "gain_draws",
+    "gain_rays",
+    "has_gain_plane",
     "kernel_table",
     "landmark_table",
     "member_table",
@@ -28,11 +31,10 @@ __all__ = [
     "trace_table",
 ]
 
-WINDOW = 30.0
-"""Longest stretch of a session that a figure of the trace shows, over the time to trough."""
+WINDOW = 10.0
+"""Longest stretch of a session that a figure of the trace shows, over the kernel's horizon."""
 
 LEVELS = {"lower_50": 0.25, "upper_50": 0.75, "lower_90": 0.05, "upper_90": 0.95}
-LANDMARKS = ("time_to_peak", "time_to_crossing", "time_to_trough")
 
 
 def _bands(values: np.ndarray) -> dict[str, np.ndarray]:
@@ -60,12 +62,26 @@ def _draws(fit: Fit, source: str) -> xr.Dataset:
     return fit.posterior if source == "posterior" else fit.prior
 
 
-def _shape(fit: Fit, dataset: xr.Dataset, draws: int) -> dict[str, np.ndarray]:
+def _kernel(fit: Fit) -> Kernel:
+    return Kernel.named(fit.model.kernel)()
+
+
+def _flat(dataset: xr.Dataset, draws: int | None = None) -> dict[str, np.ndarray]:
+    """Return the draws of every scalar quantity, (draw,); some of them, evenly spaced."""
     flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
     size = next(iter(flat.values())).size
-    keep = np.unique(np.linspace(0, size - 1, min(draws, size)).astype(int))
-    shape = kernel_shape(fit.model, flat, (size,))
-    return {name: np.broadcast_to(value, (size,))[keep] for name, value in shape.items()}
+    keep = np.unique(np.linspace(0, size - 1, min(draws or size, size)).astype(int))
+    return {name: value[keep] for name, value in flat.items()}
+
+
+def _shape(fit: Fit, flat: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return kernel_shape(fit.model, flat, next(iter(flat.values())).shape)
+
+
+def _marked(fit: Fit) -> list[str]:
+    """Return the landmarks, times after an event, that figures mark."""
+    words = _kernel(fit).landmark_words
+    return [name for name, mark in words.items() if mark.label and name in fit.posterior]
 
 
 def kernel_table(fit: Fit, *, source: str = "posterior", draws: int = 1000) -> pd.DataFrame:
@@ -77,39 +93,38 @@ def kernel_table(fit: Fit, *, source: str = "posterior", draws: int = 1000) -> p
         `time` [s], `median`, `lower_50`, `upper_50`, `lower_90`, `upper_90`.
     """
     _needs_trace(fit)
-    end = 2.2 * float(np.quantile(fit.posterior["time_to_trough"], 0.9))
-    slow = "recovery_half_life" if "recovery_half_life" in fit.posterior else "time_to_peak"
-    end = max(end, 4.0 * float(fit.posterior[slow].median()))
+    kernel, shape = _kernel(fit), _shape(fit, _flat(fit.posterior, draws))
+    latest = [float(np.quantile(fit.posterior[name], 0.95)) for name in _marked(fit)]
+    end = max(float(np.median(kernel.horizon(**shape))), 1.1 * max(latest, default=0.0))
     time = np.concatenate([[0.0], np.geomspace(end / 400, end, 300)])
-    shape = _shape(fit, _draws(fit, source), draws)
-    kernel = Kernel.named(fit.model.kernel)()
-    columns = {name: value[:, None] for name, value in shape.items()}
+    columns = {n: v[:, None] for n, v in _shape(fit, _flat(_draws(fit, source), draws)).items()}
     curves = kernel.response(time[None, :], peak=1.0, **columns)
     return pd.DataFrame({"time": time, **_bands(curves)})
 
 
 def landmark_table(fit: Fit) -> pd.DataFrame:
-    """Return times [s] of peak, crossing and trough with 90 % intervals, and the level there."""
+    """Return the landmarks that a figure marks, no row for what the response does not have.
+
+    Returns
+    -------
+    DataFrame
+        `landmark`, `label`, `median`, `lower_90`, `upper_90` [s] and `level` there [peak units].
+    """
     _needs_trace(fit)
-    ratio = (
-        float(fit.posterior["trough_ratio"].median())
-        if "trough_ratio" in fit.posterior
-        else (fit.model.parameters["trough_ratio"].fixed)
-    )
-    levels = dict(zip(LANDMARKS, (1.0, 0.0, -ratio), strict=True))
-    rows = []
-    for name in LANDMARKS:
-        bands = _bands(fit.posterior[name].values.ravel())
+    kernel, flat = _kernel(fit), _flat(fit.posterior)
+    shape, rows = _shape(fit, flat), []
+    for name in _marked(fit):
+        bands = _bands(flat[name])
+        level = np.median(kernel.response(flat[name], peak=1.0, **shape))
         rows.append(
             {
                 "landmark": name,
-                "median": bands["median"],
-                "lower_90": bands["lower_90"],
-                "upper_90": bands["upper_90"],
-                "level": levels[name],
+                "label": kernel.landmark_words[name].label,
+                **{part: bands[part] for part in ("median", "lower_90", "upper_90")},
+                "level": float(np.round(level, 12)),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns="landmark label median lower_90 upper_90 level".split())
 
 
 def trace_table(
@@ -132,8 +147,8 @@ def trace_table(
     points, draws : int
         Times and posterior draws.
     window : (float, float), optional
-        From when to when [s]. Unless given the whole session or, where that is over 30 times the
-        time to trough, as much of it where events are densest.
+        From when to when [s]. Unless given the whole session or, where that is over 10 times as
+        long as the response to one event, as much of it where events are densest.
 
     Returns
     -------
@@ -159,7 +174,8 @@ def trace_table(
     row = sessions.iloc[int(found[0])]
     if window is None:
         times = study.events.loc[_of(study.events, subject, session), "time"].to_numpy(float)
-        length = WINDOW * float(fit.posterior["time_to_trough"].median())
+        shape = _shape(fit, _flat(fit.posterior))
+        length = WINDOW * float(np.median(_kernel(fit).horizon(**shape)))
         window = _densest(np.sort(times), float(row["start"]), float(row["end"]), length)
     time = np.linspace(*window, points)
     view = _one_session(layout, int(found[0]), time)
@@ -221,38 +237,63 @@ def _one_session(layout: Layout, code: int, time: np.ndarray) -> Layout:
     return replace(layout, arrays=arrays)
 
 
+def _planes(fit: Fit, flat: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """Return by channel the effects at both lobes, (draw,); no channel that has none."""
+    shape = _shape(fit, flat)
+    moved = [c.prefix for c in fit.model.channels if fit.model.drive_of(c.prefix).gains]
+    planes = {prefix: implied_gains(fit.model, flat, prefix, shape) for prefix in moved}
+    return {prefix: gains for prefix, gains in planes.items() if gains is not None}
+
+
+def has_gain_plane(fit: Fit) -> bool:
+    """Whether any channel's gains are effects at the lobes of one unit event."""
+    return fit.model.moved and bool(_planes(fit, _flat(fit.posterior, 1)))
+
+
 def gain_draws(fit: Fit, *, source: str = "posterior", draws: int = 2000) -> pd.DataFrame:
-    """Effects at both lobes per channel: `channel`, `gain_peak`, `gain_trough`, `source`."""
+    """Return effects at both lobes per channel: `channel`, `gain_peak`, `gain_trough`, `source`.
+
+    Raises
+    ------
+    FitError
+        No channel has such effects: its gains are measured elsewhere, or the response lacks a lobe.
+    """
     _needs_trace(fit)
-    dataset = _draws(fit, source)
-    flat = {str(n): dataset[n].values.ravel() for n in dataset.data_vars if dataset[n].ndim == 2}
-    size = next(iter(flat.values())).size
-    shape = kernel_shape(fit.model, flat, (size,))
-    keep = np.unique(np.linspace(0, size - 1, min(draws, size)).astype(int))
-    parts = []
-    for channel in fit.model.channels:
-        gains = implied_gains(fit.model, flat, channel.prefix, shape)
-        if gains is None:
-            continue
-        parts.append(
-            pd.DataFrame(
-                {
-                    "channel": channel.prefix,
-                    "gain_peak": gains["gain_peak"][keep],
-                    "gain_trough": gains["gain_trough"][keep],
-                    "source": source,
-                }
-            )
+    planes = _planes(fit, _flat(_draws(fit, source), draws))
+    if not planes:
+        raise FitError(
+            "the gains of this fit are not effects at the two lobes of a response",
+            allowed="a drive that follows the level, over a kernel with a peak and a trough",
+            todo="draw its gains with prior_posterior instead",
         )
-    return pd.concat(parts, ignore_index=True)
+    parts = [pd.DataFrame({"channel": p, **gains}) for p, gains in planes.items()]
+    return pd.concat(parts, ignore_index=True).assign(source=source)
+
+
+def gain_rays(fit: Fit) -> pd.DataFrame:
+    """Return where drives lie in the plane of effects at both lobes.
+
+    Returns
+    -------
+    DataFrame
+        One row per drive with one gain or none: `drive`, `gain_peak` and `gain_trough` at a gain
+        of 1, for the posterior median of the response.
+    """
+    shape = {name: np.median(value) for name, value in _shape(fit, _flat(fit.posterior)).items()}
+    unit, rows = _kernel(fit).unit_event(np, **shape), []
+    for name, member in Drive.members().items():
+        gains = member().implied_gains(dict.fromkeys(member.gains, 1.0), unit)
+        if gains is not None and len(member.gains) < 2:
+            rows.append({"drive": name, **{axis: float(value) for axis, value in gains.items()}})
+    return pd.DataFrame(rows, columns=["drive", "gain_peak", "gain_trough"])
 
 
 def prior_posterior_table(fit: Fit, *, draws: int = 1500) -> pd.DataFrame:
     """Draws of every population quantity: `parameter`, `unit`, `source`, `value`, `scale`."""
-    parts = []
+    parts, derived = [], {*_kernel(fit).landmark_words, "load"}
     for name in fit.posterior.data_vars:
         name = str(name)
-        if name.endswith("_group") or name in ("area", "load", "opponent_gain", *LANDMARKS):
+        if name.endswith("_group") or name in derived:
             continue
         logarithmic = name in fit.model.parameters and fit.model.parameters[name].link == "log"
         for source, dataset in (("prior", fit.prior), ("posterior", fit.posterior)):

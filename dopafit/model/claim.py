@@ -195,6 +195,13 @@ class Model(Shown):
         """Return the drive of a channel."""
         return Drive.named(self.drive)
 
+    @property
+    def gains(self) -> list[str]:
+        """Names of the gains of every channel."""
+        return [
+            f"{c.prefix}_{gain}" for c in self.channels for gain in self.drive_of(c.prefix).gains
+        ]
+
     # parameters
     def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
         member = Drive.named(drive or self.drive)

@@ -9,7 +9,16 @@ import pandas as pd
 from dopafit.drive import RECTIFIER, Drive
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.magnitude import unit_event
-from dopafit.model.notation import RECTIFIED, at_one, bar, formulas, motivation, place, plain
+from dopafit.model.notation import (
+    RECTIFIED,
+    at_one,
+    bar,
+    drives,
+    formulas,
+    motivation,
+    place,
+    plain,
+)
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
@@ -31,6 +40,7 @@ def parameter_table(model: object) -> pd.DataFrame:
                 else f"fixed at {parameter.fixed:g}",
                 "formula": model.effects.get(name, "1"),
                 "convention": parameter.convention,
+                "reason": parameter.reason,
             }
         )
     return pd.DataFrame(rows)
@@ -53,21 +63,20 @@ def conventions(model: object, study: Study | None = None) -> list[str]:
         Its study, to say what one unit event is in it.
     """
     lines = ["The baseline level is not identified; the resting predictor is (baseline := 0)."]
-    drive = Drive.named(model.drive)
-    if drive.gains:
+    if model.moved:
         lines += [*_unit(model)]
-        if RECTIFIED in drive.latex:
+        if any(RECTIFIED in drive.latex for drive in drives(model)):
             lines.append(f"The rectifier's softness is fixed at {RECTIFIER:g} peak units.")
         lines += [
             f"One unit event is {event_in_words(model, study)}.",
             *_common(model),
-            "Baseline, peak and trough in absolute units, and the gain apart from the peak, "
-            "cannot be learned from behaviour.",
+            "Baseline and response in absolute units, and the gain apart from the peak, cannot be "
+            "learned from behaviour.",
         ]
     lines += [
         f"{name} is fixed at {p.fixed:g}: {p.convention}."
         for name, p in model.parameters.items()
-        if p.prior is None and name != "peak"
+        if p.prior is None and name not in Kernel.elsewhere
     ]
     lines += [
         f"Effects of {column} are differences from {column} = {level}."
@@ -90,11 +99,8 @@ def _unit(model: object) -> list[str]:
 def _common(model: object) -> list[str]:
     """Say which of gain and peak differ between whom."""
     found, lines = formulas(model), []
-    gains = [
-        f"{c.prefix}_{gain}" for c in model.channels for gain in Drive.named(model.drive).gains
-    ]
-    common = [name for name in gains if name not in found]
-    if len(common) == len(gains):
+    common = [name for name in model.gains if name not in found]
+    if len(common) == len(model.gains):
         lines.append("A channel's gain is common to all subjects and sessions.")
     elif common:
         lines.append(f"Common to all subjects and sessions: {', '.join(common)}.")
@@ -129,22 +135,21 @@ def against(label: str, reference: Mapping[str, str]) -> str:
 
 def latex(model: object) -> list[str]:
     """Return the model's equations, from the events to the differences between group members."""
-    drive, lines = Drive.named(model.drive), []
-    if drive.gains:
+    moving, lines = drives(model), []
+    if model.moved:
         kernel = Kernel.named(model.kernel)
-        level = r"s(t) = \sum_{j:\, t_j < t} \frac{m_j}{m_0} P\, h(t - t_j)"
-        ratio = kernel.notation.get("trough_ratio")
-        least = rf",\quad \max h = 1,\quad \min h = -{ratio}" if ratio else ""
-        lines += [level + least, *([kernel.latex] if kernel.latex else [])]
-    lines += [drive.latex] if drive.latex else []
-    if RECTIFIED in drive.latex:
+        lines += [line for line in (kernel.train, kernel.latex) if line]
+    for drive, channels in moving.items():
+        if drive.latex:
+            lines.append(drive.latex if len(moving) == 1 else _label(channels) + drive.latex)
+    if any(RECTIFIED in drive.latex for drive in moving):
         lines.append(rf"{RECTIFIED}(u) = k \ln(1 + e^{{u/k}}) - k \ln 2")
-    moved = [f"{gain} {what}" for gain, what in motivation(model)]
     predictors: dict[str, list[str]] = {}
     for channel in model.channels:
         if channel.latex:
             lines.append(rf"\text{{{channel.prefix}}}:\ {channel.latex}")
         own = " ".join(channel.predictor_terms())
+        moved = [f"{gain} {what}" for gain, what in motivation(model.drive_of(channel.prefix))]
         terms = " + ".join([place(model, f"{channel.prefix}_rest").symbol, *moved])
         predictors.setdefault(f"{terms} {own}".strip(), []).append(channel.prefix)
     lines += [rf"{_label(names)}\eta = {terms}" for terms, names in predictors.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dopafit.core.component import Component
 from dopafit.drive import RECTIFIER, Drive
 from dopafit.model.formula.terms import Parsed, parse
 from dopafit.trace.kernel import Kernel
@@ -14,8 +15,8 @@ __all__ = [
     "Place",
     "at_one",
     "bar",
+    "drives",
     "formulas",
-    "gain_symbol",
     "motivation",
     "place",
     "plain",
@@ -23,6 +24,13 @@ __all__ = [
 ]
 
 RECTIFIED = r"\mathrm{sp}_k"
+TRAIN = {
+    "t_j": "time of event j [s]",
+    "m_j": "magnitude of event j",
+    "m_0": "magnitude of one unit event",
+    "h": "response to one unit event",
+}
+"""Symbols that a kernel's `train` may use."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Place:
     symbol : str
         LaTeX.
     channel : str
-        Prefix of the channel whose parameter it is; empty for the kernel's.
+        Prefix of the channel whose parameter it is; empty for the kernel's and the drive's own.
     """
 
     symbol: str
@@ -44,12 +52,25 @@ class Place:
 def place(model: object, name: str) -> Place:
     """Return the symbol of a parameter, and the channel it belongs to."""
     for channel in model.channels:
-        own = name.removeprefix(f"{channel.prefix}_")
-        if own != name and (own in channel.parameters or own in Drive.named(model.drive).gains):
-            if own in Drive.named(model.drive).gains:
-                return Place(gain_symbol(own), channel.prefix)
-            return Place(channel.notation.get(own) or _fallback(own), channel.prefix)
-    return Place(Kernel.named(model.kernel).notation.get(name) or _fallback(name))
+        own, drive = name.removeprefix(f"{channel.prefix}_"), model.drive_of(channel.prefix)
+        if own != name and own in drive.gains:
+            return Place(_symbol(drive, own), channel.prefix)
+        if own != name and own in channel.parameters:
+            return Place(_symbol(channel, own), channel.prefix)
+    owners = (Kernel.named(model.kernel), *drives(model))
+    return Place(_symbol(next((o for o in owners if name in o.parameters), owners[0]), name))
+
+
+def drives(model: object) -> dict[type[Drive], list[str]]:
+    """Return the drives of a model, each with the channels that it moves."""
+    found: dict[type[Drive], list[str]] = {}
+    for channel in model.channels:
+        found.setdefault(model.drive_of(channel.prefix), []).append(channel.prefix)
+    return found
+
+
+def _symbol(owner: type[Component] | Component, name: str) -> str:
+    return owner.notation.get(name) or _fallback(name)
 
 
 def _fallback(name: str) -> str:
@@ -67,16 +88,11 @@ def bar(symbol: str) -> str:
     return rf"\bar{{{stem}}}{mark}{index}"
 
 
-def gain_symbol(gain: str) -> str:
-    """Return the symbol of a gain."""
-    return "b_+" if "peak" in gain else "b_-"
-
-
-def motivation(model: object) -> list[tuple[str, str]]:
-    """Return (gain, what it multiplies) of each of the drive's gains, as symbols."""
-    gains = Drive.named(model.drive).gains
-    moved = ["M(t)"] if len(gains) == 1 else [f"M{gain_symbol(gain)[1:]}(t)" for gain in gains]
-    return list(zip(map(gain_symbol, gains), moved, strict=True))
+def motivation(drive: type[Drive]) -> list[tuple[str, str]]:
+    """Return (gain, what it multiplies) of each of a drive's gains, as symbols."""
+    gains = [_symbol(drive, gain) for gain in drive.gains]
+    marks = ["".join(gain.partition("_")[1:]) if len(gains) > 1 else "" for gain in gains]
+    return [(gain, f"M{mark}(t)") for gain, mark in zip(gains, marks, strict=True)]
 
 
 def formulas(model: object) -> dict[str, Parsed]:
@@ -93,37 +109,34 @@ def symbols(model: object) -> dict[str, str]:
     dict of str to str
         LaTeX to words.
     """
-    drive, kernel = Drive.named(model.drive), Kernel.named(model.kernel)
+    kernel, moving = Kernel.named(model.kernel), drives(model)
     found: dict[str, str] = {}
-    if any("(t)" in part.latex for part in (drive, *model.channels)):
+    if any("(t)" in part.latex for part in (*moving, *model.channels)):
         found["t"] = "time in the session [s]"
-    if drive.gains:
-        found |= {
-            "s": "the level, as displacement from baseline [peak units]",
-            "t_j": "time of event j [s]",
-            "m_j": "magnitude of event j",
-            "m_0": "magnitude of one unit event",
-            "h": "response to one unit event, with a maximum of 1",
-        }
+    if model.moved:
+        found["s"] = "the level, as displacement from baseline [peak units]"
+        found |= {mark: words for mark, words in TRAIN.items() if mark in kernel.train}
         for name in kernel.parameters:
             found[place(model, name).symbol] = _words(model, [name])
         found |= kernel.symbols
-        if RECTIFIED in drive.latex:
+        if any(RECTIFIED in drive.latex for drive in moving):
             found |= {
                 RECTIFIED: "smooth rectifier, near its argument above 0 and near 0 below",
                 "k": f"its softness, fixed at {RECTIFIER:g} peak units",
                 "u": "its argument [peak units]",
             }
-    if "M(t)" in drive.latex:
-        found["M"] = "motivation: what of the level moves behaviour, 1 at the lobe it follows"
-    found |= drive.symbols
+    if any("M(t)" in drive.latex for drive in moving):
+        found["M"] = "motivation: what of the level moves behaviour, 1 where its gain is measured"
+    for drive in moving:
+        found |= drive.symbols
+        for name in drive.parameters:
+            found[place(model, name).symbol] = _words(model, [name])
     found[r"\eta"] = "linear predictor of a channel"
-    for gain in drive.gains:
-        names = [f"{channel.prefix}_{gain}" for channel in model.channels]
-        lobe = "top" if gain_symbol(gain) == "b_+" else "bottom"
-        found[gain_symbol(gain)] = (
-            f"gain: change of the predictor at the {lobe} of one unit event ({', '.join(names)})"
-        )
+    for drive, channels in moving.items():
+        for gain, meaning in drive.gains.items():
+            names = ", ".join(f"{channel}_{gain}" for channel in channels)
+            told, symbol = f"gain: {meaning} ({names})", _symbol(drive, gain)
+            found[symbol] = f"{found[symbol]}; {told}" if symbol in found else told
     found |= _of_channels(model) | _of_effects(model)
     return found
 
