@@ -12,7 +12,7 @@ from dopafit.channel import Channel
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
-from dopafit.model.formula.nodes import number_text
+from dopafit.model.formula.language import number_text
 
 __all__ = [
     "checked_effects",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dopafit.core.component import Component
 from dopafit.drive import RECTIFIER, Drive
-from dopafit.model.formula.terms import Parsed, parse
+from dopafit.model.formula.language import Parsed
+from dopafit.model.formula.parse import parse
 from dopafit.trace.kernel import Kernel
 
 __all__ = [

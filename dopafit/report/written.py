@@ -26,7 +26,6 @@ PACKAGES = (
     "scipy",
     "pandas",
     "xarray",
-    "formulae",
     "matplotlib",
 )
 EXTRAS = ("jax", "jaxlib")

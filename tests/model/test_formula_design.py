@@ -12,7 +12,6 @@ import pytest
 
 from dopafit.core.errors import SpecError
 from dopafit.model.formula import MAX_COLUMNS, check, design, used_columns
-from dopafit.model.formula.parse import quiet_import
 
 
 @pytest.fixture
@@ -159,7 +158,6 @@ REORDERED = ("drug*site*x", "drug*site - site")
 
 @pytest.mark.parametrize("formula", FORMULAE)
 def test_agrees_with_formulae(formula, large):
-    quiet_import()
     from formulae import design_matrices
 
     dense = design_matrices(formula, large, extra_namespace={"log": np.log})
@@ -188,7 +186,6 @@ def test_agrees_with_formulae(formula, large):
 
 
 def test_poly_is_formulae_times_root_n(large):
-    quiet_import()
     from formulae import design_matrices
 
     dense = np.asarray(design_matrices("poly(dose, 3)", large).common.design_matrix, dtype=float)

@@ -2,9 +2,8 @@
 
 A formula is a right-hand side such as ``drug + log(dose) + (1 | subject)``. It may come from
 a stranger's file, so it can name columns and a short list of functions and do nothing else:
-`formula_parse` reads the text, `formula_terms` and `formula_expression` make terms of it,
-`formula_functions` lists the functions, `formula_read`, `formula_levels` and `formula_code`
-turn columns into numbers, and this module puts the columns together.
+`language` says what a formula may hold, `parse` reads the text, `coding` lists the functions and
+turns columns of a table into numbers and levels, and this module puts the columns together.
 
 Coding is treatment coding against a reference level: the one that the formula or the caller
 names, else the first in the order of a Categorical, else the first when sorted. Levels without a
@@ -14,27 +13,26 @@ Appl. Statist. 22:392) as patsy and `formulae` apply them.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dopafit.model.formula.code import Coded, Coder
-from dopafit.model.formula.levels import Grouping
-from dopafit.model.formula.nodes import Call, Column, Factor
-from dopafit.model.formula.parse import Source
-from dopafit.model.formula.read import Reader
-from dopafit.model.formula.terms import GroupPart, Parsed, Term, known_columns, parse
+from dopafit.core.errors import suggest
+from dopafit.model.formula.coding import LevelCoding, NumberCoding, Rows, coding
+from dopafit.model.formula.language import Column, GroupPart, Parsed, Source, Term, spelled
+from dopafit.model.formula.parse import parse
 
 __all__ = ["MAX_COLUMNS", "Design", "GroupTerm", "check", "design", "used_columns"]
 
 MAX_COLUMNS = 500
 
-# which factors of a term are coded with all their levels: factor text -> bool
-_Coding = dict[str, bool]
+# a term and which of its factors of levels have a column for every level: factor text -> bool
+_Coded = tuple[Term, dict[str, bool]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +61,91 @@ class GroupTerm:
 
 
 @dataclass(frozen=True)
+class _Grouping:
+    """A grouping factor over one or more columns; only combinations that occur are groups."""
+
+    parts: tuple[LevelCoding, ...]
+    combined: pd.MultiIndex
+    levels: tuple[str, ...]
+
+    @classmethod
+    def fit(cls, columns: tuple[Column, ...], rows: Rows) -> _Grouping:
+        """Learn the groups of the rows."""
+        parts = tuple(LevelCoding.fit(rows, column) for column in columns)
+        combined = _combined(parts, rows).unique().sort_values()
+        levels = tuple(
+            ":".join(part.levels[code] for part, code in zip(parts, codes, strict=True))
+            for codes in combined
+        )
+        if len(set(levels)) < len(levels):
+            raise rows.source.error(
+                columns[0].position,
+                f"two groups of {spelled(columns)} have the same label",
+                allowed="different labels for different groups",
+                todo="leave ':' out of the level names",
+            )
+        return cls(parts, combined, levels)
+
+    def codes(self, rows: Rows) -> np.ndarray:
+        """Return the group of each row, shape (n,); -1 where it was never seen."""
+        return self.combined.get_indexer(_combined(self.parts, rows)).astype(np.int64)
+
+
+def _combined(parts: tuple[LevelCoding, ...], rows: Rows) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([part.codes(rows) for part in parts])
+
+
+@dataclass(frozen=True)
 class _Plan:
     """What was learnt from the rows of the design."""
 
     parsed: Parsed
-    coders: dict[str, Coder]
-    fixed: tuple[tuple[Term, _Coding], ...]
-    groups: tuple[tuple[GroupPart, Grouping, tuple[tuple[Term, _Coding], ...]], ...]
+    codings: dict[str, LevelCoding | NumberCoding]
+    fixed: tuple[_Coded, ...]
+    groups: tuple[tuple[GroupPart, _Grouping, tuple[_Coded, ...]], ...]
+
+    @property
+    def coded(self) -> tuple[_Coded, ...]:
+        """Every term, of the fixed effects and of the groups."""
+        return (*self.fixed, *(term for *_, terms in self.groups for term in terms))
+
+    def design(self, rows: Rows) -> Design:
+        """Make the columns of a table's rows."""
+        values = {text: coding.values(rows) for text, coding in self.codings.items()}
+        fixed = [column for coded in self.fixed for column in self._columns(coded, values)]
+        matrix = np.empty((len(rows.frame), len(fixed)), dtype=np.float64)
+        for j, (_, column) in enumerate(fixed):
+            matrix[:, j] = column
+        groups = []
+        for part, grouping, terms in self.groups:
+            codes = _frozen(grouping.codes(rows))
+            columns = [("1", np.ones(len(rows.frame)))] if part.intercept else []
+            columns += [column for coded in terms for column in self._columns(coded, values)]
+            groups += [
+                GroupTerm(f"{label}|{part.label}", part.label, grouping.levels, codes, _frozen(one))
+                for label, one in columns
+            ]
+        labels = tuple(label for label, _ in fixed)
+        for names in (labels, [group.label for group in groups]):
+            _refuse_twice(names, self.parsed.source)
+        return Design(self.parsed.canonical, True, labels, _frozen(matrix), tuple(groups), self)
+
+    def width(self, coded: _Coded) -> int:
+        """Return the number of columns of a term."""
+        term, full = coded
+        return math.prod(len(self.codings[f.text].labels(full.get(f.text, True))) for f in term)
+
+    def _columns(
+        self, coded: _Coded, values: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Make the columns of one term, the last factor running fastest."""
+        term, full = coded
+        labels, columns = [], []
+        for text in (factor.text for factor in term):
+            labels.append(self.codings[text].labels(full.get(text, True)))
+            columns.append(self.codings[text].columns(values[text], full.get(text, True)))
+        products = (functools.reduce(np.multiply, parts) for parts in itertools.product(*columns))
+        return zip(map(":".join, itertools.product(*labels)), products, strict=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,21 +176,21 @@ class Design:
     @property
     def references(self) -> dict[str, tuple[str, bool]]:
         """Reference level by column of levels, and whether the formula or the caller named it."""
-        plan, found = self._plan, {}
-        for term, coding in itertools.chain(plan.fixed, *(terms for *_, terms in plan.groups)):
-            for one in term:
-                code = plan.coders[one.text].level_code
-                if code is not None and not coding.get(one.text, True):
-                    found[code.column.name] = (code.levels[0], code.named)
-        return found
+        return {
+            coding.column.name: (coding.levels[0], coding.named)
+            for _, full in self._plan.coded
+            for text, coding in self._plan.codings.items()
+            if isinstance(coding, LevelCoding) and not full.get(text, True)
+        }
 
     @property
     def plain_columns(self) -> dict[str, tuple[str, ...] | None]:
         """Columns that stand in a term as they are: name to levels, None if read as numbers."""
+        codings = self._plan.codings
         return {
-            coder.factor.name: None if coder.level_code is None else coder.level_code.levels
-            for coder in self._plan.coders.values()
-            if isinstance(coder.factor, Column)
+            factor.name: getattr(codings[text], "levels", None)
+            for text, factor in self._plan.parsed.factors.items()
+            if isinstance(factor, Column)
         }
 
     def evaluate(self, frame: pd.DataFrame) -> Design:
@@ -135,12 +211,8 @@ class Design:
         SpecError
             A column or value is missing, or a level of a fixed effect is new.
         """
-        plan = self._plan
-        known_columns(plan.parsed, _names(frame))
-        reader = Reader(frame, plan.parsed.source)
-        coded = {text: coder.apply(reader) for text, coder in plan.coders.items()}
-        codes = [grouping.apply(reader) for _, grouping, _ in plan.groups]
-        return _assemble(plan, coded, codes, len(frame))
+        _refuse_unknown(self._plan.parsed, frame.columns)
+        return self._plan.design(Rows(frame, self._plan.parsed.source))
 
 
 def design(
@@ -174,29 +246,40 @@ def design(
     """
     parsed = parse(formula, where)
     source = parsed.source
-    known_columns(parsed, _names(frame))
-    if len(frame) == 0 and next(parsed.columns(), None) is not None:
+    _refuse_unknown(parsed, frame.columns)
+    if len(frame) == 0 and parsed.columns:
         raise source.error(
             None,
             "the table has no rows",
             allowed="a table with rows",
             todo="check which rows are left after exclusions",
         )
-    _refuse_width(sum(_known_width(f) for f in _factors(parsed)), source)
-    reader = Reader(frame, source)
-    coders: dict[str, Coder] = {}
-    coded: dict[str, Coded] = {}
-    for one in _factors(parsed):
-        coders[one.text], coded[one.text] = Coder.fit(one, reader, reference or {})
-    fixed = _codings(parsed.terms, True, coded, source)
-    groups, codes = [], []
-    for part in parsed.groups:
-        grouping, code = Grouping.fit(part.columns, reader)
-        groups.append((part, grouping, _codings(part.terms, part.intercept, coded, source)))
-        codes.append(code)
-    plan = _Plan(parsed, coders, fixed, tuple(groups))
-    _within_limit(plan, coded)
-    return _assemble(plan, coded, codes, len(frame))
+    rows, stated = Rows(frame, source), reference or {}
+    codings = {
+        text: coding(factor, rows, stated.get(factor.columns[0].name))
+        for text, factor in parsed.factors.items()
+    }
+    fixed = _contrasts(parsed.terms, True, codings, source)
+    groups = tuple(
+        (
+            part,
+            _Grouping.fit(part.columns, rows),
+            _contrasts(part.terms, part.intercept, codings, source),
+        )
+        for part in parsed.groups
+    )
+    plan = _Plan(parsed, codings, fixed, groups)
+    widths = {spelled(coded[0]): plan.width(coded) for coded in plan.coded}
+    total = sum(map(plan.width, plan.coded))
+    if total > MAX_COLUMNS:
+        widest = max(widths, key=widths.__getitem__)
+        raise source.error(
+            None,
+            f"the formula makes {total} columns, {widths[widest]} of them for {widest}",
+            allowed=f"at most {MAX_COLUMNS}",
+            todo="leave out interactions; for many levels write a group term, e.g. (1 | subject)",
+        )
+    return plan.design(rows)
 
 
 def used_columns(formula: str, *, where: str = "formula") -> frozenset[str]:
@@ -207,7 +290,7 @@ def used_columns(formula: str, *, where: str = "formula") -> frozenset[str]:
     SpecError
         The formula is not allowed.
     """
-    return frozenset(column.name for column in parse(formula, where).columns())
+    return frozenset(column.name for column in parse(formula, where).columns)
 
 
 def check(formula: str, columns: Iterable[str], where: str) -> str:
@@ -219,118 +302,75 @@ def check(formula: str, columns: Iterable[str], where: str) -> str:
         The formula is not allowed or names a column that does not exist.
     """
     parsed = parse(formula, where)
-    known_columns(parsed, frozenset(columns))
+    _refuse_unknown(parsed, frozenset(columns))
     return parsed.canonical
 
 
-def _names(frame: pd.DataFrame) -> frozenset[str]:
-    return frozenset(c for c in frame.columns if isinstance(c, str))
+def _refuse_unknown(parsed: Parsed, columns: Iterable[object]) -> None:
+    """Refuse the first column of the formula that the table does not have, or has twice."""
+    names = [name for name in columns if isinstance(name, str)]
+    for column in parsed.columns:
+        times = names.count(column.name)
+        if times != 1:
+            shown = ", ".join(sorted(names)[:40]) + (", ..." if len(names) > 40 else "")
+            todo = suggest(column.name, names) or "take one of those allowed"
+            raise parsed.source.error(
+                column.position,
+                f"there is no column {column.name!r}"
+                if not times
+                else f"{column.name!r} occurs twice",
+                allowed=shown or "the table has no columns a formula could use",
+                todo="rename or drop one of the two" if times else todo,
+            )
 
 
-def _codings(
-    terms: Iterable[Term], intercept: bool, coded: Mapping[str, Coded], source: Source
-) -> tuple[tuple[Term, _Coding], ...]:
-    """Choose, term by term, which factors keep their reference level.
+def _contrasts(
+    terms: Iterable[Term],
+    intercept: bool,
+    codings: Mapping[str, LevelCoding | NumberCoding],
+    source: Source,
+) -> tuple[_Coded, ...]:
+    """Choose, term by term, which factors of levels keep their reference level.
 
-    Terms with the same numeric part share one bucket; within it, `formulae` drops what is
-    already spanned. A term may need two sets of columns (``a:b`` without ``a`` and ``b``).
+    A term of levels spans the products of each subset of its factors, coded without their
+    reference levels. Subsets that an earlier term with the same numeric part spans are left out;
+    of the others, one joins a subset of one factor more by keeping that factor's reference level.
+    A term may then need two sets of columns (``a:b`` without ``a`` and ``b``).
     """
-    from formulae.contrasts import pick_contrasts
-
-    terms = tuple(terms)
-    buckets: dict[frozenset[str], dict[int, list[str]]] = {}
+    spanned: set[tuple[frozenset[str], frozenset[str]]] = set()
     if intercept:
-        buckets[frozenset()] = {-1: []}
-    for i, term in enumerate(terms):
-        levels = [f.text for f in term if coded[f.text].levels is not None]
-        numeric = frozenset(f.text for f in term) - set(levels)
-        buckets.setdefault(numeric, {})[i] = levels
-    picked: dict[int, list[_Coding]] = {}
-    for bucket in buckets.values():
-        picked.update(pick_contrasts(bucket))
-    result = []
-    for i, term in enumerate(terms):
-        for coding in picked[i]:
-            kept = tuple(f for f in term if coded[f.text].levels is None or f.text in coding)
-            for one in kept:
-                if coded[one.text].width(coding.get(one.text, True)) == 0:
+        spanned.add((frozenset(), frozenset()))
+    chosen = []
+    for term in terms:
+        levels = [f.text for f in term if isinstance(codings[f.text], LevelCoding)]
+        numeric = frozenset(f.text for f in term) - frozenset(levels)
+        subsets: list[dict[str, bool]] = []
+        for size in range(len(levels) + 1):
+            for subset in itertools.combinations(levels, size):
+                if (numeric, frozenset(subset)) not in spanned:
+                    spanned.add((numeric, frozenset(subset)))
+                    subsets.append(dict.fromkeys(subset, False))
+        while pair := next(filter(_joins, itertools.combinations(subsets, 2)), None):
+            short, long = pair
+            subsets[subsets.index(long)] = dict.fromkeys(long, True) | short
+            subsets.remove(short)
+        for full in subsets:
+            kept = tuple(f for f in term if f.text in full or f.text in numeric)
+            for factor in kept:
+                if not codings[factor.text].labels(full.get(factor.text, True)):
                     raise source.error(
-                        getattr(one, "position", None),
-                        f"{one.text} has one level only, {coded[one.text].levels[0]!r}",
-                        todo="leave this term out, or use rows with another level",
+                        factor.position,
+                        f"{factor.text} has one level only, {codings[factor.text].levels[0]!r}",
                         allowed="two levels or more",
+                        todo="leave this term out, or use rows with another level",
                     )
-            result.append((kept, coding))
-    return tuple(result)
+            chosen.append((kept, full))
+    return tuple(chosen)
 
 
-def _factors(parsed: Parsed) -> tuple[Factor, ...]:
-    """Return each factor of the formula once."""
-    terms = itertools.chain(parsed.terms, *(g.terms for g in parsed.groups))
-    return tuple({one.text: one for term in terms for one in term}.values())
-
-
-def _known_width(factor: Factor) -> int:
-    """Return the number of columns that a function is known to make before it is evaluated."""
-    if isinstance(factor, Call) and factor.function.labels is not None:
-        return len(factor.function.labels(factor.options))
-    return 1
-
-
-def _refuse_width(total: int, source: Source, most: str = "") -> None:
-    if total > MAX_COLUMNS:
-        raise source.error(
-            None,
-            f"the formula makes {total} columns{most}",
-            allowed=f"at most {MAX_COLUMNS}",
-            todo="leave out interactions; for many levels write a group term, e.g. (1 | subject)",
-        )
-
-
-def _within_limit(plan: _Plan, coded: Mapping[str, Coded]) -> None:
-    """Refuse too many columns before any of them is made."""
-    parts = [*plan.fixed, *itertools.chain.from_iterable(terms for _, _, terms in plan.groups)]
-    total, widest, most = 0, "", 0
-    for term, coding in parts:
-        width = 1
-        for one in term:
-            width *= coded[one.text].width(coding.get(one.text, True))
-        total += width
-        if width > most:
-            widest, most = ":".join(f.text for f in term), width
-    _refuse_width(total, plan.parsed.source, f", {most} of them for {widest}")
-
-
-def _blocks(
-    term: Term, coding: _Coding, coded: Mapping[str, Coded]
-) -> Iterable[tuple[str, np.ndarray]]:
-    """Make the columns of one term, the last factor running fastest."""
-    factors = [coded[f.text].blocks(coding.get(f.text, True)) for f in term]
-    for combination in itertools.product(*factors):
-        values = combination[0][1]
-        for _, other in combination[1:]:
-            values = values * other
-        yield ":".join(label for label, _ in combination), values
-
-
-def _assemble(plan: _Plan, coded: Mapping[str, Coded], codes: list[np.ndarray], n: int) -> Design:
-    blocks = [b for term, coding in plan.fixed for b in _blocks(term, coding, coded)]
-    labels = tuple(label for label, _ in blocks)
-    fixed = np.empty((n, len(blocks)), dtype=np.float64)
-    for j, (_, values) in enumerate(blocks):
-        fixed[:, j] = values
-    groups: list[GroupTerm] = []
-    ones = np.ones(n)
-    for (part, grouping, terms), code in zip(plan.groups, codes, strict=True):
-        made: list[tuple[str, Any]] = [("1", ones)] if part.intercept else []
-        made += [b for term, coding in terms for b in _blocks(term, coding, coded)]
-        for label, values in made:
-            label = f"{label}|{part.label}"
-            groups.append(GroupTerm(label, part.label, grouping.levels, code, _frozen(values)))
-        _frozen(code)
-    _unique(labels, plan.parsed.source)
-    _unique(tuple(g.label for g in groups), plan.parsed.source)
-    return Design(plan.parsed.canonical, True, labels, _frozen(fixed), tuple(groups), plan)
+def _joins(pair: tuple[dict[str, bool], dict[str, bool]]) -> bool:
+    short, long = pair
+    return len(long) == len(short) + 1 and short.items() <= long.items()
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:
@@ -338,14 +378,14 @@ def _frozen(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _unique(labels: tuple[str, ...], source: Source) -> None:
+def _refuse_twice(labels: Iterable[str], source: Source) -> None:
     seen: set[str] = set()
     for label in labels:
         if label in seen:
             raise source.error(
                 None,
                 f"two columns are called {label!r}",
-                todo="leave [, ] and : out of levels",
                 allowed="a name of its own for every term and level",
+                todo="leave [, ] and : out of levels",
             )
         seen.add(label)

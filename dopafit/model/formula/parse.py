@@ -1,224 +1,53 @@
-"""A formula's text becomes a syntax tree; nothing in it is ever looked up or run.
+"""A formula's text becomes terms, without data; nothing in it is ever looked up or run.
 
-The tokens are read here, from a short list of what a formula may hold (ASCII only outside
-quotes); the grammar is that of the `formulae` library's parser. Its evaluator, which calls
-Python functions by name, is not used at all.
+The text is read by recursive descent. Length, brackets, terms and orders are limited, so that no
+text takes long.
 """
 
 from __future__ import annotations
 
-import logging
-import math
-import re
-import sys
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dopafit.core.errors import SpecError
+from dopafit.core.errors import SpecError, suggest
+from dopafit.model.formula.coding import FUNCTIONS, SIGNS
+from dopafit.model.formula.language import (
+    Call,
+    Column,
+    Expression,
+    Factor,
+    GroupPart,
+    Levels,
+    Number,
+    Parsed,
+    Source,
+    Term,
+    Token,
+    UnusableError,
+    keyed,
+    number_text,
+    spelled,
+)
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "Literal", "Source", "quiet_import", "syntax_tree"]
+__all__ = ["parse"]
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 20
+MAX_TERMS = 200
+MAX_ORDER = 5
 
-_TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-      | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<quoted>`[^`]*`)
-      | (?P<text>"[^"]*"|'[^']*')
-      | (?P<operator>\*\*|[-+*/^:|(),=~])""",
-    re.VERBOSE,
-)
-_OPERATORS = {
-    "**": "STAR_STAR",
-    "^": "STAR_STAR",
-    "*": "STAR",
-    "/": "SLASH",
-    "+": "PLUS",
-    "-": "MINUS",
-    ":": "COLON",
-    "|": "PIPE",
-    "(": "LEFT_PAREN",
-    ")": "RIGHT_PAREN",
-    ",": "COMMA",
-    "=": "EQUAL",
-}
-_HINTS = {
-    ".": "attributes such as np.log are not read; write log(dose)",
-    "[": "square brackets are not read; choose rows before the formula",
-    "{": "braces are not read; write the arithmetic inside a function, e.g. log(dose + 1)",
-    "`": "the backtick is never closed",
-    "'": "the quote is never closed",
-    '"': "the quote is never closed",
-}
-_ALLOWED = "column names, numbers, + - : * / ** ^ | ( ) and functions such as log(dose)"
+_RANK = {"+": 1, "-": 1, "*": 2, "/": 2, ":": 3}
+_Terms = dict[frozenset[str], Term]
 
 
-@dataclass(frozen=True)
-class Literal:
-    """A number or quoted text with its place in the formula."""
-
-    value: int | float | str
-    position: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """The formula as written and where it stands, for error messages."""
-
-    formula: str
-    where: str
-
-    def error(self, position: int | None, what: str, *, allowed: str, todo: str) -> SpecError:
-        """Return an error that points at a character (counted from 1)."""
-        text = self.formula if len(self.formula) <= 80 else self.formula[:77] + "..."
-        at = "" if position is None else f", character {position + 1}"
-        return SpecError(f"{self.where}: formula {text!r}{at}: {what}", allowed=allowed, todo=todo)
-
-
-def quiet_import() -> None:
-    """Import `formulae` without the handler and level that it gives its logger."""
-    if "formulae" in sys.modules:
-        return
-    logger = logging.getLogger("formulae")
-    level, handlers = logger.level, list(logger.handlers)
-    import formulae  # noqa: F401
-
-    for handler in list(logger.handlers):
-        if handler not in handlers:
-            logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
-def _number(text: str, position: int, source: Source) -> Literal:
-    value = float(text)
-    if len(text) > 30 or not math.isfinite(value):
-        raise source.error(
-            position,
-            "this number is too long or too large",
-            allowed="numbers of at most 30 characters",
-            todo="write a shorter number",
-        )
-    whole = text.isdigit() or (value.is_integer() and abs(value) < 1e15)
-    return Literal(int(value) if whole and abs(value) < 2**53 else value, position)
-
-
-def _unknown(source: Source, position: int) -> SpecError:
-    char = source.formula[position]
-    name = unicodedata.name(char, "no name")
-    shown = repr(char) if char.isascii() else f"{char!r} (U+{ord(char):04X}, {name.lower()})"
-    todo = _HINTS.get(char, "take it out")
-    if not char.isascii():
-        todo = "put a column name with such letters between backticks"
-    return source.error(position, f"{shown} cannot be used here", allowed=_ALLOWED, todo=todo)
-
-
-def _tokens(source: Source) -> list[Any]:
-    """Read the tokens; each carries its position. A leading ``~`` is dropped."""
-    from formulae.token import Token
-
-    text, tokens, opened, position = source.formula, [], [], 0
-
-    def add(kind: str, lexeme: str, literal: Literal | None = None) -> None:
-        token = Token(kind, lexeme, literal)
-        token.position = position
-        tokens.append(token)
-
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise _unknown(source, position)
-        kind, lexeme = match.lastgroup, match.group()
-        if kind == "number":
-            following = text[match.end() : match.end() + 1]
-            if following and (following.isalnum() or following in "._"):
-                raise source.error(
-                    position,
-                    "a number runs into the next name",
-                    allowed="a name that starts with a letter, or a name in backticks",
-                    todo="put the name between backticks, or a sign between the two",
-                )
-            add("NUMBER", lexeme, _number(lexeme, position, source))
-        elif kind == "name":
-            add("IDENTIFIER", lexeme)
-        elif kind in ("quoted", "text"):
-            if not lexeme[1:-1].isprintable() or (kind == "quoted" and len(lexeme) < 3):
-                raise source.error(
-                    position,
-                    "this quoted name is empty or not printable",
-                    allowed="a name between the quotes",
-                    todo="write the column's name there",
-                )
-            literal = Literal(lexeme[1:-1], position)
-            add("BQNAME" if kind == "quoted" else "STRING", lexeme, literal)
-        elif lexeme == "~":
-            if tokens or "~" in text[:position]:
-                raise source.error(
-                    position,
-                    "a formula here has no response",
-                    allowed="the right-hand side alone, e.g. 'drug + (1 | subject)'",
-                    todo="take out what stands on the left of ~, and the ~",
-                )
-        elif kind == "operator":
-            if lexeme in "+-" and tokens and tokens[-1].kind in ("PLUS", "MINUS"):
-                raise source.error(
-                    position,
-                    "two signs follow each other",
-                    allowed="one sign between two terms",
-                    todo="take one of them out",
-                )
-            if lexeme == "(":
-                opened.append(position)
-                if len(opened) > MAX_DEPTH:
-                    raise source.error(
-                        position,
-                        f"brackets are nested deeper than {MAX_DEPTH} levels",
-                        allowed=f"at most {MAX_DEPTH} levels",
-                        todo="take out brackets that are not needed",
-                    )
-            elif lexeme == ")" and not opened:
-                raise source.error(
-                    position,
-                    "this bracket was never opened",
-                    allowed="pairs of brackets",
-                    todo="take it out, or open it with (",
-                )
-            elif lexeme == ")":
-                opened.pop()
-            add(_OPERATORS[lexeme], lexeme)
-        position = match.end()
-    if opened:
-        raise source.error(
-            opened[-1],
-            "this bracket is never closed",
-            allowed="pairs of brackets",
-            todo="close it with )",
-        )
-    add("EOF", "")
-    return tokens
-
-
-def syntax_tree(formula: Any, where: str) -> tuple[Source, Any]:
-    """Parse a formula.
-
-    Parameters
-    ----------
-    formula : str
-        A right-hand side, with or without a leading ``~``.
-    where : str
-        The place the formula stands in, for error messages.
-
-    Returns
-    -------
-    Source, formulae.expr.* or None
-        The tree is None for an empty formula.
+def parse(formula: Any, where: str) -> Parsed:
+    """Parse a formula and check all that can be checked without data.
 
     Raises
     ------
     SpecError
-        Not text, too long, nested too deeply, or not a formula.
+        Whatever is wrong with the formula, with the place in it.
     """
     if not isinstance(formula, str):
         raise SpecError(
@@ -234,30 +63,330 @@ def syntax_tree(formula: Any, where: str) -> tuple[Source, Any]:
             allowed=f"at most {MAX_LENGTH}",
             todo="shorten the formula",
         )
-    quiet_import()
-    from formulae.parser import ParseError, Parser
+    return _Parser(source).formula()
 
-    tokens = _tokens(source)
-    if tokens[0].kind == "EOF":
-        return source, None
-    parser = Parser(tokens)
-    try:
-        tree = parser.parse()
-    except (ParseError, RecursionError) as error:
-        token = parser.peek()
-        found = repr(token.lexeme) if token.lexeme else "the end"
-        raise source.error(
-            token.position,
-            f"{found} is not expected here",
-            allowed=_ALLOWED,
-            todo="take it out, or write what is missing before it",
-        ) from error
-    if not parser.at_end():
-        token = parser.peek()
-        raise source.error(
-            token.position,
-            f"{token.lexeme!r} is not expected here",
-            allowed=_ALLOWED,
-            todo="take it out, or write what is missing before it",
-        )
-    return source, tree
+
+def _main_first(terms: _Terms) -> tuple[Term, ...]:
+    # main effects first, so that an interaction never takes a main effect's columns
+    return tuple(sorted(terms.values(), key=len))
+
+
+def _number(token: Token) -> int | float:
+    value = float(token.text)
+    return int(value) if value.is_integer() and value < 1e15 else value
+
+
+class _Reader:
+    """The tokens of a formula, one after another; `token` is the next."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.tokens = source.tokens()
+        self.token = next(self.tokens)
+        self.brackets = 0
+
+    def take(self) -> Token:
+        token, self.token = self.token, next(self.tokens, self.token)
+        return token
+
+    def accept(self, *texts: str) -> Token | None:
+        return self.take() if self.token.text in texts else None
+
+    def bracket(self, inside: Callable[[], Any]) -> Any:
+        """Read ``(inside)``."""
+        self.brackets += 1
+        self.not_deeper(self.take(), self.brackets)
+        result = inside()
+        if not self.accept(")"):
+            raise self.source.unexpected(self.token)
+        self.brackets -= 1
+        return result
+
+    def not_deeper(self, token: Token, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self.source.error(
+                token.position,
+                f"brackets or steps within one another, deeper than {MAX_DEPTH} levels",
+                allowed=f"at most {MAX_DEPTH} levels",
+                todo="take out brackets that are not needed, or compute the column in the table",
+            )
+
+    def chain(self, left: Any, operand: Callable, combine: Callable, lowest: int = 1) -> Any:
+        """Read what follows `left`: signs that bind as tightly as `lowest`, or more."""
+        while _RANK.get(self.token.text, 0) >= lowest:
+            sign = self.take()
+            right = self.chain(operand(), operand, combine, _RANK[sign.text] + 1)
+            left = combine(left, sign, right)
+        return left
+
+
+class _FactorReader(_Reader):
+    """Reads one factor of a term: a column, or a listed function of columns."""
+
+    def factor(self) -> Factor:
+        token = self.take()
+        if token.kind == "quoted":
+            factor: Factor = Column(token.text[1:-1], token.position)
+        elif token.kind != "name":
+            raise self.source.unexpected(token)
+        elif self.token.text != "(":
+            factor = Column(token.text, token.position)
+        else:
+            factor = self.call(token)
+        if self.token.text == "(":
+            raise self.source.unexpected(self.token)
+        return factor
+
+    def call(self, name: Token) -> Call | Levels:
+        function = FUNCTIONS.get(name.text)
+        if function is None:
+            raise self.source.error(
+                name.position,
+                f"function {name.text!r} is not known",
+                allowed=", ".join(FUNCTIONS),
+                todo=suggest(name.text, FUNCTIONS) or "take one of those allowed",
+            )
+        column, positional, named = self.bracket(self.arguments)
+        try:
+            if function.fit is None:
+                return _levels(column, positional, named, name.position)
+            options = function.bind(positional, named)
+            if not column.columns:
+                raise UnusableError("no column stands in it")
+        except UnusableError as error:
+            raise self.source.error(
+                name.position,
+                f"{name.text}: {error}",
+                allowed=function.usage,
+                todo="correct what stands between the brackets",
+            ) from error
+        self.not_deeper(name, 1 + column.depth)
+        return Call(function, (column,), options, name.position)
+
+    def arguments(self) -> tuple[Expression, list[Any], dict[str, Any]]:
+        column = self.expression()
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
+        while self.accept(","):
+            token = self.token
+            if token.kind != "name" and not named:
+                positional.append(self.constant())
+                continue
+            self.take()
+            if token.kind != "name" or token.text in named or not self.accept("="):
+                raise self.source.unexpected(token)
+            named[token.text] = self.constant()
+        return column, positional, named
+
+    def constant(self) -> int | float | str:
+        """Read a number, with a sign or without, or quoted text."""
+        sign = self.accept("+", "-")
+        token = self.take()
+        if token.kind == "text" and not sign:
+            return token.text[1:-1]
+        if token.kind != "number":
+            raise self.source.unexpected(token)
+        return -_number(token) if sign and sign.text == "-" else _number(token)
+
+    def expression(self) -> Expression:
+        return self.chain(self.power(), self.power, self.operation)
+
+    def power(self) -> Expression:
+        signed = self.token.text in ("+", "-")
+        base, sign = self.value(), self.accept("**")
+        if sign and (signed or self.token.text in ("+", "-")):
+            raise self.source.unexpected(sign)
+        return self.operation(base, sign, self.value()) if sign else base
+
+    def operation(self, left: Expression, sign: Token, right: Expression) -> Expression:
+        if sign.text == ":":
+            raise self.source.unexpected(sign)
+        result = Call(SIGNS[sign.text], (left, right), {}, sign.position)
+        self.not_deeper(sign, result.depth)
+        return result
+
+    def value(self) -> Expression:
+        token = self.token
+        if token.text == "(":
+            return self.bracket(self.expression)
+        if token.kind == "number" or token.text in ("+", "-"):
+            return Number(float(self.constant()))
+        factor = self.factor()
+        if isinstance(factor, Levels) or (isinstance(factor, Call) and factor.labels):
+            raise self.source.error(
+                token.position,
+                f"{factor.text} makes several columns: use it as a term of its own",
+                allowed="columns, numbers and functions that make one column",
+                todo="add it to the formula with +",
+            )
+        return factor
+
+
+def _levels(
+    column: Expression, positional: list[Any], named: dict[str, Any], position: int
+) -> Levels:
+    stated = [*positional, *named.values()]
+    first = tuple(v if isinstance(v, str) else number_text(v) for v in stated)
+    wrong = set(named) - {"reference"} or (named and positional) or len(set(first)) < len(first)
+    if wrong or not isinstance(column, Column):
+        raise UnusableError("it takes a column and different levels of it")
+    return Levels((column,), first, position)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """Terms on the way: intercept is None where no number was written."""
+
+    terms: _Terms = field(default_factory=dict)
+    intercept: bool | None = None
+    groups: tuple[GroupPart, ...] = ()
+
+
+class _Parser(_FactorReader):
+    """Reads a formula: sums of terms and of what varies over groups."""
+
+    def formula(self) -> Parsed:
+        self.accept("~")
+        total = self.sum() if self.token.text else _Sum()
+        if self.token.text:
+            raise self.source.unexpected(self.token)
+        if total.intercept is False:
+            raise self.source.error(
+                None,
+                "the intercept cannot be removed: it is the parameter's population value",
+                allowed="terms beside the intercept",
+                todo="leave out 0 and -1; (0 + drug | subject) is possible",
+            )
+        return Parsed(self.source, _main_first(total.terms), total.groups)
+
+    def sum(self) -> _Sum:
+        self.accept("+")
+        first = _Sum() if self.token.text == "-" else self.term()
+        return self.chain(first, self.term, self.combine)
+
+    def term(self) -> _Sum:
+        token = self.token
+        if token.text == "(":
+            result = self.bracket(self.sum_or_group)
+        elif token.kind != "number":
+            result = _Sum(keyed([(self.factor(),)]))
+        elif _number(self.take()) in (0, 1):
+            result = _Sum(intercept=_number(token) == 1)
+        else:
+            raise self.source.unexpected(token)
+        while sign := self.accept("**"):
+            result = self.interactions(result, sign)
+        return result
+
+    def sum_or_group(self) -> _Sum:
+        left, bar = self.sum(), self.accept("|")
+        return self.group(left, bar) if bar else left
+
+    def group(self, left: _Sum, bar: Token) -> _Sum:
+        right = self.sum()
+        intercept = left.intercept is not False
+        wrong = not intercept and not left.terms
+        wrong |= right.intercept is not None or bool(left.groups or right.groups)
+        wrong |= not all(isinstance(f, Column) for term in right.terms.values() for f in term)
+        if wrong or not right.terms:
+            raise self.source.error(
+                bar.position,
+                "| stands between terms that vary and the columns that name the groups",
+                allowed="(1 | subject), (drug | subject), (0 + drug | subject:session)",
+                todo="write one | in each pair of brackets, and names of columns on its right",
+            )
+        terms = _main_first(left.terms)
+        return _Sum(groups=tuple(GroupPart(c, intercept, terms) for c in right.terms.values()))
+
+    def combine(self, left: _Sum, sign: Token, right: _Sum) -> _Sum:
+        if sign.text == "+":
+            return self.add(left, sign, right)
+        if sign.text == "-":
+            return self.remove(left, sign, right)
+        within = left
+        if sign.text == "/":  # what follows varies within all that stands before
+            whole = {factor.text: factor for term in left.terms.values() for factor in term}
+            within = replace(left, terms=keyed([tuple(whole.values())]))
+        crossed = self.product(within, sign, right)
+        kept = {":": (), "/": (left.terms,), "*": (left.terms, right.terms)}[sign.text]
+        return _Sum(self.limited(sign, *kept, crossed))
+
+    def add(self, left: _Sum, sign: Token, right: _Sum) -> _Sum:
+        if {left.intercept, right.intercept} == {True, False}:
+            raise self.source.error(
+                sign.position,
+                "0 and 1 contradict each other",
+                allowed="0 or 1, not both",
+                todo="take one of them out",
+            )
+        intercept = right.intercept if left.intercept is None else left.intercept
+        groups = {frozenset(c.name for c in g.columns): g for g in left.groups}
+        for group in right.groups:
+            key = frozenset(c.name for c in group.columns)
+            groups[key] = _merged(groups[key], group) if key in groups else group
+        terms = self.limited(sign, left.terms, right.terms)
+        return _Sum(terms, intercept, tuple(groups.values()))
+
+    def remove(self, left: _Sum, sign: Token, right: _Sum) -> _Sum:
+        missing = [spelled(term) for key, term in right.terms.items() if key not in left.terms]
+        if right.groups or right.intercept is False or missing:
+            raise self.source.error(
+                sign.position,
+                f"there is no term {missing[0] if missing else 'of this kind'} to take away",
+                allowed=", ".join(spelled(term) for term in left.terms.values()) or "no term",
+                todo="take out the minus and what follows it",
+            )
+        terms = {key: term for key, term in left.terms.items() if key not in right.terms}
+        return _Sum(terms, False if right.intercept else left.intercept, left.groups)
+
+    def interactions(self, total: _Sum, sign: Token) -> _Sum:
+        order = self.take()
+        fine = order.kind == "number" and _number(order) in range(1, MAX_ORDER + 1)
+        if not fine or len(total.terms) < 2:
+            raise self.source.error(
+                sign.position,
+                "outside a function ** takes a sum of terms and an order of interaction",
+                allowed=f"an integer from 1 to {MAX_ORDER}, e.g. (drug + cue) ** 2",
+                todo="for a power of a number write poly(x, 2)",
+            )
+        result = total
+        for _ in range(int(float(order.text)) - 1):
+            crossed = self.product(result, sign, total)
+            result = _Sum(self.limited(sign, result.terms, crossed))
+        return result
+
+    def product(self, left: _Sum, sign: Token, right: _Sum) -> _Terms:
+        for part in (left, right):
+            if part.groups or part.intercept is not None or not part.terms:
+                raise self.source.error(
+                    sign.position,
+                    "a group term or a number cannot be part of an interaction",
+                    allowed="columns and functions of columns",
+                    todo="take it out of the interaction",
+                )
+        crossed: _Terms = {}
+        for first in left.terms.values():
+            texts = {factor.text for factor in first}
+            pairs = (
+                (*first, *(factor for factor in second if factor.text not in texts))
+                for second in right.terms.values()
+            )
+            crossed = self.limited(sign, crossed, keyed(pairs))
+        return crossed
+
+    def limited(self, sign: Token, *parts: _Terms) -> _Terms:
+        """Return terms of several parts, each once, unless they are too many or too long."""
+        terms = keyed(term for part in parts for term in part.values())
+        if len(terms) > MAX_TERMS or max(map(len, terms), default=0) > MAX_ORDER:
+            raise self.source.error(
+                sign.position,
+                f"more than {MAX_TERMS} terms, or an interaction of more than {MAX_ORDER} factors",
+                allowed=f"at most {MAX_TERMS} terms of at most {MAX_ORDER} factors",
+                todo="leave out interactions",
+            )
+        return terms
+
+
+def _merged(first: GroupPart, second: GroupPart) -> GroupPart:
+    terms = _main_first(keyed([*first.terms, *second.terms]))
+    return GroupPart(first.columns, first.intercept or second.intercept, terms)

@@ -1,0 +1,396 @@
+"""The listed functions, and the columns of a table as numbers or levels.
+
+Nothing but these functions is reachable from a formula. What is learnt from the rows of the
+design is kept and applied, unchanged, to other rows.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dopafit.core.errors import SpecError, suggest
+from dopafit.model.formula.language import (
+    Call,
+    Column,
+    Expression,
+    Factor,
+    Function,
+    Levels,
+    Number,
+    Option,
+    Source,
+    UnusableError,
+    number_text,
+)
+
+__all__ = ["FUNCTIONS", "SIGNS", "LevelCoding", "NumberCoding", "Rows", "coding"]
+
+Transform = Callable[..., np.ndarray]
+
+
+def _elementwise(function: Transform) -> Callable[..., Transform]:
+    return lambda *parts: function
+
+
+def _center(x: np.ndarray) -> Transform:
+    mean = float(np.mean(x))
+    return lambda x: x - mean
+
+
+def _standardize(x: np.ndarray) -> Transform:
+    mean, deviation = float(np.mean(x)), float(np.std(x))
+    if not deviation > 1e-12 * float(np.max(np.abs(x))):
+        raise UnusableError("all values are equal, so there is no standard deviation")
+    return lambda x: (x - mean) / deviation
+
+
+def _harmonic(x: np.ndarray, *, period: float, order: int) -> Transform:
+    def columns(x: np.ndarray) -> np.ndarray:
+        # the remainder is exact in floating point, so late times lose no precision
+        phase = 2 * np.pi * (np.remainder(x, period) / period)
+        waves = [wave(k * phase) for k in range(1, order + 1) for wave in (np.sin, np.cos)]
+        return np.column_stack(waves)
+
+    return columns
+
+
+def _harmonic_labels(options: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{f}{k}" for k in range(1, options["order"] + 1) for f in ("sin", "cos"))
+
+
+def _polynomial(x: np.ndarray, *, degree: int) -> Transform:
+    if np.unique(x).size <= degree:
+        raise UnusableError(f"degree {degree} needs more than {degree} different values")
+    shifts: list[float] = []
+    squares = [float(x.size)]
+    for _ in range(degree):
+        last = _orthogonal(x, shifts, squares)[-1]
+        shifts.append(float(np.sum(x * last**2)) / squares[-1])
+        squares.append(float(np.sum(_orthogonal(x, shifts, squares)[-1] ** 2)))
+    # mean square 1 rather than sum of squares 1: a prior then means the same for any n
+    norms = np.sqrt(np.array(squares[1:]) / squares[0])
+    return lambda x: np.column_stack(_orthogonal(x, shifts, squares)[1:]) / norms
+
+
+def _orthogonal(x: np.ndarray, shifts: list[float], squares: list[float]) -> list[np.ndarray]:
+    """Return polynomials of degree 0, 1, ... that are orthogonal over the rows of the design.
+
+    The recurrence of three terms needs, of each polynomial p, the mean of x weighted by p squared
+    (`shifts`) and the sum of p squared (`squares`).
+    """
+    values = [np.ones_like(x)]
+    for k, shift in enumerate(shifts):
+        values.append((x - shift) * values[k])
+        if k > 0:
+            values[-1] -= squares[k] / squares[k - 1] * values[k - 1]
+    return values
+
+
+def _spline(x: np.ndarray, *, df: int, degree: int) -> Transform:
+    if df < degree:
+        raise UnusableError(f"df {df} is smaller than the degree {degree}")
+    if np.unique(x).size <= df:
+        raise UnusableError(f"df {df} needs more than {df} different values")
+    low, high = float(x.min()), float(x.max())
+    inner = np.quantile(x, np.linspace(0, 1, df - degree + 2)[1:-1])
+    knots = np.concatenate([[low] * (degree + 1), inner, [high] * (degree + 1)])
+    # the directions at right angles to the column means, so that each new column averages zero
+    # over the rows: all but the first column of the reflection that moves the means onto an axis
+    normal = _basis(x, knots, degree).mean(axis=0)
+    normal /= np.linalg.norm(normal)
+    normal[0] += 1 if normal[0] >= 0 else -1
+    normal /= np.linalg.norm(normal)
+    centering = (np.eye(normal.size) - 2 * np.outer(normal, normal))[:, 1:]
+
+    def columns(x: np.ndarray) -> np.ndarray:
+        outside = x[(x < low) | (x > high)]
+        if outside.size:
+            span = f"{low:g} to {high:g}, the range of the design"
+            raise UnusableError(f"{outside[0]:g} lies outside {span}")
+        return _basis(x, knots, degree) @ centering
+
+    return columns
+
+
+def _basis(x: np.ndarray, knots: np.ndarray, degree: int) -> np.ndarray:
+    from scipy.interpolate import BSpline
+
+    if x.size == 0:  # SciPy refuses an empty array
+        return np.empty((0, len(knots) - degree - 1))
+    return BSpline.design_matrix(x, knots, degree).toarray()
+
+
+def _numbered(name: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+    return lambda options: tuple(str(k) for k in range(1, options[name] + 1))
+
+
+_PERIOD = Option("period", 1e-300, 1e300, whole=False)
+_TABLE = (
+    Function("log(x)", _elementwise(np.log)),
+    Function("log2(x)", _elementwise(np.log2)),
+    Function("log10(x)", _elementwise(np.log10)),
+    Function("exp(x)", _elementwise(np.exp)),
+    Function("sqrt(x)", _elementwise(np.sqrt)),
+    Function("abs(x)", _elementwise(np.abs)),
+    Function("center(x)", _center),
+    Function("standardize(x)", _standardize),
+    Function("scale(x)", _standardize),
+    Function(
+        "harmonic(x, period, order)",
+        _harmonic,
+        (_PERIOD, Option("order", 1, 20, default=1)),
+        _harmonic_labels,
+    ),
+    Function("poly(x, 2)", _polynomial, (Option("degree", 1, 10),), _numbered("degree")),
+    Function(
+        "bs(x, df=5, degree=3)",
+        _spline,
+        (Option("df", 1, 20, keyword=True), Option("degree", 1, 5, default=3, keyword=True)),
+        _numbered("df"),
+    ),
+    Function("C(drug), C(drug, 'saline', ...) with the reference level first", None),
+)
+FUNCTIONS: dict[str, Function] = {function.name: function for function in _TABLE}
+SIGNS = {
+    "+": Function("+", _elementwise(np.add)),
+    "-": Function("-", _elementwise(np.subtract)),
+    "*": Function("*", _elementwise(np.multiply)),
+    "/": Function("/", _elementwise(np.divide)),
+    "**": Function("**", _elementwise(np.power)),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The columns of one table; every refusal names the column and the first row."""
+
+    frame: pd.DataFrame
+    source: Source
+
+    def refused(self, column: Column, wrong: str, *, allowed: str, todo: str) -> SpecError:
+        """Return an error about a column."""
+        wrong = f"column {column.name!r} {wrong}"
+        return self.source.error(column.position, wrong, allowed=allowed, todo=todo)
+
+    def row(self, where: np.ndarray) -> str:
+        """Return the label of the first row that holds."""
+        label = self.frame.index[int(np.argmax(where))]
+        return repr(label.item() if isinstance(label, np.generic) else label)
+
+    def complete(self, column: Column) -> pd.Series:
+        """Return a column without gaps."""
+        series = self.frame[column.name]
+        missing = series.isna().to_numpy(dtype=bool)
+        if missing.any():
+            raise self.refused(
+                column,
+                f"is missing at row {self.row(missing)} ({int(missing.sum())} rows in all)",
+                allowed="a value in every row",
+                todo="fill these values or leave these rows out before fitting",
+            )
+        return series
+
+    def is_numeric(self, column: Column) -> bool:
+        """Whether the column holds numbers rather than levels."""
+        series = self.frame[column.name]
+        if isinstance(series.dtype, pd.CategoricalDtype | pd.StringDtype):
+            return False
+        if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_complex_dtype(series):
+            return True
+        kind = pd.api.types.infer_dtype(series, skipna=True)
+        if kind in ("integer", "floating", "mixed-integer-float", "boolean", "empty"):
+            return True
+        if kind == "string":
+            return False
+        raise self.refused(
+            column,
+            f"holds {kind} values",
+            allowed="numbers or text",
+            todo="turn the column into numbers or text",
+        )
+
+    def numbers(self, column: Column) -> np.ndarray:
+        """Return a numeric column as float64, shape (n,)."""
+        if not self.is_numeric(column):
+            raise self.refused(
+                column,
+                "holds levels, not numbers",
+                allowed="a column of numbers",
+                todo="use the column without a function, or turn it into numbers",
+            )
+        return self.complete(column).to_numpy(dtype=float, copy=True)
+
+    def levels(self, column: Column) -> tuple[np.ndarray, list[str]]:
+        """Return codes (n,) and the labels of the observed levels, in the column's own order.
+
+        A Categorical keeps the order of its categories; anything else is sorted, numbers as
+        numbers.
+        """
+        series = self.complete(column)
+        if not isinstance(series.dtype, pd.CategoricalDtype):
+            values = series.unique()
+            numeric = all(isinstance(value, numbers.Real) for value in values)
+            order = sorted(values, key=None if numeric else lambda v: self.label(v, column))
+            series = series.astype(pd.CategoricalDtype(order))
+        series = series.cat.remove_unused_categories()
+        labels = [self.label(value, column) for value in series.cat.categories]
+        if len(set(labels)) < len(labels):
+            raise self.refused(
+                column,
+                "spells one level in two ways",
+                allowed="one spelling for each level",
+                todo="write the level the same way in every row",
+            )
+        return series.cat.codes.to_numpy(dtype=np.int64), labels
+
+    def label(self, value: Any, column: Column) -> str:
+        """Return the text of a level: 1, 1.0 and "1" are the same level."""
+        if isinstance(value, str | bool | np.bool_):
+            return str(value)
+        if isinstance(value, numbers.Real):
+            return number_text(float(value))
+        raise self.refused(
+            column,
+            f"holds a {type(value).__name__} as a level",
+            allowed="text or numbers",
+            todo="write the levels as text",
+        )
+
+
+@dataclass(frozen=True)
+class LevelCoding:
+    """A column of levels, each with a column of 0 and 1; the first level is the reference.
+
+    `text` is the factor's, and `named` says whether the reference was asked for.
+    """
+
+    text: str
+    column: Column
+    levels: tuple[str, ...]
+    named: bool
+
+    @classmethod
+    def fit(cls, rows: Rows, factor: Column | Levels, stated: str | None = None) -> LevelCoding:
+        """Learn the levels of the rows; those that the factor names, or `stated`, come first."""
+        column, first = factor, () if stated is None else (stated,)
+        if isinstance(factor, Levels):
+            (column,) = factor.parts
+            if stated is not None and factor.first and factor.first[0] != stated:
+                raise rows.source.error(
+                    factor.position,
+                    f"{factor.text} contradicts the reference level {stated!r} of {column.name}",
+                    allowed="one reference level of a column",
+                    todo="take it out of the formula, or out of reference",
+                )
+            first = factor.first or first
+        _, labels = rows.levels(column)
+        for level in first:
+            if level not in labels:
+                raise rows.refused(
+                    column,
+                    f"has no level {level!r}",
+                    allowed=_shown(labels),
+                    todo=suggest(level, labels) or "name a level of these rows first",
+                )
+        others = (label for label in labels if label not in first)
+        return cls(factor.text, column, (*first, *others), bool(first))
+
+    def labels(self, full: bool) -> list[str]:
+        """Return the label of each column, with or without the reference level's."""
+        return [f"{self.text}[{level}]" for level in self.levels[not full :]]
+
+    def codes(self, rows: Rows) -> np.ndarray:
+        """Return the level of each row, shape (n,); -1 where it was never seen."""
+        codes, labels = rows.levels(self.column)
+        place = pd.Index(self.levels, dtype=object).get_indexer(labels)
+        return place[codes].astype(np.int64) if len(labels) else codes
+
+    def values(self, rows: Rows) -> np.ndarray:
+        """Return the level of each row, shape (n,); one that was never seen is an error."""
+        codes = self.codes(rows)
+        unseen = codes < 0
+        if unseen.any():
+            value = rows.frame[self.column.name].iloc[int(np.argmax(unseen))]
+            raise rows.refused(
+                self.column,
+                f"has {rows.label(value, self.column)!r} at row {rows.row(unseen)},"
+                " a level the design has not seen",
+                allowed=_shown(self.levels),
+                todo="correct the level, or fit again with rows that have it",
+            )
+        return codes
+
+    def columns(self, values: np.ndarray, full: bool) -> list[np.ndarray]:
+        """Return the columns, each of shape (n,), in the order of their labels."""
+        return [(values == code).astype(float) for code in range(not full, len(self.levels))]
+
+
+@dataclass(frozen=True)
+class NumberCoding:
+    """A numeric column or function; `learnt` holds what each function learnt, by its text."""
+
+    factor: Column | Call
+    learnt: dict[str, Transform] = field(default_factory=dict)
+
+    def labels(self, full: bool) -> list[str]:
+        """Return the label of each column; numbers have no reference level."""
+        text = self.factor.text
+        labels = self.factor.labels if isinstance(self.factor, Call) else ()
+        return [f"{text}[{label}]" for label in labels] or [text]
+
+    def values(self, rows: Rows) -> np.ndarray:
+        """Return the columns, shape (n,) or (n, k); the first rows are learnt from."""
+        with np.errstate(all="ignore"):
+            return self._values(self.factor, rows)
+
+    def _values(self, node: Expression, rows: Rows) -> np.ndarray:
+        if isinstance(node, Number):
+            return np.float64(node.value)
+        if isinstance(node, Column):
+            values = rows.numbers(node)
+        else:
+            parts = [self._values(part, rows) for part in node.parts]
+            try:
+                if node.text not in self.learnt:
+                    self.learnt[node.text] = node.function.fit(*parts, **node.options)
+                values = self.learnt[node.text](*parts)
+            except ValueError as error:
+                raise rows.source.error(
+                    node.position,
+                    f"{node.text}: {error}",
+                    allowed="values that the function can take",
+                    todo="check the column's values and the function's numbers",
+                ) from error
+        infinite = ~np.isfinite(np.atleast_2d(values.T)).all(axis=0)
+        if infinite.any():
+            row = int(np.argmax(infinite))
+            inputs = {column.name: rows.frame[column.name].iloc[row] for column in node.columns}
+            shown = ", ".join(f"{name} = {float(value):g}" for name, value in inputs.items())
+            raise rows.source.error(
+                node.position,
+                f"{node.text} is not finite at row {rows.row(infinite)} ({shown})",
+                allowed="finite numbers, and values at which the function is finite",
+                todo="change the values there, or add a constant, e.g. log(dose + 1)",
+            )
+        return values
+
+    def columns(self, values: np.ndarray, full: bool) -> list[np.ndarray]:
+        """Return the columns, each of shape (n,), in the order of their labels."""
+        return list(np.atleast_2d(values.T))
+
+
+def coding(factor: Factor, rows: Rows, stated: str | None) -> LevelCoding | NumberCoding:
+    """Return how a factor becomes columns; levels are learnt from the rows here."""
+    if isinstance(factor, Call) or (isinstance(factor, Column) and rows.is_numeric(factor)):
+        return NumberCoding(factor)
+    return LevelCoding.fit(rows, factor, stated)
+
+
+def _shown(levels: Sequence[str]) -> str:
+    return ", ".join(levels[:20]) + (f", ... ({len(levels)} levels)" if len(levels) > 20 else "")
