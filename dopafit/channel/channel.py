@@ -16,11 +16,13 @@ from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.study.study import Study
 
-__all__ = ["At", "Channel", "Rows", "Scales", "channel_from_dict"]
+__all__ = ["At", "Channel", "Rows", "Scales", "Signature", "channel_from_dict"]
 
 At = Callable[[pd.DataFrame], pd.DataFrame]
 
 KEYS = ["subject", "session"]
+
+STYLES = ("line", "bars")
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,49 @@ class Rows:
         return len(self.frame)
 
 
+@dataclass(frozen=True)
+class Signature:
+    """How the outcomes that fall into one bin become one number of a predictive check.
+
+    Parameters
+    ----------
+    words : str
+        What the number is, as an axis says it: ``"pursuit"``, ``"median latency"``.
+    unit : str
+        Its unit; empty for a pure number.
+    statistic : callable (array) -> float
+        From the outcomes in a bin to the number.
+    per_minute : bool
+        The outcomes are acts at times of their own: the number is acts per observed minute.
+    style : {"line", "bars"}
+        How its band is drawn along the bins.
+    """
+
+    words: str = "mean outcome"
+    unit: str = ""
+    statistic: Callable[[np.ndarray], Any] = np.mean
+    per_minute: bool = False
+    style: str = "line"
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise TypeError(f"Signature: style {self.style!r}, allowed {', '.join(STYLES)}")
+
+    @property
+    def label(self) -> str:
+        """The words with the unit."""
+        return f"{self.words} [{self.unit}]" if self.unit else self.words
+
+
 class Channel(Component, family=True):
     r"""Base of the likelihoods.
 
     A member is a frozen dataclass whose fields say which columns it reads. Its `logp` is a plain
     function over an array namespace: predictor, data and parameters in, one log density a row out.
     The predictor is :math:`\eta = \alpha + \sum_l b_l M_l(t)`; more motivation is always more
-    pursuit (`logp` turns the sign where more pursuit is a smaller outcome).
+    pursuit (`logp` turns the sign where more pursuit is a smaller outcome). `words` say in a clause
+    what was observed and with which likelihood, `signature` how a predictive check sums outcomes
+    up, `on_grid` that the rows come from a grid over time, whose error is then measured.
     """
 
     formula = "logp"
@@ -88,6 +126,9 @@ class Channel(Component, family=True):
     parameters: ClassVar[dict[str, Parameter]]
     table: ClassVar[str] = "observations"
     outcome: ClassVar[str] = ""
+    words: ClassVar[str] = ""
+    signature: ClassVar[Signature] = Signature()
+    on_grid: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -106,6 +147,16 @@ class Channel(Component, family=True):
         Each term with the meaning of those of its symbols that stand for no parameter.
         """
         return {}
+
+    def sentence(self) -> str:
+        """Return a clause for the methods text: what was observed, its likelihood, the options."""
+        told = "; ".join(self.details())
+        words = self.words or f"{self.outcome or self.prefix}, with a likelihood of its own"
+        return f"{words} ({told})" if told else words
+
+    def details(self) -> tuple[str, ...]:
+        """Return what this member's options add to its sentence."""
+        return ()
 
     def active(self) -> dict[str, Parameter]:
         """Parameters in use with this member's options, the gains aside."""
@@ -145,6 +196,66 @@ class Channel(Component, family=True):
     def logp(self, xp: Any, eta: Any) -> Any:
         """Return the log density of every row."""
         raise TypeError(f"{type(self).__name__} defines no logp")
+
+    def cumulative(
+        self, eta: np.ndarray, **data_and_parameters: Any
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return P(below the outcome) and P(up to it) for every row, by which residuals are judged.
+
+        They are equal where outcomes are continuous, and the second is 1 where one is censored.
+        Takes what `logp` takes; None where outcomes have no distribution function, or too coarse
+        a one to learn from.
+        """
+        return None
+
+    def observed(self, study: Study, rows: Rows) -> pd.DataFrame:
+        """Return the outcomes of the study in the form in which `draw` returns replicates."""
+        return rows.frame
+
+    def values(self, outcome: pd.DataFrame, rows: Rows) -> np.ndarray:
+        """Return the numbers that `signature` sums up, one a row of what `draw` returns."""
+        return outcome[self.column].to_numpy(float)  # type: ignore[attr-defined]
+
+    def simulate(
+        self, rng: np.random.Generator, eta: np.ndarray, data: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Draw one outcome a row; return the columns of the table and their values.
+
+        A member adds its parameters by name; `data` is that of `simulation_rows`.
+        """
+        raise TypeError(f"{type(self).__name__} defines no simulate")
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        eta: np.ndarray,
+        rows: Rows,
+        terms: Mapping[str, float],
+        limit: int,
+        **parameters: Any,
+    ) -> pd.DataFrame:
+        """Draw the behaviour of all rows once.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of randomness.
+        eta : array, (row,)
+            The predictor at the rows of `simulation_rows`.
+        rows : Rows
+            Those rows.
+        terms : mapping of str to float
+            The coefficients of `extra_terms`.
+        limit : int
+            Most acts, for members whose number of outcomes is not given.
+        **parameters
+            The member's own parameters.
+        """
+        return pd.DataFrame(self.simulate(rng, eta, rows.data, **parameters))
+
+    def filled(self, study: Study, drawn: pd.DataFrame) -> Study:
+        """Return the study that `blank` prepared with what was drawn put in."""
+        return with_columns(study, {column: drawn[column].to_numpy() for column in drawn})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as an analysis file holds them."""

@@ -12,6 +12,7 @@ from dopafit.channel.channel import (
     Channel,
     Rows,
     Scales,
+    Signature,
     outcome_column,
     with_columns,
     zero_one,
@@ -49,6 +50,8 @@ class Choice(Channel):
     prefix = "choice"
     reference = "logistic mixed model; lapse as in Wichmann & Hill (2001), recalled"
     outcome = "pursue or not"
+    words = "choices, with a Bernoulli likelihood"
+    signature = Signature("pursuit")
     latex = r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
     notation: ClassVar = {"rest": r"\alpha", "lapse": r"\epsilon"}
     symbols: ClassVar = {"y": "pursued (1) or not (0)"}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from dopafit.channel.channel import (
     KEYS,
@@ -14,6 +15,7 @@ from dopafit.channel.channel import (
     Channel,
     Rows,
     Scales,
+    Signature,
     named_column,
     numbers,
     outcome_column,
@@ -30,12 +32,14 @@ from dopafit.study.waits import pile_up
 __all__ = [
     "CENSORED",
     "DEADLINE",
+    "SIGNATURE",
     "Latency",
     "apply_deadline",
     "blank_latency",
     "deadlines",
     "latency_rows",
     "where",
+    "with_deadline",
 ]
 
 CENSORED = "latency_censored"
@@ -43,6 +47,9 @@ CENSORED = "latency_censored"
 
 DEADLINE = "deadline"
 """Column of `observations`: how long a response was waited for [s]; used by simulation only."""
+
+SIGNATURE = Signature("median latency", "s", np.median)
+"""What a predictive check shows of latencies; one that was cut off counts as the time waited."""
 
 
 def where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
@@ -153,6 +160,12 @@ def deadlines(frame: pd.DataFrame, latency: np.ndarray, is_censored: np.ndarray)
     return np.where(is_censored > 0, latency, np.maximum(longest, latency))
 
 
+def with_deadline(rows: Rows) -> Rows:
+    """Return the rows with all that a simulation needs: how long each response is waited for."""
+    waits = deadlines(rows.frame, rows.data["latency"], rows.data["is_censored"])
+    return replace(rows, data={"deadline": waits})
+
+
 def apply_deadline(
     latency: np.ndarray, deadline: np.ndarray, column: str, censored: str | None
 ) -> dict[str, np.ndarray]:
@@ -186,6 +199,8 @@ class Latency(Channel):
     prefix = "latency"
     reference = "lognormal response times; vigour, Niv et al. (2007)"
     outcome = "latency [s]"
+    words = "latencies, with a lognormal likelihood"
+    signature = SIGNATURE
     latex = r"\ln y \sim N(-\eta, \sigma^2)"
     notation: ClassVar = {"rest": r"\alpha", "sigma": r"\sigma"}
     symbols: ClassVar = {"y": "latency [s]"}
@@ -225,6 +240,22 @@ class Latency(Channel):
         """Return the log density [1/s] of each latency, or the log survival where censored."""
         standard = normal_or_beyond(xp, (log_latency + eta) / sigma, is_censored)
         return standard - (1.0 - is_censored) * (xp.log(sigma) + log_latency)
+
+    def cumulative(
+        self,
+        eta: np.ndarray,
+        log_latency: np.ndarray,
+        is_censored: np.ndarray,
+        sigma: Any,
+        **unused: Any,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return P(shorter) and P(up to the latency), 1 where it is censored."""
+        below = ndtr((log_latency + eta) / sigma)
+        return below, np.where(is_censored > 0, 1.0, below)
+
+    def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
+        """Return the rows with how long each response is waited for [s]."""
+        return with_deadline(self.rows(study, at, scales))
 
     def blank(self, study: Study) -> Study:
         """Return the study with every latency set to 1 s, none censored."""

@@ -10,10 +10,12 @@ import numpy as np
 from dopafit.channel.channel import At, Channel, Rows, Scales
 from dopafit.channel.latency import (
     CENSORED,
+    SIGNATURE,
     apply_deadline,
     blank_latency,
     latency_rows,
     where,
+    with_deadline,
 )
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
@@ -86,6 +88,8 @@ class WaldLatency(Channel):
     prefix = "latency"
     reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
     outcome = "latency [s]"
+    words = "latencies, with a shifted Wald likelihood"
+    signature = SIGNATURE
     latex = (
         r"y = \phi y_0 + u - \varsigma^2 / u,\quad u \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
     )
@@ -146,9 +150,7 @@ class WaldLatency(Channel):
         shift: Any,
     ) -> Any:
         """Return the log density [1/s] of each latency, or the log survival where censored."""
-        late = latency - shift * self.longest_shift
-        root = xp.sqrt(late * late + 4.0 * SOFT**2)
-        u = 0.5 * (late + root)  # the u > 0 of u - SOFT^2 / u = late; its slope is u / root
+        u, root = self._decision(xp, latency, shift)
         drift = xp.exp(eta)
         return where(
             xp,
@@ -156,6 +158,29 @@ class WaldLatency(Channel):
             wald_logsf(xp, u, drift, threshold),
             wald_logpdf(xp, u, drift, threshold) + xp.log(u / root),
         )
+
+    def _decision(self, xp: Any, latency: Any, shift: Any) -> tuple[Any, Any]:
+        """Return the decision time u [s] of each latency, and u over its slope by the latency."""
+        late = latency - shift * self.longest_shift
+        root = xp.sqrt(late * late + 4.0 * SOFT**2)
+        return 0.5 * (late + root), root  # the u > 0 of u - SOFT^2 / u = late
+
+    def cumulative(
+        self,
+        eta: np.ndarray,
+        latency: np.ndarray,
+        is_censored: np.ndarray,
+        threshold: Any,
+        shift: Any,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return P(shorter) and P(up to the latency), 1 where it is censored."""
+        u, _ = self._decision(np, latency, shift)
+        below = -np.expm1(wald_logsf(np, u, np.exp(eta), threshold))
+        return below, np.where(is_censored > 0, 1.0, below)
+
+    def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
+        """Return the rows with how long each response is waited for [s]."""
+        return with_deadline(self.rows(study, at, scales))
 
     def blank(self, study: Study) -> Study:
         """Return the study with every latency set to 1 s, none censored."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales
+from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature
 from dopafit.channel.quadrature import (
     LARGEST_SHARE,
     TOLERANCE,
@@ -18,6 +18,7 @@ from dopafit.channel.quadrature import (
     refuse_above,
     segments,
 )
+from dopafit.channel.thinning import simulate_presses
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
@@ -106,6 +107,12 @@ class Presses(Channel):
     reference = "point process likelihood, Truccolo et al. (2005), recalled"
     table = "presses"
     outcome = "presses per second"
+    words = (
+        "time-stamped presses, as an inhomogeneous point process whose integral is computed by "
+        "Gauss-Legendre quadrature between events and presses"
+    )
+    signature = Signature("presses per minute", per_minute=True)
+    on_grid = True
     latex = r"\ln r(t) = \eta(t),\quad \ln L = \sum_i \ln r(y_i) - \int r(t)\,\mathrm{d}t"
     notation: ClassVar = {
         "rest": r"\alpha",
@@ -170,6 +177,15 @@ class Presses(Channel):
         if self.pause_after is None:
             used = {k: v for k, v in used.items() if not k.startswith("pause_")}
         return used
+
+    def details(self) -> tuple[str, ...]:
+        """Return the past, the pause and the refractory time in words."""
+        times = " and ".join(f"{tau:g}" for tau in self.history)
+        return (
+            *([f"the presses' own past over {times} s in the rate"] if times else []),
+            *([f"a pause after each event of kind {self.pause_after}"] if self.pause_after else []),
+            *([f"no press within {self.refractory:g} s of another"] if self.refractory else []),
+        )
 
     def predictor_terms(self) -> dict[str, dict[str, str]]:
         """Return the self-history and the pause."""
@@ -281,6 +297,46 @@ class Presses(Channel):
     def blank(self, study: Study) -> Study:
         """Return the study itself: a simulation needs no presses."""
         return study
+
+    def observed(self, study: Study, rows: Rows) -> pd.DataFrame:
+        """Return the presses of this kind."""
+        return study.presses[study.presses["kind"] == self.kind]
+
+    def values(self, outcome: pd.DataFrame, rows: Rows) -> np.ndarray:
+        """Return 1 a press: they are counted."""
+        return np.ones(len(outcome))
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        eta: np.ndarray,
+        rows: Rows,
+        terms: Mapping[str, float],
+        limit: int,
+        **parameters: Any,
+    ) -> pd.DataFrame:
+        """Return `subject`, `session` and `time` [s] of presses drawn by thinning."""
+        log_rate = self.paused(np, eta, rows.data["log_since_event"], **parameters)
+        owner = rows.frame[KEYS].iloc[::2]
+        fresh = (owner != owner.shift()).any(axis=1).to_numpy()
+        session, time = simulate_presses(
+            rng,
+            np.append(np.flatnonzero(fresh), len(owner)),
+            rows.frame["time"].to_numpy(float).reshape(-1, 2),
+            log_rate.reshape(-1, 2),
+            tau=np.array(self.history),
+            weight=np.array([terms[_history_column(tau)] for tau in self.history]),
+            refractory=self.refractory,
+            limit=limit,
+        )
+        keys = owner[fresh].to_numpy(object)[session]
+        return pd.DataFrame(keys, columns=KEYS).assign(time=time)
+
+    def filled(self, study: Study, drawn: pd.DataFrame) -> Study:
+        """Return the study with these presses instead of its own of this kind."""
+        others = study.presses[study.presses["kind"] != self.kind]
+        presses = pd.concat([others, drawn.assign(kind=self.kind)], ignore_index=True)
+        return study.with_tables({"presses": presses})
 
     def _sessions(self, study: Study) -> list[tuple[Key, np.ndarray, dict[str, np.ndarray]]]:
         """Return every session with its windows (window, 2) and its sorted times by table [s]."""

@@ -10,7 +10,6 @@ from types import NoneType
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.press import Presses
 from dopafit.check.residuals import LEAST, residuals
 from dopafit.check.signatures import Lags, Reducer
 from dopafit.core.arguments import takes
@@ -40,9 +39,9 @@ class PredictiveCheck(Shown):
     summary : DataFrame
         One row per signature and group: share of bins inside the 90 % band, the predictive
         p-value of the squared distance from the replicates' mean, in their standard deviations,
-        and the smallest p-value that so many replicates can show. A posterior check of latencies
-        has a row ``latency residuals``, whose p-value needs no replicates: see
-        `dopafit.check.residuals`.
+        and the smallest p-value that so many replicates can show. A posterior check of a channel
+        with a distribution function has a row ``<channel> residuals``, whose p-value needs no
+        replicates: see `dopafit.check.residuals`.
     source : {"posterior", "prior"}
         Where the parameters came from.
     drive : str
@@ -153,7 +152,9 @@ def predictive_check(
     else:
         theta = coordinates.theta(*coordinates.prior_draws(rng, (draws,)))
     reducers = [Reducer(c, fit.layout, lags, within) for c in fit.model.channels]
-    frames = [r.frame.assign(observed=r.values(_observed(fit, r))) for r in reducers]
+    frames = [
+        r.frame.assign(observed=r.values(r.channel.observed(fit.study, r.rows))) for r in reducers
+    ]
     limit = MANY * max(1000, len(fit.study.presses))
     values, failed = [], 0
     for one in theta:
@@ -199,14 +200,6 @@ def predictive_check(
         fit.verdict,
         fit.study.simulated,
     )
-
-
-def _observed(fit: Fit, reducer: Reducer) -> pd.DataFrame:
-    channel = reducer.channel
-    if isinstance(channel, Presses):
-        presses = fit.study.presses
-        return presses[presses["kind"] == channel.kind]
-    return fit.layout.rows[channel.prefix].frame
 
 
 def _bands(replicates: np.ndarray) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """Whether outcomes follow the distribution that the model gives each of them.
 
 Given the right parameters, the model's distribution function of an outcome is uniform on (0, 1);
-a censored outcome is known to lie above its place, and is put there at random. One draw of the
+an outcome of which only a range is known (a censored latency, a count) is put at random between
+the function's values at both ends. One draw of the
 posterior is, before the data are known, as good as the true parameters, so its p-value is exactly
 uniform under the model; a mean over draws would not be. The draws' p-values are joined by the
 Cauchy combination, which holds for dependent ones.
@@ -14,15 +15,15 @@ combination test; both recalled, not re-read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dopafit.backend.sampler.compiled import RowDensity
 from dopafit.channel import Channel
 from dopafit.fit.fit import Fit
+from dopafit.model.numpy_operations import numpy_operations
 
 __all__ = ["Residuals", "joined", "residuals"]
 
@@ -68,31 +69,30 @@ def residuals(
     theta : array, (draw, entry)
         Parameter vectors of the posterior.
     rng : Generator
-        Places the censored outcomes.
+        Places outcomes within their range.
 
     Returns
     -------
     Residuals or None
-        None where the channel's outcomes cannot be censored (its log density then gives no
-        distribution function), or are too few for two bins.
+        None where the channel has no distribution function of its outcomes (`Channel.cumulative`),
+        or they are too few for two bins.
     """
     layout, prefix = fit.layout, channel.prefix
-    censored = layout.rows[prefix].data.get("is_censored")
-    if censored is None or len(censored) < 2 * PER_BIN:
+    rows, m = layout.rows[prefix], numpy_operations()
+    bins = min(BINS, len(rows) // PER_BIN)
+    if bins < 2:
         return None
-    bins = min(BINS, len(censored) // PER_BIN)
-    # the log density of an outcome censored at its own value is its log survival
-    key = f"{prefix}.data.is_censored"
-    survival_at = RowDensity(
-        replace(layout, arrays={**layout.arrays, key: np.ones(len(censored), dtype=float)})
-    )
-    late = np.asarray(censored) > 0
     counts = np.empty((len(theta), bins))
     for i, parameters in enumerate(theta):
-        survival = np.exp(survival_at(parameters)[prefix])
-        survival[late] *= rng.uniform(size=late.sum())
-        place = np.minimum(((1.0 - survival) * bins).astype(int), bins - 1)
-        counts[i] = np.bincount(place, minlength=bins)
+        moved = layout.program.motivation(layout.arrays, parameters, m)
+        eta = layout.program.predictor(prefix, moved, layout.arrays, parameters, m)
+        own = layout.program.options(prefix, layout.arrays, parameters, m)
+        ends = channel.cumulative(np.asarray(eta), **rows.data, **own)
+        if ends is None:
+            return None
+        below, upto = ends
+        place = below + rng.uniform(size=len(rows)) * (upto - below)
+        counts[i] = np.bincount(np.minimum((place * bins).astype(int), bins - 1), minlength=bins)
     return _judged(channel, fit.model.drive, counts)
 
 

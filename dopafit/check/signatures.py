@@ -5,20 +5,22 @@ The same functions reduce the data and every replicate, so a band and its points
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dopafit.channel import Channel
-from dopafit.channel.press import Presses
+from dopafit.channel import Channel, Rows
+from dopafit.channel.channel import KEYS
 from dopafit.model.layout.layout import Layout
 from dopafit.study.study import Study
 
 __all__ = ["Lags", "Reducer"]
 
-KEYS = ["subject", "session"]
 BINS = 12
 
 
@@ -107,14 +109,14 @@ class Lags:
 
 @dataclass(frozen=True)
 class Reducer:
-    """Turns one channel's outcomes into its signatures.
+    """Turns one channel's outcomes into its signatures, as the channel's `Signature` says.
 
     Parameters
     ----------
     channel : Channel
         The channel.
     layout : Layout
-        Rows of the trial-wise channels.
+        Rows of the likelihood.
     lags : Lags
         Times since the last event.
     pair_within : float
@@ -126,107 +128,89 @@ class Reducer:
     lags: Lags
     pair_within: float
 
-    @cached_property
-    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
-        frame = self.layout.rows[self.channel.prefix].frame
-        since, event = self.lags.since(self.lags.place(frame))
-        return np.searchsorted(self.lags.edges, since, side="right") - 1, self.paired[event]
+    @property
+    def rows(self) -> Rows:
+        """The channel's rows."""
+        return self.layout.rows[self.channel.prefix]
 
     @cached_property
     def paired(self) -> np.ndarray:
         """Whether each event follows another within `pair_within`."""
-        found = self.lags.gaps <= self.pair_within
-        return found if found.size else np.zeros(1, dtype=bool)
+        close = self.lags.gaps <= self.pair_within
+        return close if close.size else np.zeros(1, dtype=bool)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The x axis and the amount of data behind every number that `values` returns."""
-        edges, prefix = self.lags.edges, self.channel.prefix
-        middle = np.sqrt(np.maximum(edges[:-1], edges[1] / 3) * edges[1:])
+        edges, signature = self.lags.edges, self.channel.signature
+        axes = {
+            "channel": self.channel.prefix,
+            "x": np.sqrt(np.maximum(edges[:-1], edges[1] / 3) * edges[1:]),
+            "x_lower": edges[:-1],
+            "x_upper": edges[1:],
+            "x_label": "time since last event [s]",
+            "y_label": signature.label,
+            "style": signature.style,
+        }
         parts = []
-        what = {"choice": "pursuit", "latency": "median latency [s]"}.get(
-            prefix, "presses per minute"
-        )
         for group, n in self._amounts.items():
-            name = (
-                f"{what} by time since event"
-                if group == "all"
-                else f"{what}: paired and single events"
-            )
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "signature": name,
-                        "channel": prefix,
-                        "group": group,
-                        "x": middle,
-                        "x_lower": edges[:-1],
-                        "x_upper": edges[1:],
-                        "n": n,
-                        "x_label": "time since last event [s]",
-                        "y_label": what,
-                    }
-                )
-            )
+            compared = " by time since event" if group == "all" else ": paired and single events"
+            words = {"signature": signature.label + compared, "group": group, "n": n}
+            parts.append(pd.DataFrame(words | axes))
         return pd.concat(parts, ignore_index=True)
 
     @cached_property
     def _amounts(self) -> dict[str, np.ndarray]:
+        """How much is behind each bin: outcomes, or observed time [s] where acts are counted."""
+        if self.channel.signature.per_minute:
+            subsets = {"all": None, "paired": self.paired, "single": ~self.paired}
+            return {group: self.lags.exposure(subset) for group, subset in subsets.items()}
+        return {group: self._count(bins) for group, bins in self._row_bins.items()}
+
+    @cached_property
+    def _row_bins(self) -> dict[str, np.ndarray]:
+        return self._bins(self.rows.frame)
+
+    def _bins(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return the bin of each row by group; one beyond the last for rows in none."""
         size = self.lags.edges.size - 1
-        if isinstance(self.channel, Presses):
-            return {
-                "all": self.lags.exposure(),
-                "paired": self.lags.exposure(self.paired),
-                "single": self.lags.exposure(~self.paired),
-            }
-        code, paired = self._rows
+        since, event = self.lags.since(self.lags.place(frame))
+        code = np.searchsorted(self.lags.edges, since, side="right") - 1
+        code = np.where((code >= 0) & (code < size), code, size)
+        paired = self.paired[event]
         return {
-            group: np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size).astype(
-                float
-            )
-            for group, mask in _groups(paired).items()
+            "all": code,
+            "paired": np.where(paired, code, size),
+            "single": np.where(paired, size, code),
         }
 
+    def _count(self, bins: np.ndarray) -> np.ndarray:
+        size = self.lags.edges.size - 1
+        return np.bincount(bins, minlength=size + 1)[:size].astype(float)
+
     def values(self, outcome: pd.DataFrame) -> np.ndarray:
-        """Return one number per row of `frame`; NaN where a bin holds no data."""
-        if isinstance(self.channel, Presses):
-            return self._press_rates(outcome)
-        code, paired = self._rows
-        groups = _groups(paired).values()
-        size = self.lags.edges.size - 1
-        y = outcome[self.channel.column].to_numpy(float)
-        reduce = _bin_mean if self.channel.prefix == "choice" else _bin_median
-        return np.concatenate([reduce(y, code, mask, size) for mask in groups])
+        """Return one number per row of `frame`; NaN where a bin holds no data.
 
-    def _press_rates(self, outcome: pd.DataFrame) -> np.ndarray:
-        since, event = self.lags.since(self.lags.place(outcome))
-        size = self.lags.edges.size - 1
-        code = np.searchsorted(self.lags.edges, since, side="right") - 1
-        result = []
-        for group, mask in _groups(self.paired[event]).items():
-            time = self._amounts[group]
-            count = np.bincount(code[mask & (code >= 0) & (code < size)], minlength=size)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                result.append(np.where(time > 0, 60.0 * count / time, np.nan))
-        return np.concatenate(result)
+        Parameters
+        ----------
+        outcome : DataFrame
+            As `Channel.observed` and `Channel.draw` return it.
+        """
+        signature = self.channel.signature
+        if signature.per_minute:
+            groups = self._bins(outcome)
+            count = np.concatenate([self._count(bins) for bins in groups.values()])
+            time = np.concatenate(list(self._amounts.values()))
+            return np.divide(60.0 * count, time, out=np.full(time.size, np.nan), where=time > 0)
+        number = self.channel.values(outcome, self.rows)
+        return np.concatenate(
+            [self._reduce(number, bins, signature.statistic) for bins in self._row_bins.values()]
+        )
 
-
-def _groups(paired: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the rows of each group, in the order of `Reducer.frame`."""
-    return {"all": np.ones_like(paired), "paired": paired, "single": ~paired}
-
-
-def _bin_mean(y: np.ndarray, code: np.ndarray, mask: np.ndarray, size: int) -> np.ndarray:
-    keep = mask & (code >= 0) & (code < size)
-    count = np.bincount(code[keep], minlength=size)
-    total = np.bincount(code[keep], weights=y[keep], minlength=size)
-    return np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
-
-
-def _bin_median(y: np.ndarray, code: np.ndarray, mask: np.ndarray, size: int) -> np.ndarray:
-    return np.array(
-        [
-            np.median(y[mask & (code == b)]) if (mask & (code == b)).any() else np.nan
-            for b in range(size)
-        ]
-    )
+    def _reduce(
+        self, number: np.ndarray, bins: np.ndarray, statistic: Callable[[np.ndarray], Any]
+    ) -> np.ndarray:
+        order = np.argsort(bins, kind="stable")
+        bounds = np.searchsorted(bins[order], np.arange(self.lags.edges.size))
+        cells = (number[order[a:b]] for a, b in pairwise(bounds))
+        return np.array([statistic(cell) if cell.size else np.nan for cell in cells], dtype=float)

@@ -1,4 +1,4 @@
-"""How far the press channel's integral is from that on a much finer grid, measured at draws."""
+"""How far an integral over time is from that on a much finer grid, measured at draws."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dopafit.channel.press import Presses
 from dopafit.channel.quadrature import LARGEST, GridError
 from dopafit.fit.verdict import Diagnostic
 from dopafit.model.claim import Model
@@ -64,17 +63,17 @@ def quadrature_check(
     posterior went. Only differences between draws matter to the posterior, so the value is the
     standard deviation over draws of the log likelihood's error.
     """
-    press = [c.prefix for c in model.channels if isinstance(c, Presses)]
-    if not press:
+    gridded = [c.prefix for c in model.channels if c.on_grid]
+    if not gridded:
         return ()
     fine = _finer(model, study)
     if fine is None:
-        return tuple(_unmeasured(prefix) for prefix in press)
+        return tuple(_unmeasured(prefix) for prefix in gridded)
     theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
     flat = theta.reshape(-1, theta.shape[-1])
     flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
     found = []
-    for prefix in press:
+    for prefix in gridded:
         error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
         ok = bool(error <= LIMIT)
         found.append(

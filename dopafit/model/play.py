@@ -9,9 +9,7 @@ from types import NoneType
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.latency import deadlines
-from dopafit.channel.press import Presses
-from dopafit.channel.thinning import LIMIT, simulate_presses
+from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.seed import generator
@@ -56,63 +54,26 @@ class Replicator:
         rng : Generator
             Source of randomness.
         limit : int
-            Most presses.
+            Most acts of one channel.
 
         Returns
         -------
         dict of str to DataFrame
-            For a trial-wise channel its outcome columns, one row per row of the layout; for
-            presses `subject`, `session`, `time` [s].
+            What `Channel.draw` returns: for a trial-wise channel its outcome columns, one row per
+            row of the layout; for acts `subject`, `session`, `time` [s].
         """
         layout, m = self.layout, numpy_operations()
         program, arrays = layout.program, layout.arrays
         moved = program.motivation(arrays, theta, m)
+        entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}
         drawn = {}
         for channel in program.model.channels:
             prefix = channel.prefix
             eta = np.array(program.predictor(prefix, moved, arrays, theta, m))
             options = program.options(prefix, arrays, theta, m)
-            rows = layout.rows[prefix]
-            if isinstance(channel, Presses):
-                eta = channel.paused(np, eta, rows.data["log_since_event"], **options)
-                drawn[prefix] = self._presses(channel, eta, theta, rng, limit)
-                continue
-            data = dict(rows.data)
-            if "latency" in data:
-                data["deadline"] = deadlines(rows.frame, data["latency"], data["is_censored"])
-            drawn[prefix] = pd.DataFrame(channel.simulate(rng, eta, data, **options))
+            terms = {t: theta[entry[f"{prefix}_rest_effect[{t}]"]] for t in channel.extra_terms()}
+            drawn[prefix] = channel.draw(rng, eta, layout.rows[prefix], terms, limit, **options)
         return drawn
-
-    def _presses(
-        self,
-        channel: Presses,
-        eta: np.ndarray,
-        theta: np.ndarray,
-        rng: np.random.Generator,
-        limit: int,
-    ) -> pd.DataFrame:
-        layout = self.layout
-        frame = layout.rows[channel.prefix].frame
-        time = frame["time"].to_numpy(float).reshape(-1, 2)
-        owner = frame[["subject", "session"]].iloc[::2]
-        fresh = (owner != owner.shift()).any(axis=1).to_numpy()
-        offset = np.append(np.flatnonzero(fresh), len(owner))
-        owner = owner[fresh].to_numpy(object)
-        labels = [f"{channel.prefix}_rest_effect[{term}]" for term in channel.extra_terms()]
-        entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}
-        weight = np.array([theta[entry[label]] for label in labels])
-        session, when = simulate_presses(
-            rng,
-            offset,
-            time,
-            eta.reshape(-1, 2),
-            tau=np.array(channel.history),
-            weight=weight,
-            refractory=channel.refractory,
-            limit=limit,
-        )
-        found = pd.DataFrame(owner[session], columns=["subject", "session"])
-        return found.assign(time=when)
 
 
 def draw_population(
@@ -197,14 +158,7 @@ def simulate(
                 todo=suggest(name, values) or "take one of those allowed",
             )
     drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"))
-    observations, presses = blank.observations, []
+    study = blank
     for channel in model.channels:
-        found = drawn[channel.prefix]
-        if isinstance(channel, Presses):
-            presses.append(found.assign(kind=channel.kind))
-        else:
-            observations = observations.assign(**{c: found[c].to_numpy() for c in found})
-    tables = {"observations": observations}
-    if presses:
-        tables["presses"] = pd.concat(presses, ignore_index=True)
-    return replace(blank.with_tables(tables), simulated=True), values
+        study = channel.filled(study, drawn[channel.prefix])
+    return replace(study, simulated=True), values
