@@ -190,15 +190,18 @@ class Channel(Component, family=True):
         return rows.frame
 
     def blank(self, study: Study) -> Study:
-        """Return the study with a placeholder outcome in every row, to lay out a simulation."""
-        raise TypeError(f"{type(self).__name__} defines no blank")
+        """Return the study with a placeholder outcome in every row, to lay out a simulation.
+
+        The study itself, where the rows of a simulation do not depend on outcomes.
+        """
+        return study
 
     def logp(self, xp: Any, eta: Any) -> Any:
         """Return the log density of every row."""
         raise TypeError(f"{type(self).__name__} defines no logp")
 
     def cumulative(
-        self, eta: np.ndarray, **data_and_parameters: Any
+        self, eta: np.ndarray, *data_and_parameters: Any
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Return P(below the outcome) and P(up to it) for every row, by which residuals are judged.
 
@@ -230,9 +233,9 @@ class Channel(Component, family=True):
         rng: np.random.Generator,
         eta: np.ndarray,
         rows: Rows,
+        parameters: Mapping[str, Any],
         terms: Mapping[str, float],
         limit: int,
-        **parameters: Any,
     ) -> pd.DataFrame:
         """Draw the behaviour of all rows once.
 
@@ -244,12 +247,12 @@ class Channel(Component, family=True):
             The predictor at the rows of `simulation_rows`.
         rows : Rows
             Those rows.
+        parameters : mapping of str to value
+            The member's own parameters.
         terms : mapping of str to float
             The coefficients of `extra_terms`.
         limit : int
             Most acts, for members whose number of outcomes is not given.
-        **parameters
-            The member's own parameters.
         """
         return pd.DataFrame(self.simulate(rng, eta, rows.data, **parameters))
 

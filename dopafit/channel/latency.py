@@ -244,10 +244,10 @@ class Latency(Channel):
     def cumulative(
         self,
         eta: np.ndarray,
+        latency: np.ndarray,
         log_latency: np.ndarray,
         is_censored: np.ndarray,
         sigma: Any,
-        **unused: Any,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return P(shorter) and P(up to the latency), 1 where it is censored."""
         below = ndtr((log_latency + eta) / sigma)

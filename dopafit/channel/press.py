@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature
+from dopafit.channel.press_checks import refuse_misplaced, seconds, time_constants
 from dopafit.channel.quadrature import (
     LARGEST_SHARE,
     TOLERANCE,
@@ -17,8 +18,9 @@ from dopafit.channel.quadrature import (
     grid,
     refuse_above,
     segments,
+    since_last,
 )
-from dopafit.channel.thinning import simulate_presses
+from dopafit.channel.thinning import draw_presses
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
@@ -30,32 +32,10 @@ __all__ = ["Presses", "since_last"]
 SHARPNESS = 6.0
 """Exponent of the pause after an event: from 90 % to 10 % within a factor of 2 in time."""
 
-
-SHORTEST = 1e-3
-"""Shortest time constant of the self-history [s]: no press is timed more finely."""
-
 PAUSE_SHARPNESS = 2.5
 """How much finer than the time since an event the grid is where there is a pause."""
 
 Key = tuple[str, str]
-
-
-def since_last(time: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Time [s] since the last of the sorted `marks` strictly before each time; infinite if none."""
-    at = np.searchsorted(marks, time, side="left") - 1
-    gap = time - marks[np.maximum(at, 0)] if marks.size else np.full(time.shape, np.inf)
-    return np.where(at >= 0, gap, np.inf)
-
-
-def _seconds(option: str, value: Any) -> float:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 <= value < np.inf:
-        raise SpecError(
-            f"presses: {option} = {value!r}",
-            allowed="times [s], finite, not negative",
-            todo=f"give {option} in seconds, or leave it out",
-        )
-    return float(value)
 
 
 def _history_column(tau: float) -> str:
@@ -155,21 +135,8 @@ class Presses(Channel):
     def __post_init__(self) -> None:
         super().__post_init__()
         # as floats: 5 and 5.0 are the same claim and must have the same hash
-        object.__setattr__(self, "refractory", _seconds("refractory", self.refractory))
-        if isinstance(self.history, str) or not isinstance(self.history, Iterable):
-            raise SpecError(
-                f"presses: history = {self.history!r}",
-                allowed="a list of times [s]",
-                todo="write for instance history: [2.0]",
-            )
-        history = tuple(_seconds("history", tau) for tau in self.history)
-        if len(set(history)) < len(history) or any(tau < SHORTEST for tau in history):
-            raise SpecError(
-                f"presses: history = {list(history)}",
-                allowed=f"different times of {SHORTEST} s or more",
-                todo="give each time constant once, in seconds",
-            )
-        object.__setattr__(self, "history", history)
+        object.__setattr__(self, "refractory", seconds("refractory", self.refractory))
+        object.__setattr__(self, "history", time_constants(self.history))
 
     def active(self) -> dict[str, Parameter]:
         """Return the parameters in use: the pause only where one is asked for."""
@@ -294,10 +261,6 @@ class Presses(Channel):
                 todo=suggest(self.pause_after, kinds) or "name a kind of event, or leave it out",
             )
 
-    def blank(self, study: Study) -> Study:
-        """Return the study itself: a simulation needs no presses."""
-        return study
-
     def observed(self, study: Study, rows: Rows) -> pd.DataFrame:
         """Return the presses of this kind."""
         return study.presses[study.presses["kind"] == self.kind]
@@ -311,26 +274,20 @@ class Presses(Channel):
         rng: np.random.Generator,
         eta: np.ndarray,
         rows: Rows,
+        parameters: Mapping[str, Any],
         terms: Mapping[str, float],
         limit: int,
-        **parameters: Any,
     ) -> pd.DataFrame:
         """Return `subject`, `session` and `time` [s] of presses drawn by thinning."""
-        log_rate = self.paused(np, eta, rows.data["log_since_event"], **parameters)
-        owner = rows.frame[KEYS].iloc[::2]
-        fresh = (owner != owner.shift()).any(axis=1).to_numpy()
-        session, time = simulate_presses(
+        return draw_presses(
             rng,
-            np.append(np.flatnonzero(fresh), len(owner)),
-            rows.frame["time"].to_numpy(float).reshape(-1, 2),
-            log_rate.reshape(-1, 2),
+            rows.frame,
+            self.paused(np, eta, rows.data["log_since_event"], **parameters),
             tau=np.array(self.history),
             weight=np.array([terms[_history_column(tau)] for tau in self.history]),
             refractory=self.refractory,
             limit=limit,
         )
-        keys = owner[fresh].to_numpy(object)[session]
-        return pd.DataFrame(keys, columns=KEYS).assign(time=time)
 
     def filled(self, study: Study, drawn: pd.DataFrame) -> Study:
         """Return the study with these presses instead of its own of this kind."""
@@ -366,26 +323,12 @@ class Presses(Channel):
     def _marks(
         self, key: Key, bounds: np.ndarray, lists: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, Marks, np.ndarray]:
-        acts, gaps = lists["acts"], np.diff(lists["acts"])
         where = f"channel presses: subject {key[0]}, session {key[1]}"
-        if self.refractory > 0 and (gaps < self.refractory).any():
-            first = int(np.argmax(gaps < self.refractory))
-            raise SpecError(
-                f"{where}: presses at {acts[first]:g} s and {acts[first + 1]:g} s are closer than "
-                f"the refractory time {self.refractory:g} s",
-                allowed=f"refractory <= {gaps.min():g} s for this study",
-                todo="set a shorter refractory time, or remove presses recorded twice",
-            )
-        window = np.searchsorted(bounds[:, 0], acts, side="right") - 1
-        outside = (window < 0) | (acts > bounds[np.maximum(window, 0), 1])
-        if outside.any():
-            raise SpecError(
-                f"{where}: the press at {acts[outside][0]:g} s is outside every observed window",
-                allowed="presses inside the windows (both ends included)",
-                todo="correct the time or the window; dopafit validate FOLDER lists every such row",
-            )
+        refuse_misplaced(where, lists["acts"], bounds, self.refractory)
         cuts = np.concatenate([lists["cuts"], lists["trials"]])
-        marks = Marks(lists["events"], acts, cuts, self.history, self.refractory, self._sharpness)
+        marks = Marks(
+            lists["events"], lists["acts"], cuts, self.history, self.refractory, self._sharpness
+        )
         return bounds, marks, lists["pauses"]
 
     @property

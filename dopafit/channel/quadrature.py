@@ -18,7 +18,7 @@ from scipy.special import gammaln
 from dopafit.channel.channel import Scales
 from dopafit.core.errors import SpecError
 
-__all__ = ["Grid", "GridError", "Marks", "grid", "refuse_above", "segments"]
+__all__ = ["Grid", "GridError", "Marks", "grid", "refuse_above", "segments", "since_last"]
 
 GROWTH = 1.5
 """Length of a segment over the time since the last mark."""
@@ -165,6 +165,13 @@ def _since(time: np.ndarray, marks: np.ndarray) -> np.ndarray:
         return np.full(time.shape, np.inf)
     at = np.searchsorted(marks, time, side="right") - 1
     return np.where(at >= 0, time - marks[np.maximum(at, 0)], np.inf)
+
+
+def since_last(time: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Time [s] since the last of the sorted `marks` strictly before each time; infinite if none."""
+    at = np.searchsorted(marks, time, side="left") - 1
+    gap = time - marks[np.maximum(at, 0)] if marks.size else np.full(time.shape, np.inf)
+    return np.where(at >= 0, gap, np.inf)
 
 
 def segments(windows: np.ndarray, marks: Marks, scales: Scales) -> np.ndarray:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from dopafit.channel.channel import KEYS
 from dopafit.core.errors import FitError
 
-__all__ = ["simulate_presses"]
+__all__ = ["LIMIT", "draw_presses", "simulate_presses"]
 
 LIMIT = 5_000_000
 """Most presses of one simulation."""
@@ -78,3 +82,33 @@ def simulate_presses(
             todo="narrow the priors of presses_rest and of the presses gain",
         )
     return session, time
+
+
+def draw_presses(
+    rng: np.random.Generator, ends: pd.DataFrame, log_rate: np.ndarray, **history: Any
+) -> pd.DataFrame:
+    """Draw presses over the segments whose starts and ends are the rows of a frame, in turns.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of randomness.
+    ends : DataFrame, (2 * segment,)
+        `subject`, `session`, `time` [s], sessions in one piece.
+    log_rate : array, (2 * segment,)
+        Log intensity [ln 1/s] without self-history at these times.
+    **history
+        `tau`, `weight`, `refractory` and `limit` of `simulate_presses`.
+
+    Returns
+    -------
+    DataFrame, (press,)
+        `subject`, `session`, `time` [s].
+    """
+    owner = ends[KEYS].iloc[::2]
+    fresh = (owner != owner.shift()).any(axis=1).to_numpy()
+    offset = np.append(np.flatnonzero(fresh), len(owner))
+    pieces = ends["time"].to_numpy(float).reshape(-1, 2)
+    session, time = simulate_presses(rng, offset, pieces, log_rate.reshape(-1, 2), **history)
+    keys = owner[fresh].to_numpy(object)[session]
+    return pd.DataFrame(keys, columns=KEYS).assign(time=time)

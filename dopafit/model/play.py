@@ -72,7 +72,7 @@ class Replicator:
             eta = np.array(program.predictor(prefix, moved, arrays, theta, m))
             options = program.options(prefix, arrays, theta, m)
             terms = {t: theta[entry[f"{prefix}_rest_effect[{t}]"]] for t in channel.extra_terms()}
-            drawn[prefix] = channel.draw(rng, eta, layout.rows[prefix], terms, limit, **options)
+            drawn[prefix] = channel.draw(rng, eta, layout.rows[prefix], options, terms, limit)
         return drawn
 
 
