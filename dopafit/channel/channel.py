@@ -115,7 +115,8 @@ class Channel(Component, family=True):
     The predictor is :math:`\eta = \alpha + \sum_l b_l M_l(t)`; more motivation is always more
     pursuit (`logp` turns the sign where more pursuit is a smaller outcome). `words` say in a clause
     what was observed and with which likelihood, `signature` how a predictive check sums outcomes
-    up, `on_grid` that the rows come from a grid over time, whose error is then measured.
+    up, `cumulative` where outcomes lie in their distribution (None: the channel has no residual
+    check), `on_grid` that the rows come from a grid over time, whose error is then measured.
     """
 
     formula = "logp"
@@ -129,6 +130,9 @@ class Channel(Component, family=True):
     words: ClassVar[str] = ""
     signature: ClassVar[Signature] = Signature()
     on_grid: ClassVar[bool] = False
+    # takes what `logp` takes but for `xp`; P(below the outcome) and P(up to it) for every row:
+    # equal where outcomes are continuous, the second 1 where one is censored
+    cumulative: ClassVar[Callable[..., tuple[np.ndarray, np.ndarray]] | None] = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -199,17 +203,6 @@ class Channel(Component, family=True):
     def logp(self, xp: Any, eta: Any) -> Any:
         """Return the log density of every row."""
         raise TypeError(f"{type(self).__name__} defines no logp")
-
-    def cumulative(
-        self, eta: np.ndarray, *data_and_parameters: Any
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return P(below the outcome) and P(up to it) for every row, by which residuals are judged.
-
-        They are equal where outcomes are continuous, and the second is 1 where one is censored.
-        Takes what `logp` takes; None where outcomes have no distribution function, or too coarse
-        a one to learn from.
-        """
-        return None
 
     def observed(self, study: Study, rows: Rows) -> pd.DataFrame:
         """Return the outcomes of the study in the form in which `draw` returns replicates."""

@@ -80,17 +80,14 @@ def residuals(
     layout, prefix = fit.layout, channel.prefix
     rows, m = layout.rows[prefix], numpy_operations()
     bins = min(BINS, len(rows) // PER_BIN)
-    if bins < 2:
+    if channel.cumulative is None or bins < 2:
         return None
     counts = np.empty((len(theta), bins))
     for i, parameters in enumerate(theta):
         moved = layout.program.motivation(layout.arrays, parameters, m)
         eta = layout.program.predictor(prefix, moved, layout.arrays, parameters, m)
         own = layout.program.options(prefix, layout.arrays, parameters, m)
-        ends = channel.cumulative(np.asarray(eta), **rows.data, **own)
-        if ends is None:
-            return None
-        below, upto = ends
+        below, upto = channel.cumulative(np.asarray(eta), **rows.data, **own)
         place = below + rng.uniform(size=len(rows)) * (upto - below)
         counts[i] = np.bincount(np.minimum((place * bins).astype(int), bins - 1), minlength=bins)
     return _judged(channel, fit.model.drive, counts)
