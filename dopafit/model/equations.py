@@ -22,7 +22,15 @@ from dopafit.model.notation import (
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["against", "conventions", "describe", "event_in_words", "latex", "parameter_table"]
+__all__ = [
+    "against",
+    "conventions",
+    "describe",
+    "drive_words",
+    "event_in_words",
+    "latex",
+    "parameter_table",
+]
 
 
 def parameter_table(model: object) -> pd.DataFrame:
@@ -131,6 +139,11 @@ def against(label: str, reference: Mapping[str, str]) -> str:
         )
     ]
     return f"against {', '.join(parts)}" if parts else ""
+
+
+def drive_words(model: object) -> str:
+    """Say what moves pursuit under a model."""
+    return Drive.named(model.drive).words
 
 
 def latex(model: object) -> list[str]:

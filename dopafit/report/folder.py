@@ -214,6 +214,21 @@ class RunFolder:
         found = self.spec["models"].get(fit)
         return found if isinstance(found, dict) else {}
 
+    def words(self, fit: str) -> dict[str, dict[str, Any]]:
+        """Return what the run says of a fit's parameters and derived quantities, by name.
+
+        ``of`` is whose a quantity is: ``"kernel"``, ``"drive"``, ``"channel"``, ``"gain"``,
+        ``"derived"``; guessed from the name in folders of earlier versions, which do not say it.
+        """
+        model, found = self.model(fit), {}
+        own = tuple(f"{channel}_" for channel in model.get("channels") or {})
+        for told in model.get("parameters") or []:
+            if isinstance(told, dict):
+                name = str(told.get("parameter"))
+                found[name] = {"of": "channel" if name.startswith(own) else "kernel"} | told
+        derived = model.get("derived") or {}
+        return found | {str(name): told | {"of": "derived"} for name, told in derived.items()}
+
     @property
     def unit_event(self) -> str:
         """What one unit event is, in words; empty where no fit has events that move a level."""

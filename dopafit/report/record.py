@@ -19,12 +19,10 @@ from dopafit.compare.loo import Comparison
 from dopafit.core.errors import FitError
 from dopafit.core.files import read_regular
 from dopafit.core.yaml_text import dump_yaml
-from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.model.analysis import Analysis
 from dopafit.model.claim import Model
-from dopafit.model.equations import conventions, event_in_words, latex, parameter_table
-from dopafit.model.notation import symbols
+from dopafit.model.record import model_record
 from dopafit.report.files import read_json, write_text
 from dopafit.report.said.truth import read_truth, truth_rows
 from dopafit.report.written import file_hashes, stamp_versions, write_json, write_table
@@ -67,16 +65,7 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
     """Return ``spec.yaml``: the claim with every default filled in, models resolved over it."""
     drives, told = list(models), {}
     for drive, model in models.items():
-        moved = bool(Drive.named(drive).gains)
-        told[drive] = model.to_dict() | {
-            "hash": model.hash,
-            "words": Drive.named(drive).words,
-            "unit_event": event_in_words(model, study) if moved else None,
-            "equations_latex": latex(model),
-            "symbols": symbols(model),
-            "conventions": conventions(model, study),
-            "parameters": parameter_table(model).to_dict(orient="records"),
-        }
+        told[drive] = model_record(model, study)
     spec = {
         "analysis": analysis.path.name,
         "title": analysis.title,

@@ -13,15 +13,21 @@ import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dopafit.channel.choice import Choice
+from dopafit.core.prior import Prior
+from dopafit.drive import Drive
 from dopafit.fit.verdict import Diagnostic, Verdict
+from dopafit.model.claim import Model
+from dopafit.model.record import prior_records
+from dopafit.trace.kernel import LOAD
+from dopafit.trace.opponent import Opponent
 
 DRIVES = ("no_drive", "trough", "level", "encompassing")
 RANKED = ("trough", "encompassing", "level", "no_drive")
-GAINS = {
-    "no_drive": (),
-    "trough": ("gain_trough",),
-    "level": ("gain_peak",),
-    "encompassing": ("gain_peak", "gain_trough"),
+GAINS = {drive: tuple(Drive.named(drive).gains) for drive in DRIVES}
+DERIVED = {
+    name: {"meaning": mark.meaning, "unit": mark.unit, "phrase": mark.phrase}
+    for name, mark in (Opponent.landmark_words | {"load": LOAD}).items()
 }
 WORDS = {
     "no_drive": "motivation does not follow the events",
@@ -65,68 +71,15 @@ def verdict(good: bool) -> Verdict:
     return Verdict(good, items)
 
 
-def parameters(drive: str) -> list[dict[str, str]]:
-    def one(name, meaning, unit, link, prior, formula="1", convention=""):
-        return {
-            "parameter": name,
-            "meaning": meaning,
-            "unit": unit,
-            "link": link,
-            "prior": prior,
-            "formula": formula,
-            "convention": convention,
-        }
-
-    rows = []
-    if drive != "no_drive":
-        rows += [
-            one(
-                "peak",
-                "maximum of the response to one unit event, above baseline",
-                "trace",
-                "log",
-                "fixed at 1",
-                "drug + (1 | subject)",
-                "population peak of the reference event is the unit",
-            ),
-            one(
-                "trough_ratio",
-                "depth of the minimum below baseline, over the peak",
-                "1",
-                "log",
-                "lognormal(median=0.3, sigma=0.7)",
-            ),
-            one(
-                "recovery_half_life",
-                "half-life of the late return to baseline",
-                "s",
-                "log",
-                "lognormal(median=20.7944, sigma=0.8)",
-            ),
-            one(
-                "onset_ratio",
-                "recovery rate over onset rate; small for a sharp peak",
-                "1",
-                "log",
-                "lognormal(median=0.05, sigma=0.8)",
-            ),
-        ]
-    rows.append(
-        one(
-            "choice_rest",
-            "log odds of pursuit at baseline",
-            "log odds",
-            "identity",
-            "normal(mean=0, sd=1.5)",
-            "drug + (1 | subject)",
-        )
+def model_of(drive: str) -> Model:
+    return Model(
+        drive=drive,
+        channels=[Choice("pursue")],
+        effects={"peak": "drug + (1 | subject)", "choice_rest": "drug + (1 | subject)"},
+        priors={"onset_ratio": Prior.lognormal(0.05, 0.8)},
+        typical_spacing=30.0,
+        reference={"drug": "placebo"},
     )
-    family = "normal(mean=0, sd=1.5)" if drive == "encompassing" else "half_normal(sd=1.5)"
-    rows += [
-        one(f"choice_{gain}", "change of the log odds per lobe", "log odds", "identity", family)
-        for gain in GAINS[drive]
-    ]
-    return rows
 
 
 def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) -> pd.DataFrame:
@@ -265,7 +218,11 @@ def build(
                     r"\mathrm{logit}^{-1}(\eta))",
                 ],
                 "conventions": [baseline, "choice_lapse is fixed at 0: no lapses."],
-                "parameters": parameters(drive),
+                "parameters": prior_records(model_of(drive)),
+                "derived": DERIVED if GAINS[drive] else {},
+                "level": Opponent.words if GAINS[drive] else None,
+                "overlap": "trough" if GAINS[drive] else None,
+                "cites": list(Opponent.cites) if GAINS[drive] else [],
                 "channels": channels,
                 "typical_spacing": 30.0,
                 "kernel": "opponent",
@@ -365,3 +322,9 @@ def make(tmp_path) -> Callable[..., Path]:
 def one_run(tmp_path_factory) -> Path:
     """A complete run of simulated data; not to be changed."""
     return build(tmp_path_factory.mktemp("complete") / "run")
+
+
+@pytest.fixture
+def claim() -> Callable[[str], Model]:
+    """Return the claim of a drive that the run folders hold."""
+    return model_of

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from dopafit.core.prior import Prior
+from dopafit.model.record import prior_records
 from dopafit.report.folder import RunFolder
 from dopafit.report.said.answer import answer
 from dopafit.report.said.checklist import NOT_DONE, WHERE, checklist, write_checklist
@@ -363,14 +365,16 @@ def test_a_fit_that_is_not_compared_is_named(make):
     assert "Fitted and not in the comparison: level." in told
 
 
-def test_effects_and_spreads_have_their_priors(make, methods):
+def test_effects_and_spreads_have_their_priors(make, methods, claim):
     assert "`peak_effect` (fits: trough, encompassing, level)" in methods
     assert "`choice_rest_sd`, standard deviation of choice\\_rest over group members" in methods
     assert "`trough_ratio_sd`" not in methods  # it varies over no group
     folder = make()
     spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
-    for model in spec["models"].values():
-        model["priors"] = {"choice_rest_sd": {"half_normal": {"sd": 0.2}}}
+    narrow = {"choice_rest_sd": Prior.half_normal(0.2)}
+    for drive, model in spec["models"].items():
+        changed = replace(claim(drive), priors={**claim(drive).priors, **narrow})
+        model["parameters"] = prior_records(changed)
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
     rows = {row.parameter: row for row in prior_rows(RunFolder.read(folder))}
     assert rows["choice_rest_sd"].prior == "half_normal(sd=0.2)"
@@ -378,14 +382,14 @@ def test_effects_and_spreads_have_their_priors(make, methods):
     assert not rows["choice_rest_effect"].changed and rows["onset_ratio"].changed
 
 
-def test_a_model_that_cannot_be_built_again_still_has_its_priors(make):
+def test_the_priors_are_read_from_the_folder_alone(make):
     folder = make()
     spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
     for model in spec["models"].values():
         model["channels"] = {"telepathy": {}}
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
     rows = {row.parameter: row for row in prior_rows(RunFolder.read(folder))}
-    assert rows["trough_ratio"].range == "0.0949 to 0.949" and "peak_sd" not in rows
+    assert rows["trough_ratio"].range == "0.0949 to 0.949" and "peak_sd" in rows
 
 
 def test_predictive_checks_are_shown_where_they_were_made(make):

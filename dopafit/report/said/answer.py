@@ -10,16 +10,10 @@ from dopafit.compare.loo import Comparison
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import between, count, decimals, fixed, seconds
 from dopafit.report.said.limits import limits
-from dopafit.report.said.prose import Line, Span, name, say, series
-from dopafit.report.set.escape import signs
+from dopafit.report.said.prose import Line, Span, name, say, sentence, series
+from dopafit.report.set.escape import clean, signs
 
 __all__ = ["Answer", "answer"]
-
-_LANDMARKS = {
-    "trough_ratio": "the trough is {} of the peak",
-    "time_to_peak": "the peak comes {} after an event",
-    "time_to_trough": "the trough comes {} after it",
-}
 
 
 @dataclass(frozen=True)
@@ -133,45 +127,33 @@ def _estimates(folder: RunFolder) -> list[Line]:
     fit = folder.focus
     rows = folder.of(folder.summary, fit).set_index("parameter")
     interval = folder.interval.replace(" posterior", "")
-    found = []
-    for parameter, words in _LANDMARKS.items():
-        if parameter in rows.index:
+    known = {name: told for name, told in folder.words(fit).items() if name in rows.index}
+    found, lines = [], []
+    for parameter, told in known.items():
+        if phrase := str(told.get("phrase") or ""):
             row = rows.loc[parameter]
             places = decimals(row["sd"], row["mean"], row["upper"])
-            unit = " s" if parameter.startswith("time_") else ""
+            unit = " s" if told.get("unit") == "s" else ""
             human = seconds(row["median"]) if unit else ""
             value = f"{fixed(row['median'], places)}{unit}" + (f" ({human})" if human else "")
             inside = between(row["lower"], row["upper"], places)
-            found.append(f"{words.format(value)} ({inside}{unit})")
-    lines = []
+            found.append(f"{phrase.replace('{}', value)} ({inside}{unit})")
     if found:
         lines.append(
             say("In the ", name(fit), f" fit, medians with {interval}s: ", "; ".join(found), ".")
         )
-    gains = [p for p in rows.index if p.endswith(("_gain_peak", "_gain_trough"))]
-    if gains:
-        shown = []
-        for parameter in gains:
+    gains: dict[str, list[Line]] = {}
+    for parameter, told in known.items():
+        if told["of"] == "gain":
             row = rows.loc[parameter]
             places = decimals(row["sd"], row["mean"], row["upper"])
-            shown.append(name(parameter))
-            shown.append(
-                Span(
-                    f" {fixed(row['median'], places)} "
-                    f"({between(row['lower'], row['upper'], places)})"
-                )
-            )
-        pairs = [shown[i : i + 2] for i in range(0, len(shown), 2)]
-        line: list[Span] = []
-        for i, pair in enumerate(pairs):
-            line += [Span("; ")] if i else []
-            line += pair
-        lines.append(
-            say(
-                "Its gains, likewise: " if found else f"Its gains, medians with {interval}s: ",
-                line,
-                "; each is the change of a channel's predictor at that lobe of one unit event",
-                f", which is {folder.unit_event}." if folder.unit_event else ".",
-            )
-        )
+            inside = between(row["lower"], row["upper"], places)
+            shown = say(name(parameter), f" {fixed(row['median'], places)} ({inside})")
+            gains.setdefault(clean(told.get("meaning") or parameter), []).append(shown)
+    for i, (meaning, shown) in enumerate(gains.items()):
+        how = "" if i else ", likewise" if found else f", medians with {interval}s"
+        listed = (part for j, one in enumerate(shown) for part in ("; " if j else "", *one))
+        lines.append(say(f"{sentence(meaning).rstrip('.')}{how}: ", *listed, "."))
+    if gains and folder.unit_event:
+        lines.append(say(f"One unit event is {folder.unit_event}."))
     return lines

@@ -6,8 +6,9 @@ from dopafit.compare.loo import Comparison
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count, fixed, share
 from dopafit.report.said.prose import Line, Span, name, say, series
+from dopafit.report.set.escape import clean
 
-__all__ = ["BASELINE", "limits"]
+__all__ = ["BASELINE", "close_events", "limits"]
 
 BASELINE = "The baseline level is not identified; the resting predictor is."
 FAR = 3.0
@@ -30,7 +31,7 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
     lines = [
         say(
             BASELINE
-            + " Baseline, peak and trough in absolute units, such as a concentration of dopamine, "
+            + " Baseline and response in absolute units, such as a concentration of dopamine, "
             "cannot be learned from behaviour: the level is counted in peaks."
         )
     ]
@@ -58,14 +59,9 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
                 ".",
             )
         )
-    close = folder.data.get("close_pairs")
-    if isinstance(close, (int, float)) and not isinstance(close, bool):
-        lines.append(
-            say(
-                f"{share(close)} of successive events were closer than the time to the trough; the "
-                "fewer they are, the harder peak and trough are to tell apart."
-            )
-        )
+    if close := close_events(folder):
+        harder = "; the fewer they are, the harder a rectified drive is to tell from a linear one."
+        lines.append(say(close, harder))
     lines.append(
         say(
             "The model takes the events as they happened. Whether they caused the behaviour "
@@ -73,6 +69,16 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
         )
     )
     return tuple(lines)
+
+
+def close_events(folder: RunFolder) -> str:
+    """Return a clause on how many events overlap, as far as the kernel says when; else empty."""
+    close = folder.data.get("close_pairs")
+    overlaps = (folder.model(fit).get("overlap") for fit in folder.fits)
+    landmark = next((label for label in overlaps if label), None)
+    if landmark is None or not isinstance(close, (int, float)) or isinstance(close, bool):
+        return ""
+    return f"{share(close)} of successive events were closer than the time to the {clean(landmark)}"
 
 
 def _known_subject(folder: RunFolder, compared: Comparison) -> list[Line]:

@@ -75,14 +75,24 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
     drives = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
     kinds = model.get("events")
     which = f" of kind {' or '.join(clean(k) for k in kinds)}" if isinstance(kinds, list) else ""
+    levels: dict[str, list[str]] = {}
+    for fit in folder.fits:
+        if words := folder.model(fit).get("level"):
+            levels.setdefault(clean(words), []).append(fit)
+    where = [
+        part
+        for words, fits in levels.items()
+        for part in (f" In {'the fits' if len(fits) > 1 else 'the fit'} ", *series(map(name, fits)),
+                     f" it {words}.")
+    ]  # fmt: skip
     lines = [
         say(
-            f"Each event{which} moves a latent level that rises to a peak, falls back through "
-            "baseline into a trough and recovers; the responses to successive events add up. A "
-            "drive turns the level into motivation, and motivation shifts the linear predictor of "
-            "each channel of behaviour. Only events strictly before an outcome can explain it."
+            f"Each event{which} moves a latent level",
+            *(where if len(levels) > 1 else [f" that {words}." for words in levels]),
+            " A drive turns the level into motivation, and motivation shifts the linear predictor "
+            "of each channel of behaviour. Only events strictly before an outcome can explain it.",
         )
-        if any(f != "no_drive" for f in folder.fits)
+        if levels
         else (),
         say(
             "The channels were " if len(told) > 1 else "The channel was ",

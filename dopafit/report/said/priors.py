@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dopafit.core.errors import DopafitError
@@ -12,23 +12,12 @@ from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import between
 
 if TYPE_CHECKING:
-    from dopafit.model.claim import Model
+    pass
 
 __all__ = ["PriorRow", "read_prior", "rows"]
 
-REASONS = {
-    "trough_ratio": "a ratio of sizes is positive; a trough deeper than the peak stays possible",
-    "recovery_half_life": "times are positive; centred on the typical spacing of events, wide",
-    "onset_ratio": "the rise is usually faster than the recovery; wide",
-    "gain_peak": "weak; one scale for every drive, because each is scaled to 1 at its own lobe",
-    "gain_trough": "weak; one scale for every drive, because each is scaled to 1 at its own lobe",
-    "rest": "weak: most plausible levels at rest are possible",
-    "effect": "modest effects are likely, large ones possible",
-    "sd": "positive; small differences between group members are likely, large ones possible",
-}
 OTHER = "weak: keeps the sampler within plausible values"
-NAMES = ("parameter", "meaning", "unit", "link", "formula", "prior", "convention")
-_GROUP = re.compile(r"\([^()]*\|[^()]*\)")
+NAMES = "parameter meaning unit link formula prior convention reason default changed".split()
 _PRINTED = re.compile(r"^(\w+)\((.*)\)$")
 
 
@@ -84,105 +73,18 @@ def read_prior(text: str) -> Prior | None:
 
 def rows(folder: RunFolder) -> list[PriorRow]:
     """Return the priors of all fits, each once, with the fits that have it."""
-    merged: dict[tuple[str, ...], list[str]] = {}
-    models = {fit: _rebuilt(folder.model(fit), fit) for fit in folder.fits}
+    merged: dict[tuple[Any, ...], list[str]] = {}
     for fit in folder.fits:
-        for entry in _entries(folder.model(fit), models[fit]):
-            key = tuple(str(entry.get(n) or "") for n in NAMES)
-            merged.setdefault(key, []).append(fit)
+        for entry in folder.model(fit).get("parameters") or []:
+            if isinstance(entry, dict) and entry.get("parameter"):
+                key = tuple(str(entry.get(name) or "") for name in NAMES)
+                merged.setdefault(key, []).append(fit)
     found = []
-    for (name, meaning, unit, link, formula, text, convention), fits in merged.items():
-        prior = read_prior(text)
-        default = _default(models[fits[0]], name)
-        own = (folder.model(fits[0]).get("priors") or {}).get(name) is not None
-        changed = prior is not None and (own or (bool(default) and str(prior) != default))
-        reason = convention or _reason(name)
-        if changed:
-            reason = "set by this analysis" + (f" (default: {default})" if default else "")
+    for (*shown, convention, reason, default, changed), fits in merged.items():
+        prior = read_prior(shown[-1])
+        own = prior is not None and bool(changed)
+        told = "set by this analysis" + (f" (default: {default})" if default else "")
+        why = told if own else convention or reason or OTHER
         limits = "" if prior is None else between(prior.quantile(0.05), prior.quantile(0.95))
-        found.append(
-            PriorRow(name, meaning, unit, link, formula, text, limits, reason, changed, tuple(fits))
-        )
+        found.append(PriorRow(*shown, limits, why, own, tuple(fits)))
     return found
-
-
-def _reason(name: str) -> str:
-    stem = name.partition("[")[0]
-    for key, why in REASONS.items():
-        if stem == key or stem.endswith(f"_{key}"):
-            return why
-    return OTHER
-
-
-def _entries(spec: dict[str, Any], model: Model | None) -> list[dict[str, Any]]:
-    """Return the parameters of the specification, and after each the priors of its effects."""
-    found: list[dict[str, Any]] = []
-    for entry in spec.get("parameters") or []:
-        if not isinstance(entry, dict) or not entry.get("parameter"):
-            continue
-        found.append(entry)
-        name, formula = str(entry["parameter"]), str(entry.get("formula") or "1")
-        if model is None or name not in model.parameters:
-            continue
-        parts = []
-        if set(_GROUP.sub(" ", formula).replace("+", " ").split()) - {"0", "1"}:
-            parts.append(("effect", f"each effect on {name}"))
-        if "|" in formula:
-            parts.append(("sd", f"standard deviation of {name} over group members"))
-        for part, meaning in parts:
-            prior = model.prior_of(name, part, "")
-            found.append(_extra(f"{name}_{part}", meaning, entry, prior))
-        for term, prior in _terms(model, name).items():
-            found.append(
-                _extra(f"{name}_effect[{term}]", f"effect of {term} on {name}", entry, prior)
-            )
-    listed = {str(entry["parameter"]) for entry in found}
-    for name, prior in (model.priors if model is not None else {}).items():
-        if name not in listed:  # the prior of one effect
-            found.append({"parameter": name, "prior": str(prior), "formula": "1"})
-    return found
-
-
-def _extra(name: str, meaning: str, entry: dict[str, Any], prior: Prior) -> dict[str, Any]:
-    link = str(entry.get("link") or "")
-    unit = str(entry.get("unit") or "") if link == "identity" else link
-    return {
-        "parameter": name,
-        "meaning": meaning,
-        "unit": unit,
-        "link": link,
-        "prior": str(prior),
-        "formula": "1",
-    }
-
-
-def _terms(model: Model, name: str) -> dict[str, Prior]:
-    """Return the terms that a channel always adds to its resting predictor."""
-    for channel in model.channels:
-        if name == f"{channel.prefix}_rest":
-            return {t: model.prior_of(name, "effect", t) for t in channel.extra_terms()}
-    return {}
-
-
-def _default(model: Model | None, name: str) -> str:
-    """Return the prior a parameter, its effects or its spread have unless an analysis sets it."""
-    if model is None:
-        return ""
-    plain = replace(model, priors={}, fixed={}).parameters
-    if name in plain:
-        prior = plain[name].prior
-        return "" if prior is None else str(prior)
-    stem, _, part = name.partition("[")[0].rpartition("_")
-    if stem not in plain or "[" in name:
-        return ""
-    return str({"effect": plain[stem].effect, "sd": plain[stem].spread}.get(part, ""))
-
-
-def _rebuilt(spec: dict[str, Any], fit: str) -> Model | None:
-    """Return the model of a specification; None where it cannot be built again."""
-    from dopafit.model.claim import Model
-
-    try:
-        return Model.from_dict({"drive": fit, **spec})
-    except (DopafitError, AttributeError, TypeError, ValueError):
-        return None

@@ -16,23 +16,10 @@ __all__ = ["GROUPS", "Quantity", "describe", "member_of", "population"]
 GROUPS = {
     "kernel": "Response to one unit event",
     "derived": "Derived from it",
+    "drive": "From the level to motivation",
     "channel": "Channels",
     "effect": "Effects of conditions and covariates, on the link scale",
     "spread": "Differences between group members (standard deviations, on the link scale)",
-}
-DERIVED = {
-    "time_to_peak": ("time from an event to the maximum", "s"),
-    "time_to_crossing": ("time from an event to the return through baseline", "s"),
-    "time_to_trough": ("time from an event to the minimum", "s"),
-    "opponent_gain": ("area of the opponent over area of the primary response; "
-                      "1 is perfect adaptation", "1"),
-    "area": ("net area of the response to one unit event", "peak s"),
-    "load": ("mean displacement from baseline at the study's event rate", "peak"),
-}  # fmt: skip
-KERNEL = ("trough_ratio", "recovery_half_life", "onset_ratio", "peak")
-GAINS = {
-    "gain_peak": "change of the predictor at the top of one unit event",
-    "gain_trough": "change of the predictor at the bottom of one unit event",
 }
 _PARTS = re.compile(r"^(?P<stem>.+?)_(?P<part>effect|sd|group)\[(?P<label>.*)\]$", re.S)
 _MEMBER = re.compile(r"^(?P<term>[^\[]*)\[(?P<member>.*)\]$", re.S)
@@ -72,11 +59,7 @@ def describe(folder: RunFolder, fit: str, row: Any) -> Quantity:
     """
     name = str(row["parameter"])
     given = str(row.get("unit") or "")
-    known = {
-        str(p.get("parameter")): p
-        for p in folder.model(fit).get("parameters") or []
-        if isinstance(p, dict)
-    }
+    known = folder.words(fit)
     found = _PARTS.match(name)
     if found:
         base, label = known.get(found["stem"], {}), found["label"]
@@ -91,15 +74,15 @@ def describe(folder: RunFolder, fit: str, row: Any) -> Quantity:
             "group": f"deviation of {label} in {found['stem']}",
         }[found["part"]]
         return Quantity(name, group, meaning, unit, link)
-    base = known.get(name, {})
-    meaning, unit = DERIVED.get(name, ("", ""))
-    gain = next((words for suffix, words in GAINS.items() if name.endswith(suffix)), "")
-    meaning = str(base.get("meaning") or "") or meaning or gain
-    if gain and name.endswith(("gain_peak", "gain_trough")):
-        meaning = gain
-    unit = given or str(base.get("unit") or "") or unit
-    group = "kernel" if name in KERNEL else "derived" if name in DERIVED else "channel"
-    return Quantity(name, group, meaning, unit, str(base.get("link") or "identity"))
+    base = known.get(name, {"of": "derived"})
+    unit, owner = given or str(base.get("unit") or ""), str(base["of"])
+    return Quantity(
+        name,
+        {"gain": "channel"}.get(owner, owner),
+        str(base.get("meaning") or ""),
+        unit,
+        str(base.get("link") or "identity"),
+    )
 
 
 def population(folder: RunFolder, fit: str) -> list[tuple[Quantity, pd.Series]]:
@@ -107,9 +90,8 @@ def population(folder: RunFolder, fit: str) -> list[tuple[Quantity, pd.Series]]:
     rows = [
         (describe(folder, fit, row), row) for _, row in folder.of(folder.summary, fit).iterrows()
     ]
-    order = list(GROUPS)
+    order, names = list(GROUPS), list(folder.words(fit))
     rows = [pair for pair in rows if pair[0].group in order]
-    names = [*KERNEL, *DERIVED]
     return sorted(
         rows,
         key=lambda pair: (

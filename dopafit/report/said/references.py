@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dopafit.report.folder import RunFolder
+from dopafit.report.set.escape import clean
 
 __all__ = ["cited"]
 
@@ -22,10 +23,6 @@ ALWAYS = (
     "Kruschke JK (2021). Bayesian analysis reporting guidelines. Nature Human Behaviour 5, "
     "1282-1291.",
 )
-OPPONENT = (
-    "Solomon RL, Corbit JD (1974). An opponent-process theory of motivation: I. Temporal dynamics "
-    "of affect. Psychological Review 81, 119-145."
-)
 COMPARED = (
     "Vehtari A, Gelman A, Gabry J (2017). Practical Bayesian model evaluation using leave-one-out "
     "cross-validation and WAIC. Statistics and Computing 27, 1413-1432.",
@@ -41,8 +38,8 @@ COMPARED = (
 def cited(folder: RunFolder) -> list[str]:
     """Return the references of this run, by first author."""
     found = list(ALWAYS)
-    if any(folder.model(fit).get("kernel") == "opponent" for fit in folder.fits):
-        found.append(OPPONENT)
+    for fit in folder.fits:
+        found += [clean(text) for text in folder.model(fit).get("cites") or []]
     if folder.comparison is not None:
         found += COMPARED
-    return sorted(found)
+    return sorted(set(found))

@@ -38,11 +38,13 @@ SPEC = {
     "compare": {EACH: ANY},
     "models": {
         EACH: {
-            **dict.fromkeys("drive kernel words hash".split(), TEXT),
+            **dict.fromkeys("drive kernel words hash level overlap unit_event".split(), TEXT),
             "priors": MAPPING,
             "equations_latex": [TEXT],
             "conventions": [TEXT],
             "parameters": [{EACH: ANY}],
+            "derived": {EACH: {EACH: TEXT}},
+            "cites": [TEXT],
         }
     },
 }

@@ -18,11 +18,10 @@ from markupsafe import Markup, escape
 from dopafit.core.hold import hold
 from dopafit.report.files import write_text
 from dopafit.report.folder import Figure, RunFolder
-from dopafit.report.numbers import share
 from dopafit.report.said import datasheet
 from dopafit.report.said.answer import answer
 from dopafit.report.said.checklist import Item, checklist, write_checklist
-from dopafit.report.said.limits import BASELINE
+from dopafit.report.said.limits import BASELINE, close_events
 from dopafit.report.said.methods import methods, write_methods
 from dopafit.report.said.model_text import equations, symbols
 from dopafit.report.set import evidence_tables, tables
@@ -170,6 +169,8 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "unit_event": folder.unit_event,
         "fixed": _fixed(folder),
         "baseline": BASELINE,
+        "close": close_events(folder),
+        "gains": _gains(folder),
         "methods": methods(folder),
         "checklist": checklist(folder),
         "facts": datasheet.facts(folder),
@@ -214,7 +215,6 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
             fit: [evidence_tables.shown(item) for item in folder.verdicts[fit].failures]
             for fit in folder.fits
         },
-        "close": share(folder.data.get("close_pairs")),
     }
 
 
@@ -233,6 +233,16 @@ def _conventions(folder: RunFolder) -> list[str]:
     for fit in folder.fits:
         found |= dict.fromkeys(clean(c) for c in folder.model(fit).get("conventions") or [])
     return list(found)
+
+
+def _gains(folder: RunFolder) -> dict[str, list[str]]:
+    """Return what the gains of all fits mean, each meaning once, with the gains that have it."""
+    found: dict[str, dict[str, None]] = {}
+    for fit in folder.fits:
+        for name, told in folder.words(fit).items():
+            if told["of"] == "gain":
+                found.setdefault(str(told.get("meaning") or ""), {})[name] = None
+    return {meaning: list(names) for meaning, names in found.items()}
 
 
 def _fixed(folder: RunFolder) -> list[tuple[str, str]]:
