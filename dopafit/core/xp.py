@@ -6,9 +6,28 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["erfcx", "log_ndtr", "normal_or_beyond", "sigmoid", "softplus"]
+__all__ = [
+    "digamma",
+    "erfcx",
+    "gammaln",
+    "log1mexp",
+    "log_ndtr",
+    "normal_or_beyond",
+    "sigmoid",
+    "softplus",
+]
 
 _HALF_LOG_2PI = 0.9189385332046727
+_LN2 = 0.6931471805599453
+
+
+def _special(xp: Any, name: str, scipy_name: str = "") -> Any:
+    """Return a function that NumPy lacks: SciPy's there, the namespace's own elsewhere."""
+    if xp is not np:
+        return getattr(xp, name)
+    from scipy import special
+
+    return getattr(special, scipy_name or name)
 
 
 def softplus(xp: Any, x: Any) -> Any:
@@ -18,29 +37,17 @@ def softplus(xp: Any, x: Any) -> Any:
 
 def sigmoid(xp: Any, x: Any) -> Any:
     """Return ``1 / (1 + e^-x)`` without overflow."""
-    if xp is np:
-        from scipy.special import expit
-
-        return expit(x)
-    return xp.sigmoid(x)
+    return _special(xp, "sigmoid", "expit")(x)
 
 
 def erfcx(xp: Any, x: Any) -> Any:
     """Return the scaled complementary error function ``e^(x^2) erfc(x)``."""
-    if xp is np:
-        from scipy.special import erfcx as scipy_erfcx
-
-        return scipy_erfcx(x)
-    return xp.erfcx(x)
+    return _special(xp, "erfcx")(x)
 
 
 def log_ndtr(xp: Any, x: Any) -> Any:
     """Return the logarithm of the standard normal distribution function, accurate in both tails."""
-    if xp is np:
-        from scipy.special import log_ndtr as scipy_log_ndtr
-
-        return scipy_log_ndtr(x)
-    return xp.log_ndtr(x)
+    return _special(xp, "log_ndtr")(x)
 
 
 def normal_or_beyond(xp: Any, z: Any, beyond: Any) -> Any:
@@ -48,3 +55,21 @@ def normal_or_beyond(xp: Any, z: Any, beyond: Any) -> Any:
     if xp is np:
         return np.where(beyond > 0, log_ndtr(np, -z), -0.5 * z**2 - _HALF_LOG_2PI)
     return xp.normal_or_beyond(z, beyond)
+
+
+def log1mexp(xp: Any, x: Any) -> Any:
+    """Return ``ln(1 - e^x)`` for x < 0, accurate near 0 and far below."""
+    if xp is np:
+        near, far = np.maximum(x, -_LN2), np.minimum(x, -_LN2)
+        return np.where(x > -_LN2, np.log(-np.expm1(near)), np.log1p(-np.exp(far)))
+    return xp.log1mexp(x)
+
+
+def gammaln(xp: Any, x: Any) -> Any:
+    """Return the logarithm of the gamma function, for x > 0."""
+    return _special(xp, "gammaln")(x)
+
+
+def digamma(xp: Any, x: Any) -> Any:
+    """Return the derivative of `gammaln`, for x > 0."""
+    return _special(xp, "digamma")(x)

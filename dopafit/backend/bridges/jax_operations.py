@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dopafit.backend.bridges.jax_functions import namespace, sigmoid
+from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.model.program import Operations
 from dopafit.trace import newton
 from dopafit.trace.dynamics import Dynamics
@@ -93,7 +93,9 @@ def solve_y(log_ratio: Any, onset_ratio: Any) -> Any:
 @solve_y.defjvp
 def _solve_slopes(at, by):
     y = solve_y(*at)
-    slope, by_onset = newton.slopes(jnp.log, newton.roots(sigmoid(y), sigmoid(-y), at[1]))
+    slope, by_onset = newton.slopes(
+        jnp.log, newton.roots(namespace.sigmoid(y), namespace.sigmoid(-y), at[1])
+    )
     return y, (by[0] + by_onset * by[1]) / slope
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dopafit.backend.codegen.expression import Node
+from dopafit.backend.codegen.expression import Expression
 from dopafit.backend.codegen.plan import EVENTS, KERNEL, Pass, Plan
-from dopafit.backend.operations import ALONE, ONCE, TEXT
+from dopafit.backend.operations import OPERATIONS
 
 __all__ = ["COORDINATES", "identifier", "write"]
 
@@ -34,8 +34,8 @@ import math
 
 import numpy as np
 
-from dopafit.backend.codegen.special import log1p_unit
 from dopafit.backend.codegen.runtime import *
+from dopafit.backend.codegen.special import *
 from dopafit.core.machine_code import kept
 from dopafit.trace._loops import divide, exp, plus
 from dopafit.trace._solve import solve_scalar
@@ -81,7 +81,7 @@ class _Writer:
         self.lines: list[str] = []
         self.indent = 1
         self.slots = 1
-        self.scalars: set[Node] = set()
+        self.scalars: set[Expression] = set()
 
     def put(self, text: str) -> None:
         """Write one line."""
@@ -172,7 +172,7 @@ class _Writer:
             self.put(f"by_theta[{entry}] += {self.scalar(node)}")
 
     # ------------------------------------------------------------------ numbers
-    def scalar(self, node: Node) -> str:
+    def scalar(self, node: Expression) -> str:
         """Return a number's text; what it is made from is written first."""
         if node.op == "constant":
             return repr(node.args[0]).replace("inf", "np.inf").replace("nan", "np.nan")
@@ -183,7 +183,11 @@ class _Writer:
         if node not in self.scalars and node.op != "sum":
             parts = [self.scalar(one) for one in node.nodes]
             entry = f"theta[{node.args[0]}]"
-            text = entry if node.op == "theta" else ONCE[node.op].format(*map(_safe, parts))
+            text = (
+                entry
+                if node.op == "theta"
+                else OPERATIONS[node.op].written(*map(_safe, parts), once=True)
+            )
             self.put(f"s{node.number} = {text}")
             self.scalars.add(node)
         return f"s{node.number}"
@@ -215,25 +219,25 @@ class _Writer:
 class _Chunk:
     """The body of a pass."""
 
-    def __init__(self, writer: _Writer, one: Pass, nodes: list[Node], *, short: bool) -> None:
+    def __init__(self, writer: _Writer, one: Pass, nodes: list[Expression], *, short: bool) -> None:
         self.writer, self.one, self.nodes, self.short = writer, one, nodes, short
-        self.slot: dict[Node, int] = {}
-        self.taken: dict[str, list[Node]] = {}
+        self.slot: dict[Expression, int] = {}
+        self.taken: dict[str, list[Expression]] = {}
         self.part = self._parts()
 
-    def _parts(self) -> dict[Node, int]:
+    def _parts(self) -> dict[Expression, int]:
         """Return after how many separate functions each node can be computed."""
-        part: dict[Node, int] = {}
+        part: dict[Expression, int] = {}
         for node in self.nodes:
             if _leaf(node):
                 part[node] = 0
             else:
                 inner = [n for n in node.nodes if n in part]
                 step = not self.short
-                part[node] = max((part[n] + step * (n.op in ALONE) for n in inner), default=0)
+                part[node] = max((part[n] + step * _alone(n) for n in inner), default=0)
         return part
 
-    def place(self, node: Node) -> str:
+    def place(self, node: Expression) -> str:
         """Return a node's slot of the scratch memory, as an offset; given out on demand."""
         slot = self.slot.setdefault(node, len(self.slot))
         self.writer.slots = max(self.writer.slots, len(self.slot))
@@ -266,7 +270,7 @@ class _Chunk:
         last = max(self.part.values(), default=0)
         for part in range(last + 1):
             here = [n for n in self.nodes if not _leaf(n) and self.part[n] == part]
-            alone = {n: None for n in here if n.op in ALONE and not self.short}
+            alone = {n: None for n in here if _alone(n) and not self.short}
             fast = [n for n in here if n not in alone]
             keep = [n for n in fast if n in ends or self._later(n, part)]
             # each sum where its value is made, and nowhere else
@@ -279,11 +283,11 @@ class _Chunk:
             put(f"    w[{self.place(node)} + i] = {self.read(node, set())}")
         self._leave()
 
-    def _later(self, node: Node, part: int) -> bool:
+    def _later(self, node: Expression, part: int) -> bool:
         users = [n for n in self.nodes if node in set(n.nodes) and not _leaf(n)]
-        return any(self.part[n] > part or (n.op in ALONE and not self.short) for n in users)
+        return any(self.part[n] > part or (_alone(n) and not self.short) for n in users)
 
-    def read(self, node: Node, local: set[Node]) -> str:
+    def read(self, node: Expression, local: set[Expression]) -> str:
         """Return a node's text inside a loop over the chunk's rows."""
         if node.domain is None:
             return self.writer.scalar(node)
@@ -294,15 +298,17 @@ class _Chunk:
             return name.format(r="c + i") if "{r}" in name else f"{identifier(name)}_[i]"
         return f"w[{self.place(node)} + i]"
 
-    def _loop(self, nodes: list[Node], keep: list[Node], sums: list[Node]) -> None:
+    def _loop(
+        self, nodes: list[Expression], keep: list[Expression], sums: list[Expression]
+    ) -> None:
         if not (nodes or sums):
             return
         put, local = self.writer.put, set()
         put("for i in range(m):")
         for node in nodes:
             parts = [_safe(self.read(one, local)) for one in node.nodes]
-            text = (ONCE if self.short else TEXT)[node.op]
-            put(f"    v{node.number} = {text.format(*parts)}")
+            text = OPERATIONS[node.op].written(*parts, once=self.short)
+            put(f"    v{node.number} = {text}")
             local.add(node)
         for node in keep:
             put(f"    w[{self.place(node)} + i] = v{node.number}")
@@ -340,8 +346,12 @@ def _runs(name: str) -> str:
     return f"{name}_indptr, {name}_indices, {name}_data"
 
 
-def _leaf(node: Node) -> bool:
+def _leaf(node: Expression) -> bool:
     return node.op in ("array", "take", "rows", "state") or node.domain is None
+
+
+def _alone(node: Expression) -> bool:
+    return node.op in OPERATIONS and OPERATIONS[node.op].alone
 
 
 def _safe(text: str) -> str:
@@ -349,9 +359,9 @@ def _safe(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def _own(values: Iterable[Node], domain: str) -> list[Node]:
+def _own(values: Iterable[Expression], domain: str) -> list[Expression]:
     """Return the nodes of a domain that values are made from, arguments first."""
-    found: set[Node] = set()
+    found: set[Expression] = set()
     stack = [n for n in values if n.domain == domain]
     while stack:
         node = stack.pop()

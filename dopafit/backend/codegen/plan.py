@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dopafit.backend.codegen.expression import Book, Node
+from dopafit.backend.codegen.expression import Expression, Graph
 from dopafit.backend.codegen.tables import TIMES
 from dopafit.model.program import Operations, Program
 from dopafit.trace.dynamics import Dynamics
@@ -33,29 +33,29 @@ class Pass:
     ----------
     domain : str
         Whose rows.
-    stores : list of (text, Node)
+    stores : list of (text, Expression)
         Where a row's value is written; ``{r}`` stands for the row.
-    sums : list of Node
+    sums : list of Expression
         Values whose sum over the rows is needed later.
-    scatters : list of (array, index, Node)
+    scatters : list of (array, index, Expression)
         Values added to an array's entries.
-    tables : list of (parameter, Node)
+    tables : list of (parameter, Expression)
         Values that the transposed table of a parameter takes to the gradient by theta.
     """
 
     domain: str
-    stores: list[tuple[str, Node]] = field(default_factory=list)
-    sums: list[Node] = field(default_factory=list)
-    scatters: list[tuple[str, str, Node]] = field(default_factory=list)
-    tables: list[tuple[str, Node]] = field(default_factory=list)
+    stores: list[tuple[str, Expression]] = field(default_factory=list)
+    sums: list[Expression] = field(default_factory=list)
+    scatters: list[tuple[str, str, Expression]] = field(default_factory=list)
+    tables: list[tuple[str, Expression]] = field(default_factory=list)
 
     @property
-    def leaving(self) -> list[Node]:
+    def leaving(self) -> list[Expression]:
         """Return what is written somewhere row by row."""
         return [n for *_, n in (*self.stores, *self.scatters, *self.tables)]
 
     @property
-    def values(self) -> list[Node]:
+    def values(self) -> list[Expression]:
         """Return everything the pass must compute."""
         return [*self.leaving, *(n.args[0] for n in self.sums)]
 
@@ -72,11 +72,11 @@ class Plan:
         One per channel.
     backward : list of Pass
         After the states' pullback: events, kernel.
-    theta : list of (place, Node)
+    theta : list of (place, Expression)
         Numbers added to the gradient by theta's entries.
-    total : Node
+    total : Expression
         The log likelihood; a constant where only rows are asked for.
-    states : Node or None
+    states : Expression or None
         The trace's states after each event, where the claim has a trace.
     progression : bool
         Whether its rates are lam, lam + kap, lam + 2 kap.
@@ -87,18 +87,18 @@ class Plan:
     forward: list[Pass]
     channels: list[Pass]
     backward: list[Pass]
-    theta: list[tuple[int, Node]]
-    total: Node
-    states: Node | None
+    theta: list[tuple[int, Expression]]
+    total: Expression
+    states: Expression | None
     progression: bool
     gathered: dict[str, str]
 
 
 class _Theta:
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, graph: Graph) -> None:
+        self._book = graph
 
-    def __getitem__(self, place: int) -> Node:
+    def __getitem__(self, place: int) -> Expression:
         return self._book.leaf("theta", int(place), domain=None)
 
 
@@ -114,22 +114,22 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     gradient : bool
         Whether to sum the rows and differentiate; else every row's value is kept.
     """
-    book = Book()
-    found: list[tuple[Node, bool]] = []
-    arrays, operations = _arrays(book, program, names), _operations(book, program, found)
-    rows = program.logp(arrays, _Theta(book), operations)
+    graph = Graph()
+    found: list[tuple[Expression, bool]] = []
+    arrays, operations = _arrays(graph, program, names), _operations(graph, program, found)
+    rows = program.logp(arrays, _Theta(graph), operations)
     states, progression = found[0] if found else (None, False)
-    sweep = _Sweep(book, states)
+    sweep = ReverseMode(graph, states)
     if not gradient:
         channels = [Pass(p, stores=[(f"{p}_rows[{{r}}]", n)]) for p, n in rows.items()]
         forward = sweep.forward(rows.values())
-        return Plan(forward, channels, [], [], book.node(0.0), states, progression, {})
+        return Plan(forward, channels, [], [], graph.node(0.0), states, progression, {})
     channels = [Pass(prefix) for prefix in rows]
     sweep.passes |= {one.domain: one for one in channels}
-    total = book.node(0.0)
+    total = graph.node(0.0)
     for prefix, node in rows.items():
         total = total + sweep.sum_of(node, prefix)
-    sweep.run({node: book.node(1.0) for node in rows.values()})
+    sweep.run({node: graph.node(1.0) for node in rows.values()})
     backward = [sweep.passes[d] for d in (EVENTS, KERNEL) if d in sweep.passes]
     forward = sweep.forward(n for one in (*channels, *backward) for n in one.values)
     return Plan(
@@ -137,19 +137,21 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     )
 
 
-def _moved(book: Book, node: Node, domain: str, known: dict[Node, Node]) -> Node:
+def _moved(
+    graph: Graph, node: Expression, domain: str, known: dict[Expression, Expression]
+) -> Expression:
     """Return an expression over the reads as one over a channel's rows, each at its own read."""
     if node.domain != READS:
         return node
     if node not in known:
         if node.op == "array":  # only the time since the last event is one
-            made = book.leaf("array", f"{domain}.gap", domain=domain)
+            made = graph.leaf("array", f"{domain}.gap", domain=domain)
         elif node.op == "take":
             values, name = node.args
-            made = book.leaf("take", values, f"{domain}.{name}", domain=domain)
+            made = graph.leaf("take", values, f"{domain}.{name}", domain=domain)
         else:
-            parts = (_moved(book, one, domain, known) for one in node.nodes)
-            made = book.make(node.op, *parts)
+            parts = (_moved(graph, one, domain, known) for one in node.nodes)
+            made = graph.make(node.op, *parts)
         known[node] = made
     return known[node]
 
@@ -160,7 +162,7 @@ def varies_by_session(program: Program) -> bool:
     return any(name in program.varying for name in own if name != "peak")
 
 
-def _arrays(book: Book, program: Program, names: tuple[str, ...]) -> Mapping[str, Any]:
+def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[str, Any]:
     """Return the arrays as the program takes them: leaves with a domain; names for the rest."""
     prefixes = {channel.prefix for channel in program.model.channels}
     found: dict[str, Any] = {name: name for name in TIMES}
@@ -172,58 +174,58 @@ def _arrays(book: Book, program: Program, names: tuple[str, ...]) -> Mapping[str
         elif name == "kernel_ones" and not varies_by_session(program):
             found[name] = 1.0  # one kernel for all: its parameters are numbers
         elif name in DOMAINS or (prefix in prefixes and rest.startswith("data.")):
-            found[name] = book.leaf("array", name, domain=DOMAINS.get(name, prefix))
+            found[name] = graph.leaf("array", name, domain=DOMAINS.get(name, prefix))
         else:
             found[name] = name
     return found
 
 
-def _operations(book: Book, program: Program, level: list[tuple[Node, bool]]) -> Operations:
+def _operations(graph: Graph, program: Program, level: list[tuple[Expression, bool]]) -> Operations:
     prefixes = [channel.prefix for channel in program.model.channels]
 
-    def linear_rows(dense: str, *rest: Any) -> Node:
+    def linear_rows(dense: str, *rest: Any) -> Expression:
         name = dense.rpartition(".")[0]
         own = next((p for p in prefixes if name.startswith(f"{p}_")), None)
-        return book.leaf("rows", name, domain=own or (EVENTS if name == "peak" else KERNEL))
+        return graph.leaf("rows", name, domain=own or (EVENTS if name == "peak" else KERNEL))
 
-    def take(values: Node, index: str) -> Node:
-        return _moved(book, values, index.partition(".")[0], {})
+    def take(values: Expression, index: str) -> Expression:
+        return _moved(graph, values, index.partition(".")[0], {})
 
     def at_reads(node: Any) -> Any:
-        varies = isinstance(node, Node) and node.domain is not None
-        return book.leaf("take", node, "row", domain=READS) if varies else node
+        varies = isinstance(node, Expression) and node.domain is not None
+        return graph.leaf("take", node, "row", domain=READS) if varies else node
 
     def trace(dynamics: Dynamics, size: Any, parameters: Mapping[str, Any], _arrays: Any) -> Any:
         """Read the states after the last event, over the time since then."""
         rates = [parameters[f"rate_{k}"] for k in range(dynamics.states)]
-        states = book.leaf("states", book.node(size), *map(book.node, rates), domain=None)
+        states = graph.leaf("states", graph.node(size), *map(graph.node, rates), domain=None)
         level.append((states, dynamics.progression))
-        gap = book.leaf("array", "gap", domain=READS)
-        each = [book.leaf("state", states, k, domain=EVENTS) for k in range(dynamics.states)]
-        last = tuple(book.leaf("take", state, "state", domain=READS) for state in each)
+        gap = graph.leaf("array", "gap", domain=READS)
+        each = [graph.leaf("state", states, k, domain=EVENTS) for k in range(dynamics.states)]
+        last = tuple(graph.leaf("take", state, "state", domain=READS) for state in each)
         own = {name: at_reads(value) for name, value in parameters.items()}
-        return dynamics.read(book, last, gap, own)
+        return dynamics.read(graph, last, gap, own)
 
-    return Operations(book, linear_rows, trace, take)
+    return Operations(graph, linear_rows, trace, take)
 
 
-class _Sweep:
+class ReverseMode:
     """Going backwards: gradients of nodes, and what has to be done with them."""
 
-    def __init__(self, book: Book, states: Node | None) -> None:
-        self.book, self.states = book, states
+    def __init__(self, graph: Graph, states: Expression | None) -> None:
+        self.graph, self.states = graph, states
         self.passes: dict[str, Pass] = {}
-        self.theta: list[tuple[int, Node]] = []
+        self.theta: list[tuple[int, Expression]] = []
         self.gathered: dict[str, str] = {}
         self._targets: set[str] = set()
-        self._slopes: dict[Node, Node] = {}
-        self._active: dict[Node, bool] = {}
+        self._slopes: dict[Expression, Expression] = {}
+        self._active: dict[Expression, bool] = {}
 
-    def run(self, slopes: dict[Node, Node]) -> None:
+    def run(self, slopes: dict[Expression, Expression]) -> None:
         """Propagate the gradients of some nodes to theta."""
         self._slopes |= slopes
         written = sorted(_reachable(slopes), key=lambda node: -node.number)
-        for node in written:  # the book grows meanwhile; what is new is not differentiated
+        for node in written:  # the graph grows meanwhile; what is new is not differentiated
             slope = self._slopes.get(node)
             if slope is None or not self.active(node):
                 continue
@@ -239,21 +241,21 @@ class _Sweep:
                 case "states":
                     self._trace(node)
                 case _:
-                    for argument, share in self.book.pull(node, slope):
+                    for argument, share in self.graph.pull(node, slope):
                         self._add(argument, share, node.domain)
 
-    def active(self, node: Node) -> bool:
+    def active(self, node: Expression) -> bool:
         """Whether a node depends on theta."""
         if node not in self._active:
             leaf = node.op in ("theta", "rows")
             self._active[node] = leaf or any(self.active(one) for one in node.nodes)
         return self._active[node]
 
-    def sum_of(self, node: Node, domain: str) -> Node:
+    def sum_of(self, node: Expression, domain: str) -> Expression:
         """Return the sum of a node's value over a domain's rows."""
         if node.domain is None:
-            return node * self.book.leaf("count", domain, domain=None)
-        total = self.book.leaf("sum", node, domain=None)
+            return node * self.graph.leaf("count", domain, domain=None)
+        total = self.graph.leaf("sum", node, domain=None)
         sums = self._pass(domain).sums
         if all(total is not one for one in sums):
             sums.append(total)
@@ -277,7 +279,7 @@ class _Sweep:
     def _pass(self, domain: str) -> Pass:
         return self.passes.setdefault(domain, Pass(domain))
 
-    def _add(self, node: Node, share: Node, domain: str | None) -> None:
+    def _add(self, node: Expression, share: Expression, domain: str | None) -> None:
         if node.constant is not None or not self.active(node) or share.constant == 0.0:
             return
         if node.domain is None and domain is not None:
@@ -285,7 +287,7 @@ class _Sweep:
         known = self._slopes.get(node)
         self._slopes[node] = share if known is None else known + share
 
-    def _scatter(self, node: Node, slope: Node) -> None:
+    def _scatter(self, node: Expression, slope: Expression) -> None:
         values, index = node.args
         of_state = values.op == "state"
         name = f"by_state_{values.args[1]}" if of_state else f"by_taken{values.number}"
@@ -293,23 +295,23 @@ class _Sweep:
             self._targets.add(name)
             if not of_state:
                 self.gathered[name] = values.domain
-            self._add(values, self.book.leaf("array", name, domain=values.domain), values.domain)
+            self._add(values, self.graph.leaf("array", name, domain=values.domain), values.domain)
         self._pass(node.domain).scatters.append((name, index, slope))
 
-    def _trace(self, node: Node) -> None:
+    def _trace(self, node: Expression) -> None:
         size, *rates = node.args
-        self._add(size, self.book.leaf("array", "by_size", domain=EVENTS), EVENTS)
+        self._add(size, self.graph.leaf("array", "by_size", domain=EVENTS), EVENTS)
         for k, rate in enumerate(rates):
             varies = rate.domain is not None
             op, name = (
                 ("array", f"by_rate[{{r}}, {k}]") if varies else ("value", f"by_rate[0, {k}]")
             )
-            self._add(rate, self.book.leaf(op, name, domain=rate.domain), rate.domain)
+            self._add(rate, self.graph.leaf(op, name, domain=rate.domain), rate.domain)
 
 
-def _reachable(roots: Any) -> set[Node]:
+def _reachable(roots: Any) -> set[Expression]:
     """Return nodes and everything they are made from."""
-    found: set[Node] = set()
+    found: set[Expression] = set()
     stack = list(roots)
     while stack:
         node = stack.pop()

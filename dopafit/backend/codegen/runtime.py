@@ -6,25 +6,14 @@ import math
 
 import numpy as np
 
-from dopafit.backend.codegen.special import (
-    log_ndtr,
-    log_ndtr_slope,
-    normal_or_beyond_at,
-    normal_or_beyond_slope,
-)
 from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, exp, plus
 
 __all__ = [
     "CHUNK",
     "STRIDE",
-    "erfcx",
     "keep",
     "linear_rows_transposed",
-    "log_ndtr",
-    "log_ndtr_slope",
-    "normal_or_beyond_at",
-    "normal_or_beyond_slope",
     "place",
     "pull",
     "rows",
@@ -44,8 +33,6 @@ CHUNK = 256
 STRIDE = CHUNK + 24
 """From one value's scratch memory to the next: an odd number of cache lines, or else all values of
 a row fall into the same few places of the cache."""
-
-_ROOT_PI = 1.772453850905516
 
 
 @kept(**JIT)
@@ -183,31 +170,6 @@ def total(w, at, count):
     for i in range(at, at + count):
         value = plus(value, w[i])
     return value
-
-
-@kept(**JIT)
-def erfcx(x):
-    """Return e^(x^2) erfc(x) to 1e-14 relative."""
-    if x < 0.0:
-        return 2.0 * math.exp(x * x) - erfcx_positive(-x)
-    return erfcx_positive(x)
-
-
-@kept(**JIT)
-def erfcx_positive(x):
-    """Return the same for x >= 0."""
-    if x > 12.0:  # asymptotic series; its terms fall below 1e-17 before they rise
-        z = 0.5 / (x * x)
-        term = series = 1.0
-        for k in range(1, 30):
-            following = -term * (2 * k - 1) * z
-            if abs(following) < 1e-18 or abs(following) > abs(term):
-                break
-            term = following
-            series += term
-        return series / (x * _ROOT_PI)
-    high = math.floor(x * 64.0) / 64.0  # its square is exact
-    return math.exp(high * high) * math.exp((x - high) * (x + high)) * math.erfc(x)
 
 
 @kept(**JIT)

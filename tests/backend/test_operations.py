@@ -1,4 +1,6 @@
-"""Every operation of the table, at every place in a split loop, summed, against numpy and JAX.
+"""Every operation by its record: against mpmath in the tails, and in the generated loops.
+
+Value and derivative of each function, by numpy, by the compiler and by JAX, against mpmath.
 
 A loop is split where a value comes from a function that is called row by row. One claim holds
 every operation in the first, a middle and the last part of such a loop: alone in a loop, and all
@@ -7,14 +9,13 @@ of them in one. Each is summed (the slope by its weight) and differentiated (by 
 
 from __future__ import annotations
 
-import operator
-import re
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import jax
+import mpmath
 import numpy as np
 import pytest
 
@@ -22,45 +23,159 @@ from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.backend.bridges.jax_operations import solve_y
 from dopafit.backend.codegen import load as fuse
 from dopafit.backend.codegen.emit import HEADER, write
-from dopafit.backend.codegen.expression import Book
+from dopafit.backend.codegen.expression import Graph
 from dopafit.backend.codegen.plan import make_plan
 from dopafit.backend.codegen.runtime import CHUNK
-from dopafit.backend.operations import TEXT
-from tests.backend.operations import NUMBERS
+from dopafit.backend.operations import FUNCTIONS, OPERATIONS
+from dopafit.core.errors import SpecError
 
 ROWS = CHUNK + 45
 PLACES = ("first", "middle", "last")
-OPERATIONS = sorted(TEXT)
-POSITIVE = {"log", "log1p", "sqrt", "pow", "div", "solve"}
+POSITIVE = {"log", "log1p", "sqrt", "pow", "div", "solve", "gammaln", "digamma"}
 """Operations whose arguments are above 0; every other one gets numbers of both signs."""
+NEGATIVE = {"log1mexp"}
 WITH_DECAY = {"softplus", "sigmoid"}
 """Their second argument is a function of the first."""
-OPERATORS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg} | {
-    "div": operator.truediv,
-    "pow": operator.pow,
+
+
+# ---------------------------------------------------------------- against mpmath
+def normal(z: Any) -> Any:
+    return -z * z / 2 - mpmath.log(2 * mpmath.pi) / 2
+
+
+def log_ndtr(x: Any) -> Any:
+    return mpmath.log(mpmath.erfc(-x / mpmath.sqrt(2)) / 2)
+
+
+def mills(x: Any) -> Any:
+    return mpmath.exp(normal(x) - log_ndtr(x))
+
+
+EXACT = {
+    "abs": abs,
+    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "log1mexp": lambda x: mpmath.log(1 - mpmath.exp(x)),
+    "erfcx": lambda x: mpmath.exp(x * x) * mpmath.erfc(x),
+    "log_ndtr": log_ndtr,
+    "log_ndtr_slope": mills,
+    "normal_or_beyond": lambda z, b: log_ndtr(-z) if b else normal(z),
+    "normal_or_beyond_slope": lambda z, b: -mills(-z) if b else -z,
+    "gammaln": mpmath.loggamma,
+    "digamma": mpmath.digamma,
+    "where": lambda c, x, y: x if c else y,
+    "maximum": max,
 }
-NAMES = {"gt": "greater", "lt": "less", "switch": "where"}
+"""Other names are mpmath's own."""
+ANYWHERE = [-30.0, -5.5, -0.3, 1e-9, 0.4, 3.0, 11.9]
+ABOVE = [1e-8, 0.02, 0.7, 1.2, 3.3, 25.0, 1e3, 1e6]
+FAR_DOWN = [*ANYWHERE, -1e3, -37.0, -36.0, -35.9]
+POINTS = (
+    {name: ABOVE for name in POSITIVE}
+    | {"log1mexp": [-1e-9, -0.02, -0.69, -0.7, -4.0, -40.0, -700.0]}
+    | {"softplus": [*FAR_DOWN, 40.0, 700.0], "sigmoid": [*FAR_DOWN[:7], 36.0, -700.0]}
+    | {"log_ndtr": [*FAR_DOWN, 8.0], "log_ndtr_slope": [*FAR_DOWN, 8.0]}
+    | {"erfcx": [-5.5, -0.3, 1e-9, 0.4, 3.0, 11.9, 12.1, 40.0, 1e6]}
+)
+WALKED = [each for each in FUNCTIONS if each.name != "solve"]
 
 
+def cases(name: str) -> list[tuple[float, ...]]:
+    """Points of an operation, each with every flag it can have."""
+    points = POINTS.get(name, ANYWHERE)
+    if name == "where":
+        return [(flag, x, 0.5) for x in points for flag in (0.0, 1.0)]
+    if name == "maximum":
+        return [(x, 0.5) for x in points]
+    if name.startswith("normal_or_beyond"):
+        return [(x, 0.0) for x in points] + [(-x, 1.0) for x in FAR_DOWN]
+    return [(x,) for x in points]
+
+
+def compiled_values(once: bool) -> Any:
+    """Every function as the loops have it, in one compiled function that is told which."""
+    lines = [*HEADER.splitlines()[:-1], "from numba import njit", "@njit(error_model='numpy')"]
+    lines += ["def value(which, a, b, c, decay):"]
+    for k, each in enumerate(WALKED):
+        parts = ["a", "decay"] if each.name in WITH_DECAY else ["a", "b", "c"]
+        lines += [f"    if which == {k}:", f"        return {each.written(*parts, once=once)}"]
+    scope: dict[str, Any] = {}
+    exec(compile("\n".join([*lines, "    return math.nan"]), "<values>", "exec"), scope)
+    return scope["value"]
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_values_to_the_tails(once) -> None:
+    value = compiled_values(once)
+    for k, each in enumerate(WALKED):
+        exact = EXACT.get(each.name) or getattr(mpmath, each.name)
+        for case in cases(each.name):
+            with mpmath.workdps(60):
+                true = float(exact(*map(mpmath.mpf, case)))
+            with jax.enable_x64(True):
+                by_jax = float(getattr(namespace, each.name)(*case))
+            a, b, c = (*case, 0.0, 0.0)[:3]
+            compiled = value(k, a, b, c, np.exp(-abs(a)))
+            found = {"numpy": each.numpy(*case), "jax": by_jax, "compiled": compiled}
+            for name, number in found.items():
+                expected = pytest.approx(true, rel=3e-13, abs=1e-15)
+                assert number == expected, (each.name, name, case)
+
+
+def test_derivatives_to_the_tails() -> None:
+    for each in WALKED:
+        place = 1 if each.name == "where" else 0
+        exact = EXACT.get(each.name) or getattr(mpmath, each.name)
+        for case in cases(each.name) if each.derivative else ():
+            graph = Graph()
+            leaves = [graph.leaf("theta", k, domain=None) for k in range(len(case))]
+            given = {leaf.number: x for leaf, x in zip(leaves, case, strict=True)}
+            shares = dict(graph.pull(getattr(graph, each.name)(*leaves), graph.node(1.0)))
+            with mpmath.workdps(60):
+                point = [mpmath.mpf(x) for x in case]
+                true = float(
+                    mpmath.diff(exact, point, tuple(int(k == place) for k in range(len(case))))
+                )
+            with jax.enable_x64(True), np.errstate(over="ignore"):
+                by_jax = float(jax.grad(getattr(namespace, each.name), place)(*case))
+                written = float(worked_out(shares[leaves[place]], given))
+            for name, number in {"written": written, "jax": by_jax}.items():
+                expected = pytest.approx(true, rel=1e-9, abs=1e-13)
+                assert number == expected, (each.name, name, case)
+
+
+def worked_out(node: Any, given: dict[int, float]) -> float:
+    """Work an expression out in numpy."""
+    if node.number in given:
+        return given[node.number]
+    if node.op == "constant":
+        return node.args[0]
+    return OPERATIONS[node.op].numpy(*(worked_out(one, given) for one in node.nodes))
+
+
+def test_what_has_no_derivative_is_refused() -> None:
+    graph = Graph()
+    x = graph.leaf("theta", 0, domain=None)
+    with pytest.raises(SpecError, match="digamma of a parameter, which has no derivative"):
+        graph.pull(graph.digamma(x), x)
+
+
+# ---------------------------------------------------------------- in the generated loops
 def has_slope(name: str) -> bool:
-    """Whether a formula can use it: the others are slopes of these, or parts of them."""
-    book = Book()
-    leaves = [book.leaf("array", k, domain="rows") for k in "xyz"]
-    try:
-        parts = map(book.node, arguments(name, *leaves, book.make))
-        book.pull(book.leaf(name, *parts, domain="rows"), leaves[0])
-    except TypeError:
-        return False
-    return True
+    """Whether a formula can use it, and not only as a step."""
+    derivative = OPERATIONS[name].derivative
+    return derivative is not None and name not in ("gt", "lt")
 
 
 def arguments(name: str, x: Any, flag: Any, y: Any, make: Any) -> list[Any]:
     """Return an operation's arguments, made from positive x and y and a 0/1 flag."""
-    count = len(set(re.findall(r"\{(\d)\}", TEXT[name])))
+    count = OPERATIONS[name].arity
     first = x if name in POSITIVE else make("sub", make("mul", 3.0, x), 1.4)
+    if name in NEGATIVE:
+        first = make("neg", x)
     if name in WITH_DECAY:
         return [first, make("decay", first)]
-    if name == "switch":
+    if name == "where":
         return [make("gt", x, y), first, make("mul", x, y)]
     if name == "pow":
         return [first, 1.7]
@@ -81,7 +196,7 @@ def term(name: str, place: str, data: dict[str, Any], at: Any, make: Any) -> Any
     return make("add", make("mul", weight, found), end)
 
 
-CASES = [(name, place) for name in OPERATIONS for place in PLACES]
+CASES = [(name, place) for name in sorted(OPERATIONS) for place in PLACES]
 
 
 class Claim:
@@ -137,18 +252,17 @@ class Claim:
 
 
 def by_numpy(name: str, *values: Any) -> Any:
-    return NUMBERS[name](*values)
+    return OPERATIONS[name].numpy(*values)
 
 
 def by_jax(name: str, *values: Any) -> Any:
-    if name in OPERATORS:
-        return OPERATORS[name](*values)
     if name == "decay":
         return namespace.exp(-abs(values[0]))
+    values = values[:1] if name in WITH_DECAY else values
     if name == "solve":
         return solve_y(*values)
-    values = values[:1] if name in WITH_DECAY else values
-    return getattr(namespace, NAMES.get(name, name))(*values)
+    called = name in {each.name for each in FUNCTIONS}
+    return getattr(namespace, name)(*values) if called else by_numpy(name, *values)
 
 
 def check(claim: Claim, call: Any) -> None:
@@ -175,7 +289,11 @@ def interpreted(claim: Claim, folder: Path) -> Any:
     names = tuple(claim.arrays())
     source = write(make_plan(claim, names, gradient=True), names, gradient=True)
     assert source.startswith(HEADER)
-    imports = [n for n in HEADER.splitlines() if "codegen.runtime" in n or "_solve" in n]
+    imports = [
+        n
+        for n in HEADER.splitlines()
+        if "codegen.runtime" in n or "codegen.special" in n or "_solve" in n
+    ]
     head = ["import math", "import operator", "import numpy as np", *imports]
     head += ["exp, plus, divide = math.exp, operator.add, operator.truediv"]
     head += ["log1p_unit = math.log1p"]
@@ -194,7 +312,7 @@ def test_all_operations_in_one_loop(tmp_path) -> None:
     check(claim, interpreted(claim, tmp_path))
 
 
-ROTATED = [(name, PLACES[k % 3]) for k, name in enumerate(OPERATIONS)]
+ROTATED = [(name, PLACES[k % 3]) for k, name in enumerate(sorted(OPERATIONS))]
 
 
 def test_compiled() -> None:
