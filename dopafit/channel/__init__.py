@@ -1,5 +1,5 @@
 """Motivation becomes behaviour: one file per likelihood."""
 
-from dopafit.channel.channel import At, Channel, Rows, Scales, Signature, channel_from_dict
+from dopafit.channel.channel import At, Channel, Moments, Rows, Scales, Signature, channel_from_dict
 
-__all__ = ["At", "Channel", "Rows", "Scales", "Signature", "channel_from_dict"]
+__all__ = ["At", "Channel", "Moments", "Rows", "Scales", "Signature", "channel_from_dict"]

@@ -16,7 +16,7 @@ from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.study.study import Study
 
-__all__ = ["At", "Channel", "Rows", "Scales", "Signature", "channel_from_dict"]
+__all__ = ["At", "Channel", "Moments", "Rows", "Scales", "Signature", "channel_from_dict"]
 
 At = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -45,6 +45,25 @@ class Scales:
 
 
 @dataclass(frozen=True)
+class Moments:
+    """When the rows of a window channel read the trace: a row's motivation is their weighted sum.
+
+    Parameters
+    ----------
+    row : array of int, (moment,)
+        Row of each moment, sorted; every row has at least one.
+    time : array, (moment,)
+        Times in the row's session [s].
+    weight : array, (moment,)
+        Weights; those of a row sum to 1 where its motivation is a mean.
+    """
+
+    row: np.ndarray
+    time: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True)
 class Rows:
     """The rows at which one channel's likelihood is evaluated.
 
@@ -61,6 +80,8 @@ class Rows:
         Rows of the table that were left out because the outcome is missing.
     warnings : tuple of str
         What about these rows the user should know before believing a result.
+    moments : Moments or None
+        When the rows read the trace; at their own time where None.
     """
 
     frame: pd.DataFrame
@@ -68,6 +89,7 @@ class Rows:
     unit: np.ndarray
     excluded: int = 0
     warnings: tuple[str, ...] = ()
+    moments: Moments | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
