@@ -58,6 +58,13 @@ def checked_effects(
                 todo=suggest(name, known) or "take one of those allowed",
             )
     given = {k: str(v) for k, v in effects.items() if k in base}
+    for name, formula in given.items():
+        if base[name].varies == "population" and formula.strip() != "1":
+            raise SpecError(
+                f"effects: {name} has one value for the whole population",
+                allowed=f"{name}: 1, or a prior or a fixed value for it",
+                todo=f"take {name} out of the effects",
+            )
     defaults = [f"{channel.prefix}_rest" for channel in channels] + ["peak"]
     return {k: "(1 | subject)" for k in defaults if k in base} | given
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,8 +10,9 @@ import numpy as np
 from dopafit.core.component import Component, Landmark
 from dopafit.core.errors import SpecError
 from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.parameters import AREA, PEAK
 
-__all__ = ["LOAD", "Kernel", "load", "positive"]
+__all__ = ["LOAD", "Kernel", "load"]
 
 LOAD = Landmark("mean displacement from baseline at the study's event rate", "peak")
 """What `load` is, for a kernel whose landmarks hold the `area` of the response."""
@@ -21,17 +21,19 @@ LOAD = Landmark("mean displacement from baseline at the study's event rate", "pe
 class Kernel(Component, ABC, family=True):
     """Response of the latent trace to one event.
 
-    A subclass writes its response once, in `exponentials`, for NumPy and for PyTensor alike. The
-    recurrence over events turns it into a level over any train of them.
+    A subclass writes its response once, in `exponentials`, over an array namespace; its `dynamics`
+    turn it into a level over any train of events. `marks` says what else follows from its
+    parameters. The maximum of the response to one unit event is 1 at any values.
     """
 
     formula = "exponentials"
+    parameters: ClassVar = {"peak": PEAK}
     elsewhere = frozenset({"peak"})  # multiplies the events' magnitudes
     dynamics: ClassVar[Dynamics]
     # numbers of one unit event that `unit_event` returns, by which drives may be scaled
     scales: ClassVar[frozenset[str]] = frozenset()
     # the quantities of `landmarks`, in words; what a response does not have is absent
-    landmark_words: ClassVar[dict[str, Landmark]] = {}
+    landmark_words: ClassVar[dict[str, Landmark]] = {"area": AREA}
     # how the level answers events: "each event moves a latent level that {words}"
     words: ClassVar[str] = ""
     # the level over a train of events, in LaTeX, with what is fixed by convention
@@ -74,13 +76,105 @@ class Kernel(Component, ABC, family=True):
         slope = -sum(c * r for c, r in zip(coefficients, rates, strict=True))
         return {"initial_slope": slope}
 
-    @abstractmethod
-    def response(self, t: Any) -> np.ndarray:
-        """Return the response [trace] at times t [s] after an event."""
+    def response(self, t: Any, *, peak: Any = 1.0, **shape: Any) -> np.ndarray:
+        """Return the response to one unit event.
 
-    @abstractmethod
-    def landmarks(self) -> Mapping[str, np.ndarray]:
-        """Return the derived times and sizes by name."""
+        Parameters
+        ----------
+        t : array
+            Time since the event [s].
+        peak : array
+            Maximum [trace].
+        **shape : array
+            The kernel's other parameters; the centre of the prior unless given. Shapes broadcast.
+
+        Returns
+        -------
+        ndarray
+            Displacement from baseline [trace]; 0 up to the event itself (t <= 0), as levels are
+            read just before an event moves them.
+
+        Raises
+        ------
+        SpecError
+            A parameter outside its range, named.
+        """
+        values = self.checked(peak=peak, **shape)
+        size = values.pop("peak")
+        late = np.asarray(t, dtype=float)
+        found = self._unit_response(np.maximum(late, 0.0), **values)
+        return np.where(late > 0, size * found, 0.0)
+
+    def _unit_response(self, t: np.ndarray, **shape: np.ndarray) -> np.ndarray:
+        """Return the response with peak 1 at t >= 0."""
+        coefficients, rates = self.exponentials(np, **shape)
+        return sum(c * np.exp(-r * t) for c, r in zip(coefficients, rates, strict=True))
+
+    def landmarks(self, *, peak: Any = 1.0, **shape: Any) -> dict[str, np.ndarray]:
+        """Return what follows from the parameters, for single values or posterior draws.
+
+        Parameters
+        ----------
+        peak : array
+            Maximum [trace].
+        **shape : array
+            The kernel's other parameters; the centre of the prior unless given. Shapes broadcast.
+
+        Returns
+        -------
+        dict of ndarray
+            Times and sizes by their names in `landmark_words`, those that the response has; `area`
+            [trace s] is its integral.
+
+        Raises
+        ------
+        SpecError
+            A parameter outside its range, named.
+        """
+        values = self.checked(peak=peak, **shape)
+        values = dict(zip(values, np.broadcast_arrays(*values.values()), strict=True))
+        size = values.pop("peak")
+        marks = self.marks(**values)
+        return marks | {"area": size * marks["area"]}
+
+    def marks(self, **shape: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the landmarks of the response with peak 1; a subclass adds its own to the area."""
+        coefficients, rates = self.exponentials(np, **shape)
+        return {"area": sum(c / r for c, r in zip(coefficients, rates, strict=True))}
+
+    def checked(self, **values: Any) -> dict[str, np.ndarray]:
+        """Return all parameters as float arrays, with the centre of the prior where none is given.
+
+        Raises
+        ------
+        SpecError
+            A value outside its parameter's range, named.
+        """
+        found = {}
+        for name, parameter in self.parameters.items():
+            centre = parameter.fixed if parameter.prior is None else parameter.prior.location
+            value = values.pop(name, centre)
+            try:
+                array = np.asarray(value, dtype=float)
+            except (TypeError, ValueError):
+                array = np.array(np.nan)
+            inside, allowed = _RANGES[parameter.link]
+            bad = ~(np.isfinite(array) & inside(array))
+            if np.any(bad):
+                shown = value if array.ndim == 0 else array[bad].flat[0]
+                raise SpecError(
+                    f"{name} = {shown!s} is not {allowed}",
+                    allowed=allowed,
+                    todo=f"check the draws or the value given for {name}",
+                )
+            found[name] = array
+        if values:
+            raise SpecError(
+                f"the kernel {self.name} has no {', '.join(values)}",
+                allowed=", ".join(self.parameters),
+                todo="take parameters of this kernel",
+            )
+        return found
 
     def shortest_time(self, **shape: Any) -> np.ndarray:
         """Return the shortest time [s] over which the response moves after an event.
@@ -167,27 +261,9 @@ def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:
     return rate * np.asarray(mean_magnitude, dtype=float) * np.asarray(area, dtype=float)
 
 
-def positive(values: Mapping[str, Any]) -> list[np.ndarray]:
-    """Return the named values as float arrays.
-
-    Raises
-    ------
-    SpecError
-        A value that is not a positive finite number, named.
-    """
-    arrays = []
-    for name, value in values.items():
-        try:
-            array = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            array = np.array(np.nan)
-        bad = ~((array > 0) & np.isfinite(array))
-        if np.any(bad):
-            shown = value if array.ndim == 0 else array[bad].flat[0]
-            raise SpecError(
-                f"{name} = {shown!s} is not a positive number",
-                allowed="positive finite numbers",
-                todo=f"check the draws or the value given for {name}",
-            )
-        arrays.append(array)
-    return arrays
+_RANGES = {
+    "identity": (np.isfinite, "a finite number"),
+    "log": (lambda x: x > 0, "a positive number"),
+    "logit": (lambda x: (x >= 0) & (x <= 1), "a number from 0 to 1"),
+}
+"""By link, what a parameter can be."""

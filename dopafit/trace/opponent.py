@@ -14,12 +14,21 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from dopafit.core.component import Landmark, Parameter
+from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.trace.dynamics import Exponentials
-from dopafit.trace.kernel import Kernel, positive
+from dopafit.trace.kernel import Kernel
 from dopafit.trace.newton import roots, solve, solver
+from dopafit.trace.parameters import (
+    AREA,
+    CROSSING,
+    OPPONENT_GAIN,
+    PEAK_TIME,
+    RECOVERY,
+    TROUGH,
+    TROUGH_RATIO,
+)
 
 __all__ = ["Opponent"]
 
@@ -69,19 +78,11 @@ class Opponent(Kernel):
     dynamics = Exponentials(3, progression=True)
     scales = frozenset({"trough_ratio", "initial_slope"})
     landmark_words: ClassVar = {
-        "time_to_peak": Landmark(
-            "time from an event to the maximum", "s", "the peak comes {} after an event", "peak"
-        ),
-        "time_to_crossing": Landmark(
-            "time from an event to the return through baseline", "s", label="crossing"
-        ),
-        "time_to_trough": Landmark(
-            "time from an event to the minimum", "s", "the trough comes {} after it", "trough"
-        ),
-        "opponent_gain": Landmark(
-            "area of the opponent over area of the primary response; 1 is perfect adaptation", "1"
-        ),
-        "area": Landmark("net area of the response to one unit event", "peak s"),
+        "time_to_peak": PEAK_TIME,
+        "time_to_crossing": CROSSING,
+        "time_to_trough": TROUGH,
+        "opponent_gain": OPPONENT_GAIN,
+        "area": AREA,
     }
     overlap = "time_to_trough"
     trades_with_gains = "trough_ratio"
@@ -107,35 +108,8 @@ class Opponent(Kernel):
         "x_c": "its value at the crossing, which follows from trough_ratio and onset_ratio",
     }
 
-    peak = Parameter(
-        meaning="maximum of the response to one unit event, above baseline",
-        unit="trace",
-        prior=None,
-        fixed=1.0,
-        convention="population peak of the reference event is the unit",
-        link="log",
-        effect=Prior.normal(0, 0.3),
-        spread=Prior.half_normal(0.5),
-        varies="event",
-    )
-    trough_ratio = Parameter(
-        meaning="depth of the minimum below baseline, over the peak",
-        unit="1",
-        prior=Prior.lognormal(0.3, 0.7),
-        link="log",
-        spread=Prior.half_normal(0.3),
-        reason="a ratio of sizes is positive; a trough deeper than the peak stays possible",
-        phrase="the trough is {} of the peak",
-    )
-    recovery_half_life = Parameter(
-        meaning="half-life of the late return to baseline",
-        unit="s",
-        prior=Prior.lognormal(30.0, 0.8),
-        link="log",
-        spread=Prior.half_normal(0.2),
-        reason="times are positive; centred on the typical spacing of events, wide",
-        centred_on_spacing=True,
-    )
+    trough_ratio = TROUGH_RATIO
+    recovery_half_life = RECOVERY
     onset_ratio = Parameter(
         meaning="recovery rate over onset rate; small for a sharp peak",
         unit="1",
@@ -187,96 +161,31 @@ class Opponent(Kernel):
         """Return four half-lives of the late return [s], or 2.2 times the time to the trough."""
         return np.maximum(super().horizon(**shape), 2.2 * self.landmarks(**shape)["time_to_trough"])
 
-    def response(
-        self,
-        t: Any,
-        *,
-        peak: Any = 1.0,
-        trough_ratio: Any = 0.3,
-        recovery_half_life: Any = 30.0,
-        onset_ratio: Any = 0.1,
-    ) -> np.ndarray:
-        """Return the response to one unit event.
-
-        Parameters
-        ----------
-        t : array
-            Time since the event [s]; the response is 0 for t < 0.
-        peak, trough_ratio, recovery_half_life, onset_ratio : array
-            Positive [trace], [1], [s], [1]; shapes broadcast with `t`.
-
-        Returns
-        -------
-        ndarray
-            Displacement from baseline [trace].
-
-        Raises
-        ------
-        SpecError
-            A parameter that is not a positive finite number.
-        """
-        peak, ratio, half_life, nu = positive(
-            {
-                "peak": peak,
-                "trough_ratio": trough_ratio,
-                "recovery_half_life": recovery_half_life,
-                "onset_ratio": onset_ratio,
-            }
-        )
-        shape = _shape(np, solve(np.log(ratio), nu), nu)
-        lam = LN2 / half_life
-        late = np.maximum(np.asarray(t, dtype=float), 0.0)
-        fallen = -np.expm1(-lam / nu * late)  # 1 - x, exact where x is near 1
-        x = np.exp(-lam / nu * late)
+    def _unit_response(self, t, trough_ratio, recovery_half_life, onset_ratio):
+        nu = onset_ratio
+        shape = _shape(np, solve(np.log(trough_ratio), nu), nu)
+        lam = LN2 / recovery_half_life
+        fallen = -np.expm1(-lam / nu * t)  # 1 - x, exact where x is near 1
+        x = np.exp(-lam / nu * t)
         # The product, not the sum of exponentials: near t = 0 and t = t_c the sum would cancel.
         beyond = np.where(fallen < 0.5, shape.gap - fallen, x - shape.x_c)
-        return peak * shape.scale * np.exp(-lam * late) * fallen * beyond
+        return shape.scale * np.exp(-lam * t) * fallen * beyond
 
-    def landmarks(
-        self,
-        *,
-        peak: Any = 1.0,
-        trough_ratio: Any = 0.3,
-        recovery_half_life: Any = 30.0,
-        onset_ratio: Any = 0.1,
-    ) -> dict[str, np.ndarray]:
-        """Return the derived times and sizes, for single values or posterior draws.
+    def marks(self, trough_ratio, recovery_half_life, onset_ratio):
+        """Return times to peak, crossing and trough [s], opponent gain G [1] and area [s].
 
-        Parameters
-        ----------
-        peak, trough_ratio, recovery_half_life, onset_ratio : array
-            Positive [trace], [1], [s], [1]; shapes broadcast.
-
-        Returns
-        -------
-        dict of ndarray
-            time_to_peak, time_to_crossing, time_to_trough [s]; opponent_gain G [1], the steady
-            gain of the opponent over the a-process; area [trace s], the integral of the
-            response, positive for G < 1, zero for G = 1 and negative for G > 1.
-
-        Raises
-        ------
-        SpecError
-            A parameter that is not a positive finite number.
+        G is the steady gain of the opponent over the a-process; the area is positive for G < 1,
+        zero for G = 1 and negative for G > 1.
         """
-        peak, ratio, half_life, nu = np.broadcast_arrays(
-            *positive(
-                {
-                    "peak": peak,
-                    "trough_ratio": trough_ratio,
-                    "recovery_half_life": recovery_half_life,
-                    "onset_ratio": onset_ratio,
-                }
-            )
-        )
-        y = solve(np.log(ratio), nu)
+        nu = onset_ratio
+        y = solve(np.log(trough_ratio), nu)
         shape = _shape(np, y, nu)
-        kap = LN2 / half_life / nu
+        kap = LN2 / recovery_half_life / nu
         near_one = np.minimum(shape.one_m, 0.5)  # keeps log1p finite where it is not used
         to_trough = np.where(shape.one_m < 0.5, np.log1p(-near_one), np.log(shape.x_m))
         # G = (2 / nu) x_c / (1 - x_c); area = C (1 - x_c)(1 - G) / (kap (nu + 1)(nu + 2))
         log_gain = y - np.log(nu / 2)
-        size = peak * shape.scale * shape.gap / (kap * (nu + 1) * (nu + 2))
+        size = shape.scale * shape.gap / (kap * (nu + 1) * (nu + 2))
         return {
             "time_to_peak": -np.log1p(-shape.one_p) / kap,
             "time_to_crossing": np.logaddexp(0.0, -y) / kap,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from dopafit.fit.quadrature import integral_error, quadrature_check
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import FLOOR, build_layout, scales_of
 from dopafit.study import Study
+from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel
 
 
@@ -44,15 +44,15 @@ def kernel(monkeypatch):
     monkeypatch.setattr(Kernel, "_members", dict(Kernel._members))
 
     @dataclass(frozen=True)
-    class Jump(Kernel):
-        name = "jump"
+    class Fall(Kernel):
+        name = "fall_only"
         reference = "this test"
-        immediate: ClassVar[bool] = True
+        dynamics = Exponentials(1)
         peak = Parameter("jump", "trace", None, link="log", fixed=1.0, varies="event")
         trough_ratio = Parameter("none", "1", None, link="log", fixed=0.01, convention="no trough")
         fall = Parameter("time constant", "s", Prior.lognormal(8.0, 0.5), link="log")
 
-        def exponentials(self, xp, solve, trough_ratio, fall):
+        def exponentials(self, xp, trough_ratio, fall):
             return [1.0 + 0.0 * fall], [1.0 / fall]
 
         def response(self, t, *, peak=1.0, trough_ratio=0.01, fall=8.0):
@@ -61,11 +61,11 @@ def kernel(monkeypatch):
         def landmarks(self, *, peak=1.0, trough_ratio=0.01, fall=8.0):
             return {"time_to_peak": 0.0 * fall, "area": peak * fall}
 
-    return Jump
+    return Fall
 
 
 def model(**changes) -> Model:
-    options = {"kernel": "jump", "effects": {"peak": "1", "presses_rest": "1"}}
+    options = {"kernel": "fall_only", "effects": {"peak": "1", "presses_rest": "1"}}
     return Model(drive="peak", channels=[Presses(history=(5.0,))], **(options | changes))
 
 
@@ -142,24 +142,3 @@ def test_times_far_from_zero_do_not_hang(kernel) -> None:
 def test_a_history_too_short_to_be_timed_is_refused(history) -> None:
     with pytest.raises(SpecError, match=r"history(.|\n)*0.001 s or more(.|\n)*to do"):
         Presses(history=history)
-
-
-def test_a_kernel_without_a_trough_ratio_is_named(monkeypatch) -> None:
-    Kernel.members()
-    monkeypatch.setattr(Kernel, "_members", dict(Kernel._members))
-
-    class Bare(Kernel):
-        name, reference = "bare", "this test"
-        fall = Parameter("time constant", "s", Prior.lognormal(8.0, 0.5), link="log")
-
-        def exponentials(self, xp, solve, fall):
-            return [1.0 + 0.0 * fall], [1.0 / fall]
-
-        def response(self, t):
-            return t
-
-        def landmarks(self):
-            return {}
-
-    with pytest.raises(SpecError, match=r"no trough_ratio(.|\n)*allowed(.|\n)*to do"):
-        model(kernel="bare", effects={})

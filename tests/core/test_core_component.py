@@ -114,9 +114,9 @@ def test_impossible_parameters(arguments: dict) -> None:
 
 
 def test_every_member_is_found_and_says_what_it_is() -> None:
-    assert sorted(Drive.members()) == ["encompassing", "level", "no_drive", "peak", "trough"]
-    assert sorted(Channel.members()) == ["choice", "latency", "latency_wald", "presses"]
-    assert sorted(Kernel.members()) == ["opponent"]
+    assert {"encompassing", "level", "no_drive", "peak", "trough"} <= set(Drive.members())
+    assert {"choice", "latency", "latency_wald", "presses"} <= set(Channel.members())
+    assert "opponent" in Kernel.members()
     for family in (Drive, Channel, Kernel):
         for name, member in family.members().items():
             assert member.name == name and family.named(name) is member

@@ -127,8 +127,8 @@ def test_the_example_component_works():
     check = (
         "\nimport numpy as np\nfrom dopafit.drive.drive import Drive\n"
         "signals = {'level': np.array([0.0, 1.0, -1.0])}\n"
-        "(m,) = Drive.named('deviation')().motivation(np, signals, {})\n"
-        "assert np.allclose(m, [0, 1, 1]), m\n"
+        "(m,) = Drive.named('saturation')().motivation(np, signals, {}, saturation_width=0.5)\n"
+        "assert np.allclose(m, [0, 1, -1]), m\n"
     )
     done = run("-c", source + check)
     assert done.returncode == 0, done.stderr

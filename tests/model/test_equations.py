@@ -14,10 +14,12 @@ from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.model.equations import conventions, latex
 from dopafit.model.notation import symbols
+from dopafit.trace.kernel import Kernel
 
 WORDS = re.compile(r"\\text\{(?:\\.|[^{}])*\}:|\\mathrm\{(?:Bernoulli|Wald|logit|d)\}")
 COMMANDS = re.compile(
-    r"\\(?:sum|int|ln|max|min|sim|cdot|quad|left|right|frac|text|mathrm|bar)(?![a-zA-Z])|\\[,;!: ]"
+    r"\\(?:sum|int|ln|max|min|sqrt|sim|cdot|quad|left|right|frac|to|text|mathrm|bar)"
+    r"(?![a-zA-Z])|\\[,;!: ]"
 )
 SYMBOL = re.compile(r"(?:\\[a-z]+|[A-Za-z])")
 KNOWN = {"e", "i", "j", "l", "N"}  # the base of the exponential, indices, the normal distribution
@@ -61,6 +63,14 @@ def test_symbols_used_are_the_symbols_defined(case, drive) -> None:
     found, left = used(latex(model), list(defined))
     assert left == set() and found == set(defined)
     assert all(words and not words.endswith(".") for words in defined.values())
+
+
+@pytest.mark.parametrize("kernel", Kernel.members())
+def test_every_kernels_symbols_are_defined(kernel) -> None:
+    model = Model(drive="peak", channels=[Choice()], kernel=kernel)
+    defined = symbols(model)
+    found, left = used(latex(model), list(defined))
+    assert left == set() and found == set(defined)
 
 
 def test_control_a_missing_and_an_idle_symbol_are_seen() -> None:

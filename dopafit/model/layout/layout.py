@@ -162,6 +162,7 @@ def build_layout(
     coded = {c.prefix: c.design_frame(study, at, rows[c.prefix]) for c in model.channels}
     session_frame = sessions.assign(time=sessions["start"])
     tables = {"event": at(events), "session": at(session_frame)}
+    tables["population"] = tables["session"]  # a formula of nothing but a constant
     arrays = _trace_arrays(events, code, rows, session_of)
     designs: dict[str, Design] = {}
     for name, parameter in model.parameters.items():

@@ -1,0 +1,120 @@
+r"""The jump kernel: the peak at once, then a fall through baseline, a trough and a return.
+
+.. math:: h(t) = \frac{e^{-\lambda t / v} - q e^{-\lambda t}}{1 - q}, \quad 0 < q, v < 1
+
+The depth of the trough over the peak rises strictly with y = logit(q), so y follows from it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from dopafit.core.xp import sigmoid, softplus
+from dopafit.trace.dynamics import Exponentials
+from dopafit.trace.kernel import Kernel
+from dopafit.trace.parameters import (
+    AREA,
+    CROSSING,
+    FALL_RATIO,
+    OPPONENT_GAIN,
+    RECOVERY,
+    TROUGH,
+    TROUGH_RATIO,
+)
+
+__all__ = ["Jump"]
+
+LN2 = math.log(2)
+SMALLEST, LARGEST = 1e-6, 0.99  # of the fall ratio; above, the shape hardly changes
+STEPS = 8  # exact in this range for trough ratios from 1e-4 to 1e3
+
+
+def log_odds(xp, trough_ratio, v):
+    """Return y = logit(q) of the response with this trough ratio; v is the fall ratio.
+
+    (1 - v) ln(trough ratio) = (1 - v) ln(1 - v) + v ln v + F(y) with F = ln q - (1 - v) ln(1 - q),
+    which is concave, rises at the rate 1 - q v, and lies below both its asymptotes y and (1 - v) y.
+    Newton's method from the larger root of these comes from the left and cannot miss.
+    """
+    target = (1 - v) * (xp.log(trough_ratio) - xp.log1p(-v)) - v * xp.log(v)
+    y = xp.maximum(target, target / (1 - v))
+    for _ in range(STEPS):
+        value = (1 - v) * softplus(xp, y) - softplus(xp, -y)
+        y = y - (value - target) / (1 - v * sigmoid(xp, y))
+    return y
+
+
+class Jump(Kernel):
+    """The opponent process without a rise: what is read long after the rise is over.
+
+    Any parameters give one positive lobe that begins at its maximum, one crossing and one negative
+    lobe. With a net area of 0 or more the trough is at most e^-2 = 13.5 % of the peak.
+    """
+
+    name = "jump"
+    reference = (
+        "rebound in turnover models with feedback, Gabrielsson and Peletier (2008), AAPS J 10, "
+        "70-83: the response to a small dose"
+    )
+    words = (
+        "jumps to its peak, falls back through baseline into a trough and recovers; the responses "
+        "to successive events add up"
+    )
+    dynamics = Exponentials(2)
+    scales = frozenset({"trough_ratio", "initial_slope"})
+    landmark_words: ClassVar = {
+        "time_to_crossing": CROSSING,
+        "time_to_trough": TROUGH,
+        "opponent_gain": OPPONENT_GAIN,
+        "area": AREA,
+    }
+    overlap = "time_to_trough"
+    trades_with_gains = "trough_ratio"
+    train = rf"{Kernel.train},\quad \min h = -\rho"
+    latex = (
+        r"h(t) = \frac{e^{-\lambda t/v} - q e^{-\lambda t}}{1 - q},\quad "
+        r"\lambda = \ln 2 / t_{1/2}"
+    )
+    notation: ClassVar = {
+        "peak": "P",
+        "trough_ratio": r"\rho",
+        "recovery_half_life": "t_{1/2}",
+        "fall_ratio": "v",
+    }
+    symbols: ClassVar = {
+        r"\lambda": "rate of the late return [1/s]",
+        "q": "share of the slow part, which follows from trough_ratio and fall_ratio",
+    }
+
+    trough_ratio = TROUGH_RATIO
+    recovery_half_life = RECOVERY
+    fall_ratio = FALL_RATIO
+
+    def exponentials(self, xp, trough_ratio, recovery_half_life, fall_ratio):
+        """Return two coefficients [1] and rates [1/s] of the response with peak 1."""
+        v = xp.minimum(xp.maximum(fall_ratio, SMALLEST), LARGEST)
+        slow = xp.exp(log_odds(xp, trough_ratio, v))  # q / (1 - q)
+        lam = LN2 / recovery_half_life
+        return [1 + slow, -slow], [lam / v, lam]
+
+    def unit_event(self, xp, trough_ratio, **shape):
+        """Return the trough ratio, and the slope of the fall just after the event [1/s]."""
+        numbers = super().unit_event(xp, trough_ratio=trough_ratio, **shape)
+        return numbers | {"trough_ratio": trough_ratio}
+
+    def marks(self, trough_ratio, recovery_half_life, fall_ratio):
+        """Return the times to crossing and trough [s], the opponent gain [1] and the area [s]."""
+        v = np.clip(fall_ratio, SMALLEST, LARGEST)
+        y = log_odds(np, trough_ratio, v)
+        unit = recovery_half_life / LN2 * v / (1 - v)  # 1 over the difference of the rates
+        crossing = softplus(np, -y) * unit
+        gain = np.exp(y) * (1 - v) / v
+        return {
+            "time_to_crossing": crossing,
+            "time_to_trough": crossing - np.log(v) * unit,
+            "opponent_gain": gain,
+            "area": (1 - gain) * v * recovery_half_life / LN2,
+        }
