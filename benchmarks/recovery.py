@@ -30,7 +30,8 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
     from dopafit.model.schedule import timetable
 
     analysis = read_analysis(ANALYSIS)
-    model = analysis.models[analysis.truth_drive]
+    true = analysis.truth_hypothesis
+    model = analysis.models[true]
     design = timetable(analysis.schedule, seed=seed, name=f"recovery-{seed}")
     study, truth = simulate(model, design, seed=seed, truth=analysis.truth)
     began, fits = time.monotonic(), {}
@@ -43,7 +44,7 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
             **analysis.sampling.model_dump(),
         )
     comparison = compare(fits, unit=analysis.unit, seed=seed)
-    table = fits[analysis.truth_drive].summary.set_index("parameter")
+    table = fits[true].summary.set_index("parameter")
     rows = {}
     for name, value in truth.items():
         if "_group[" in name or name not in table.index:
@@ -57,7 +58,7 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
             "covered": bool(row["lower"] <= value <= row["upper"]),
         }
     covered = sum(r["covered"] for r in rows.values())
-    others = comparison.table.drop(index=analysis.truth_drive)
+    others = comparison.table.drop(index=true)
     rivals = [d for d in others.index if d != "encompassing"]
     return {
         "seed": seed,
@@ -69,8 +70,7 @@ def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:
         "truths": len(rows),
         "coverage": covered / len(rows),
         "trough_wins": all(
-            comparison.table.loc[analysis.truth_drive, "elpd"] > comparison.table.loc[d, "elpd"]
-            for d in rivals
+            comparison.table.loc[true, "elpd"] > comparison.table.loc[d, "elpd"] for d in rivals
         ),
         "comparison": json.loads(
             comparison.table.rename_axis("model").reset_index().to_json(orient="records")

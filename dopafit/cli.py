@@ -28,6 +28,9 @@ app.add_typer(convert, name="convert")
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.yaml", help="The analysis file.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Run folder; made if missing.")]
+Which = Annotated[
+    str, typer.Option("--hypothesis", "--drive", help="Which hypothesis of the analysis.")
+]
 Show = Annotated[
     str, typer.Option("--progress", help="auto, terminal, log or silent.", metavar="HOW")
 ]
@@ -59,7 +62,7 @@ def _command() -> str:
 
 @app.command("run")
 def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> None:
-    """Fit every drive of an analysis, check, compare, draw figures and write the report.
+    """Fit every hypothesis of an analysis, check, compare, draw figures and write the report.
 
     Exit status 0: every fit converged; 3: the report is written, but a fit did not converge.
     """
@@ -71,8 +74,8 @@ def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> No
     from dopafit.report.run import run
 
     result = run(found, out, progress=progress, command=_command())
-    for drive, fit in result.fits.items():
-        typer.echo(f"{drive}: {fit.verdict.stamp}")
+    for name, fit in result.fits.items():
+        typer.echo(f"{name}: {fit.verdict.stamp}")
     if result.comparison is not None:
         typer.echo(str(result.comparison))
     for text in fit_warnings(result.fits):
@@ -85,11 +88,11 @@ def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> No
 @app.command("fit")
 def fit_command(
     analysis: AnalysisFile,
-    drive: Annotated[str, typer.Option("--drive", help="Which drive of the analysis.")],
+    hypothesis: Which,
     out: Out,
     progress: Show = "auto",
 ) -> None:
-    """Fit one drive of an analysis into a run folder.
+    """Fit one hypothesis of an analysis into a run folder.
 
     Exit status 0: converged; 3: written, but not converged.
     """
@@ -101,20 +104,20 @@ def fit_command(
     from dopafit.report.run import run_fits
 
     with auto_progress(mode=progress) as show:
-        fits, *_ = run_fits(found, out, show, drives=(drive,), command=_command())
-    typer.echo(str(fits[drive].verdict))
-    typer.echo(repr(fits[drive]))
-    if not fits[drive].verdict.converged:
+        fits, *_ = run_fits(found, out, show, hypotheses=(hypothesis,), command=_command())
+    typer.echo(str(fits[hypothesis].verdict))
+    typer.echo(repr(fits[hypothesis]))
+    if not fits[hypothesis].verdict.converged:
         raise typer.Exit(3)
 
 
 @app.command("explore")
 def explore_command(
     analysis: AnalysisFile,
-    drive: Annotated[str, typer.Option("--drive", help="Which drive of the analysis.")],
+    hypothesis: Which,
     method: Annotated[str, typer.Option("--method", help="laplace or pathfinder.")] = "laplace",
 ) -> None:
-    """Look at one drive's posterior quickly and approximately; nothing is written.
+    """Look at one hypothesis's posterior quickly and approximately; nothing is written.
 
     Exit status 0: usable for exploring; 3: its importance weights say that it is not.
     """
@@ -124,9 +127,9 @@ def explore_command(
 
     from dopafit.fit.explore import explore
     from dopafit.report.opening import open_study
-    from dopafit.report.run import chosen_drives
+    from dopafit.report.run import chosen_hypotheses
 
-    (name,) = chosen_drives(found, (drive,))
+    (name,) = chosen_hypotheses(found, (hypothesis,))
     fit = explore(
         found.models[name],
         open_study(found).study,

@@ -82,7 +82,7 @@ def read_tree(path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any], bytes]
         raise FitError(
             f"{path} does not exist",
             allowed="a netCDF file written by Fit.save",
-            todo="name a file fits/<drive>.nc of a run folder",
+            todo="name a file fits/<hypothesis>.nc of a run folder",
         )
     try:
         content = read_regular(path)

@@ -44,8 +44,8 @@ class PredictiveCheck(Shown):
         replicates: see `dopafit.check.residuals`.
     source : {"posterior", "prior"}
         Where the parameters came from.
-    drive : str
-        The hypothesis.
+    hypothesis : str
+        Its name.
     draws : int
         Number of replicates.
     failed : int
@@ -59,7 +59,7 @@ class PredictiveCheck(Shown):
     table: pd.DataFrame
     summary: pd.DataFrame
     source: str
-    drive: str
+    hypothesis: str
     draws: int
     failed: int
     verdict: Verdict
@@ -70,7 +70,7 @@ class PredictiveCheck(Shown):
 
     def __repr__(self) -> str:
         lines = [
-            f"{self.source} predictive check of the {self.drive} fit, {self.draws} replicates"
+            f"{self.source} predictive check of the {self.hypothesis} fit, {self.draws} replicates"
             + (f" ({self.failed} left out: their press rate exploded)" if self.failed else "")
         ]
         lines += [] if self.verdict.converged else [f"  {self.verdict.stamp}"]
@@ -127,7 +127,7 @@ def predictive_check(
         Which parameters to use.
     pair_within : float, optional
         Lag [s] under which two events are a pair; unless given the model's typical spacing,
-        which rival drives of one analysis share.
+        which the hypotheses of one analysis share.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def predictive_check(
         )
     lags = Lags(fit.study, None if fit.model.events is None else tuple(fit.model.events))
     within = fit.model.typical_spacing if pair_within is None else float(pair_within)
-    rng = generator(seed, f"predict/{source}/{fit.model.drive}")
+    rng = generator(seed, f"predict/{source}/{fit.hypothesis}")
     replicator = Replicator.of(fit.model, fit.study)
     coordinates = replicator.layout.coordinates
     if source == "posterior":
@@ -188,13 +188,13 @@ def predictive_check(
                     placed.p_value,
                     LEAST,
                 ]
-    table = table.assign(source=source, drive=fit.model.drive)
+    table = table.assign(source=source, hypothesis=fit.hypothesis)
     empty = table["observed"].isna() & table["replicate_median"].isna()
     return PredictiveCheck(
         table[~empty].reset_index(drop=True),
         summary,
         source,
-        fit.model.drive,
+        fit.hypothesis,
         len(values),
         failed,
         fit.verdict,

@@ -90,7 +90,7 @@ def residuals(
         below, upto = channel.cumulative(np.asarray(eta), **rows.data, **own)
         place = below + rng.uniform(size=len(rows)) * (upto - below)
         counts[i] = np.bincount(np.minimum((place * bins).astype(int), bins - 1), minlength=bins)
-    return _judged(channel, fit.model.drive, counts)
+    return _judged(channel, fit.hypothesis, counts)
 
 
 def joined(p_values: np.ndarray) -> float:
@@ -105,7 +105,7 @@ def joined(p_values: np.ndarray) -> float:
     return float(0.5 - np.arctan(np.tan((0.5 - p) * np.pi).mean()) / np.pi)
 
 
-def _judged(channel: Channel, drive: str, counts: np.ndarray) -> Residuals:
+def _judged(channel: Channel, hypothesis: str, counts: np.ndarray) -> Residuals:
     """Compare counts (draw, bin) with what even ones would be."""
     bins, n = counts.shape[1], counts[0].sum()
     uneven = ((counts - n / bins) ** 2).sum(axis=1) / (n / bins)
@@ -117,7 +117,7 @@ def _judged(channel: Channel, drive: str, counts: np.ndarray) -> Residuals:
         {
             "signature": f"{channel.prefix} residuals",
             "channel": channel.prefix,
-            "group": drive,  # each drive has residuals of its own
+            "group": hypothesis,  # each has residuals of its own
             "x": 0.5 * (edges[1:] + edges[:-1]),
             "x_lower": edges[:-1],
             "x_upper": edges[1:],

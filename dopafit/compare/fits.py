@@ -46,7 +46,7 @@ def compare(
         raise SpecError(
             f"a comparison of {len(fits)} fit",
             allowed="two fits or more",
-            todo="fit another drive to the same study",
+            todo="fit another hypothesis to the same study",
         )
     channels = {
         name: str(sorted(f.model.to_dict()["channels"].items())) for name, f in fits.items()
@@ -56,14 +56,14 @@ def compare(
             "the fits have different channels: "
             + "; ".join(f"{k}: {v}" for k, v in channels.items()),
             allowed="the same channels with the same options in every fit",
-            todo="fit the drives again with the same channels",
+            todo="fit the hypotheses again with the same channels",
         )
     hashes = {name: f.study.hash for name, f in fits.items()}
     if len(set(hashes.values())) > 1:
         raise SpecError(
             f"the fits were made from different data: {hashes}",
             allowed="one study for every fit",
-            todo="fit the drives again to one study",
+            todo="fit the hypotheses again to one study",
         )
     results, labels = {}, {}
     for name, f in fits.items():

@@ -26,7 +26,7 @@ class Comparison(Shown):
     Parameters
     ----------
     table : pandas.DataFrame
-        Index `model`, best first; the columns of `compare_elpd` and `unit`, `n_units`,
+        Index `hypothesis`, best first; the columns of `compare_elpd` and `unit`, `n_units`,
         `converged`.
     unit : str
         What was left out, e.g. ``"session"``.
@@ -225,7 +225,7 @@ def _checked(
         raise SpecError(
             f"a comparison of {len(names)} fit",
             allowed="two fits or more",
-            todo="fit another drive to the same study",
+            todo="fit another hypothesis to the same study",
         )
     unjudged = [n for n in names if n not in converged]
     if unjudged:

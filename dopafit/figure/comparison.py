@@ -60,7 +60,7 @@ def draw(
     FigureError
         A column is missing.
     """
-    need(table, ("model", "elpd_diff", "dse"), "table")
+    need(table, ("hypothesis", "elpd_diff", "dse"), "table")
     with style.context():
         height = 6.0 * max(1, len(table)) + 25
         figure, parent, spec = style.host(ax, style.WIDE, height)
@@ -74,14 +74,14 @@ def draw(
         left = parent.add_subplot(inner[0])
         middle = parent.add_subplot(inner[1], sharey=left)
         right = parent.add_subplot(inner[2], sharey=left)
-        ink = style.colours(str(m) for m in table["model"])
-        colour = [ink[str(m)] for m in table["model"]]
+        ink = style.colours(str(m) for m in table["hypothesis"])
+        colour = [ink[str(m)] for m in table["hypothesis"]]
         y = np.arange(len(table), dtype=float)
         _differences(left, table, y, colour)
         left.set_xlabel(_axis_label(table, unit, n_units))
         _weights(middle, table, y, colour)
         _reliability(right, table, y, limit_k)
-        left.set_yticks(y, [clean(m, 32) for m in table["model"]])
+        left.set_yticks(y, [clean(m, 32) for m in table["hypothesis"]])
         left.tick_params(axis="y", length=0)
         left.set_ylim(max(len(table), 1) - 0.4, -0.6)
         for panel in (middle, right):

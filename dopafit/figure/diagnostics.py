@@ -55,9 +55,9 @@ def draw(
     FigureError
         A column is missing.
     """
-    need(summary, ("fit", "parameter", "r_hat", "ess_bulk", "ess_tail"), "summary")
+    need(summary, ("hypothesis", "parameter", "r_hat", "ess_bulk", "ess_tail"), "summary")
     with style.context():
-        fits = list(summary["fit"].dropna().unique())
+        fits = list(summary["hypothesis"].dropna().unique())
         height = 8.0 * max(1, len(fits)) + 20
         figure, parent, spec = style.host(ax, style.WIDE, height)
         inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=spec)
@@ -101,7 +101,7 @@ def _strips(
         color="#555555",
     )
     for row, fit in enumerate(fits):
-        value = numbers(summary[summary["fit"] == fit], column)
+        value = numbers(summary[summary["hypothesis"] == fit], column)
         ok = np.isfinite(value)
         # golden-ratio steps in the order of the values: even, and the same every time
         order = np.argsort(np.argsort(value[ok], kind="stable"), kind="stable")

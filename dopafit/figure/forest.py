@@ -23,7 +23,7 @@ def draw(
     rows: pd.DataFrame,
     population: pd.DataFrame | None = None,
     *,
-    drive: str = "trough",
+    hypothesis: str = "trough",
     member: str = "subject",
     stamp: str | None = None,
     converged: bool | None = None,
@@ -40,7 +40,7 @@ def draw(
         counted.
     population : DataFrame or None
         One row per parameter with the same columns but ``member``; drawn as a line and band.
-    drive : str
+    hypothesis : str
         Whose fit this is; sets the colour.
     member : str
         What a row is, in the singular.
@@ -68,7 +68,7 @@ def draw(
         width = {1: style.NARROW, 2: style.MEDIUM + 20}.get(columns, style.WIDE)
         height = lines * (tall + 14.0) + 5
         figure, parent, spec = style.host(ax, width, height)
-        colour = style.colours([drive])[drive]
+        colour = style.colours([hypothesis])[hypothesis]
         inside = colour if most <= LABELLED else "white"
         handles = [
             Line2D([], [], marker="o", ms=3.5, ls="", mfc=inside, mec=colour, label="median")

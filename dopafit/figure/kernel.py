@@ -32,7 +32,7 @@ def draw(
     truth: pd.DataFrame | None = None,
     unit_of_trace: str = "peak = 1",
     event: str = "event",
-    drive: str = "trough",
+    hypothesis: str = "trough",
     stamp: str | None = None,
     converged: bool | None = None,
     simulated: bool = False,
@@ -56,7 +56,7 @@ def draw(
         Printed at the y axis.
     event : str
         What is responded to; printed at the x axis.
-    drive : str
+    hypothesis : str
         Whose fit this is; sets the colour.
     stamp, converged, simulated
         See `dopafit.figure.stamp.put`.
@@ -76,7 +76,7 @@ def draw(
     with style.context():
         figure = style.canvas(style.NARROW, 62) if ax is None else ax.get_figure(root=True)
         axes = figure.add_subplot() if ax is None else ax
-        colour = style.colours([drive])[drive]
+        colour = style.colours([hypothesis])[hypothesis]
         scale, unit = time_unit(curves["time"])
         handles = []
         if prior is not None:

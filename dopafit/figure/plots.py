@@ -49,7 +49,7 @@ LABEL = 60
 
 
 def _marks(fit: Fit) -> dict[str, object]:
-    return _joint_marks({fit.model.drive: fit.verdict}, fit.study.simulated)
+    return _joint_marks({fit.hypothesis: fit.verdict}, fit.study.simulated)
 
 
 def _joint_marks(verdicts: Mapping[str, Verdict], simulated: bool) -> dict[str, object]:
@@ -82,7 +82,7 @@ def kernel(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None) ->
         tables["landmarks"],
         prior=tables["prior"],
         event=_event(fit),
-        drive=fit.model.drive,
+        hypothesis=fit.hypothesis,
         ax=ax,
         **_marks(fit),
     )
@@ -117,7 +117,7 @@ def trace(
         tables["events"],
         tables["acts"],
         title=f"subject {subject}, session {session}",
-        drive=fit.model.drive,
+        hypothesis=fit.hypothesis,
         ax=ax,
         **_marks(fit),
     )
@@ -156,7 +156,7 @@ def prior_posterior(
 
     tables = tables or prior_posterior_tables(fit, parameters=parameters)
     return module.draw(
-        tables["draws"], tables["contraction"], drive=fit.model.drive, ax=ax, **_marks(fit)
+        tables["draws"], tables["contraction"], hypothesis=fit.hypothesis, ax=ax, **_marks(fit)
     )
 
 
@@ -186,7 +186,7 @@ def forest(
     return module.draw(
         tables["rows"],
         tables["population"],
-        drive=fit.model.drive,
+        hypothesis=fit.hypothesis,
         member=term.partition("|")[2] or "member",
         ax=ax,
         **_marks(fit),
@@ -206,7 +206,7 @@ def signatures(
     ax: Axes | None = None,
     table: pd.DataFrame | None = None,
 ) -> Figure:
-    """Draw observed behaviour over what one or several fitted drives would produce.
+    """Draw observed behaviour over what one or several fitted hypotheses would produce.
 
     `table` takes some of the checks' rows instead of all.
     """
@@ -222,7 +222,7 @@ def signatures(
         )
     if table is None:
         table = pd.concat([check.table for check in found], ignore_index=True)
-    verdicts = {check.drive: check.verdict for check in found}
+    verdicts = {check.hypothesis: check.verdict for check in found}
     marks = _joint_marks(verdicts, any(check.simulated for check in found))
     return module.draw(table, ax=ax, **marks)
 
@@ -232,7 +232,7 @@ def comparison(found: Comparison, *, ax: Axes | None = None) -> Figure:
     """Draw differences in predictive density and stacking weights."""
     from dopafit.figure import comparison as module
 
-    table = found.table.rename_axis("model").reset_index()
+    table = found.table.reset_index()
     return module.draw(
         table,
         unit=found.unit,
@@ -266,7 +266,7 @@ def diagnostics(
 
 def diagnostics_tables(fits: Fit | Mapping[str, Fit]) -> dict[str, pd.DataFrame]:
     """Return the table behind `diagnostics`."""
-    parts = [fit.summary.assign(fit=name) for name, fit in _by_name(fits).items()]
+    parts = [fit.summary.assign(hypothesis=name) for name, fit in _by_name(fits).items()]
     return {"diagnostics": pd.concat(parts, ignore_index=True)}
 
 
@@ -278,7 +278,7 @@ def _by_name(fits: Fit | Mapping[str, Fit]) -> dict[str, Fit]:
     SpecError
         No fit, or something else.
     """
-    found = {fits.model.drive: fits} if isinstance(fits, Fit) else fits
+    found = {fits.hypothesis: fits} if isinstance(fits, Fit) else fits
     if not isinstance(found, Mapping) or not all(isinstance(f, Fit) for f in found.values()):
         raise SpecError(
             f"diagnostics of a {type(fits).__name__}",

@@ -24,7 +24,7 @@ def draw(
     contraction: pd.DataFrame | None = None,
     *,
     truth: pd.DataFrame | None = None,
-    drive: str = "trough",
+    hypothesis: str = "trough",
     stamp: str | None = None,
     converged: bool | None = None,
     simulated: bool = False,
@@ -42,7 +42,7 @@ def draw(
         ``status``; a status that says "not informed" is flagged in the panel.
     truth : DataFrame or None
         Columns ``parameter`` and ``value`` of a simulated study.
-    drive : str
+    hypothesis : str
         Whose fit this is; sets the colour.
     stamp, converged, simulated
         See `dopafit.figure.stamp.put`.
@@ -66,7 +66,7 @@ def draw(
         width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
         height = 30.0 * rows + 6
         figure, parent, spec = style.host(ax, width, height)
-        colour = style.colours([drive])[drive]
+        colour = style.colours([hypothesis])[hypothesis]
         handles = [Patch(fc=colour, alpha=0.5, lw=0, label="posterior (heights scaled)")]
         if (draws["source"] == "prior").any():
             handles.append(Line2D([], [], color=style.PRIOR, lw=1, label="prior"))

@@ -1,4 +1,4 @@
-"""Predictive checks on the patterns that tell the rival drives apart."""
+"""Predictive checks on the patterns that tell the rival hypotheses apart."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def draw(
     simulated: bool = False,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw what was observed over what each fitted drive would produce, one panel per signature.
+    """Draw what was observed over what each hypothesis would produce, one panel per signature.
 
     Parameters
     ----------
     signature : DataFrame
         Columns ``signature``, ``x``, ``observed``, ``replicate_median``, ``lower_90``,
-        ``upper_90``; optional ``lower_50``, ``upper_50``, ``channel``, ``group``, ``drive``,
+        ``upper_90``; optional ``lower_50``, ``upper_50``, ``channel``, ``group``, ``hypothesis``,
         ``source`` (``posterior`` or ``prior``), ``x_lower`` and ``x_upper`` (edges of the bin),
         ``x_name`` (names of categories), ``x_label``, ``y_label``. A panel shows one signature,
-        channel and group; several drives are laid over each other in their colours. Where the
+        channel and group; several hypotheses are laid over each other in their colours. Where the
         label of x ends in ``[s]`` the axis takes the unit that reads best.
     labels : DataFrame or None
         Columns ``signature``, ``x_label``, ``y_label``, if not columns of `signature`.
@@ -68,7 +68,7 @@ def draw(
     )
     with style.context():
         table = signature.copy()
-        for column, default in (("drive", ""), ("source", "posterior")):
+        for column, default in (("hypothesis", ""), ("source", "posterior")):
             table[column] = table[column].fillna(default) if column in table else default
         for column in ("channel", "group"):
             table[column] = table[column].fillna("").astype(str) if column in table else ""
@@ -80,8 +80,8 @@ def draw(
         columns = style.columns(len(keys))
         rows = -(-max(1, len(keys)) // columns)
         width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
-        drives = [d for d in dict.fromkeys(table["drive"])]
-        handles = _legend(table, drives)
+        rivals = [d for d in dict.fromkeys(table["hypothesis"])]
+        handles = _legend(table, rivals)
         height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(
             -len(handles) // style.legend_columns(handles, width)
         )
@@ -97,7 +97,7 @@ def draw(
                 & (table["channel"] == key[1])
                 & (table["group"] == key[2])
             ]
-            _panel(panel, mine, drives)
+            _panel(panel, mine, rivals)
             low, high = panel.get_ylim()
             seen = limits.setdefault(key[:2], [low, high])
             seen[:] = [min(seen[0], low), max(seen[1], high)]
@@ -135,25 +135,25 @@ def _second(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> str:
     return " · ".join(p for p in parts if p)
 
 
-def _legend(table: pd.DataFrame, drives: list[str]) -> list[Any]:
-    """Entries for the observed points, each drive's replicates and the prior."""
-    ink = style.colours(drives)
+def _legend(table: pd.DataFrame, rivals: list[str]) -> list[Any]:
+    """Entries for the observed points, each hypothesis's replicates and the prior."""
+    ink = style.colours(rivals)
     entries: list[Any] = [
         Line2D([], [], marker="o", ls="", ms=4, mfc=style.INK, mec="white", label="observed")
     ]
-    for drive in drives:
+    for rival in rivals:
         if (table["source"] == "prior").all():
             break
         entries.append(
             Line2D(
                 [],
                 [],
-                color=ink[drive] if drive else style.DRIVES["trough"],
-                ls=style.dashes(drive),
-                label=clean(drive, 24) if drive else "replicates: median",
+                color=ink[rival] if rival else style.DRIVES["trough"],
+                ls=style.dashes(rival),
+                label=clean(rival, 24) if rival else "replicates: median",
             )
         )
-    masses = "50, 90 %" if has(table, "lower_50") and len(drives) < 3 else "90 %"
+    masses = "50, 90 %" if has(table, "lower_50") and len(rivals) < 3 else "90 %"
     if (table["source"] != "prior").any():
         entries.append(Patch(color=style.FAINT, alpha=0.4, lw=0, label=f"band: {masses}"))
     if (table["source"] == "prior").any():
@@ -161,7 +161,7 @@ def _legend(table: pd.DataFrame, drives: list[str]) -> list[Any]:
     return entries
 
 
-def _panel(ax: Axes, table: pd.DataFrame, drives: list[str]) -> None:
+def _panel(ax: Axes, table: pd.DataFrame, rivals: list[str]) -> None:
     """Bands and medians of the replicates, points of the data."""
     x_label, y_label = _text(table, "x_label"), _text(table, "y_label")
     x = numbers(table, "x")
@@ -176,18 +176,18 @@ def _panel(ax: Axes, table: pd.DataFrame, drives: list[str]) -> None:
     elif seconds and names is None:
         scale, unit = time_unit(x)
         x_label = f"{x_label.removesuffix(_SECONDS)} [{unit}]"
-    ink = style.colours(drives)
+    ink = style.colours(rivals)
     prior = table[table["source"] == "prior"]
     if len(prior):
-        shift = _side(1, len(drives))
+        shift = _side(1, len(rivals))
         _band(ax, prior, scale, style.PRIOR, "-", names, shift, few=False, prior=True)
-    for i, drive in enumerate(drives):
-        mine = table[(table["source"] != "prior") & (table["drive"] == drive)]
-        shift = _side(i + 1, len(drives))
-        colour = ink[drive] if drive else style.DRIVES["trough"]
-        few = len(drives) < 3
-        _band(ax, mine, scale, colour, style.dashes(drive), names, shift, few=few, prior=False)
-    _points(ax, table, scale, names, 0.0 if names is None else _side(0, len(drives)))
+    for i, rival in enumerate(rivals):
+        mine = table[(table["source"] != "prior") & (table["hypothesis"] == rival)]
+        shift = _side(i + 1, len(rivals))
+        colour = ink[rival] if rival else style.DRIVES["trough"]
+        few = len(rivals) < 3
+        _band(ax, mine, scale, colour, style.dashes(rival), names, shift, few=few, prior=False)
+    _points(ax, table, scale, names, 0.0 if names is None else _side(0, len(rivals)))
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
     if not _absurd(ax, prior, numbers(table, "observed")):
@@ -232,9 +232,9 @@ def _place(table: pd.DataFrame, scale: float, names: dict[str, float] | None) ->
     return np.array([names.get(str(n), np.nan) for n in table["x_name"]])
 
 
-def _side(slot: int, drives: int) -> float:
-    """Return the offset within a category: the data first, then one slot per drive."""
-    return 0.6 * ((slot + 0.5) / (drives + 1) - 0.5)
+def _side(slot: int, rivals: int) -> float:
+    """Return the offset within a category: the data first, then one slot per hypothesis."""
+    return 0.6 * ((slot + 0.5) / (rivals + 1) - 0.5)
 
 
 def _band(
@@ -279,7 +279,7 @@ def _band(
 def _points(
     ax: Axes, table: pd.DataFrame, scale: float, names: dict[str, float] | None, shift: float
 ) -> None:
-    """Observed points once, however many drives repeat them; thin bars show the bins."""
+    """Observed points once, however many hypotheses repeat them; thin bars show the bins."""
     columns = [c for c in ("x", "x_name", "x_lower", "x_upper", "observed") if c in table]
     table = table[columns].drop_duplicates()
     x, y = _place(table, scale, names), numbers(table, "observed")

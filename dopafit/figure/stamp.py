@@ -35,7 +35,7 @@ def put(
     ----------
     figure : Figure
     stamp : str or None
-        One line on the fit: drive, diagnostics, data hash, version.
+        One line on the fit: hypothesis, diagnostics, data hash, version.
     converged : bool or None
         False adds a red banner; None where convergence does not apply.
     simulated : bool

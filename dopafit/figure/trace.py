@@ -28,7 +28,7 @@ def draw(
     *,
     title: str = "",
     unit_of_trace: str = "peak = 1",
-    drive: str = "trough",
+    hypothesis: str = "trough",
     stamp: str | None = None,
     converged: bool | None = None,
     simulated: bool = False,
@@ -49,7 +49,7 @@ def draw(
         Subject and session.
     unit_of_trace : str
         Printed at the y axis.
-    drive : str
+    hypothesis : str
         Whose fit this is; sets the colour.
     stamp, converged, simulated
         See `dopafit.figure.stamp.put`.
@@ -81,7 +81,7 @@ def draw(
             first = next(iter(axes.values()), None)
             axes[i] = parent.add_subplot(rows[place], sharex=first)
         scale, unit = time_unit(trace["time"])
-        colour = style.colours([drive])[drive]
+        colour = style.colours([hypothesis])[hypothesis]
         middle = axes[1]
         time = numbers(trace, "time") / scale
         low, high = numbers(trace, "lower_90"), numbers(trace, "upper_90")

@@ -77,6 +77,11 @@ class Fit(Shown):
     seed: int
     record: dict[str, Any]
 
+    @property
+    def hypothesis(self) -> str:
+        """Name of the hypothesis that was fitted."""
+        return self.model.name
+
     @cached_property
     def layout(self) -> Layout:
         """The model laid out over the study; built on first use."""
@@ -105,7 +110,7 @@ class Fit(Shown):
     @cached_property
     def prior(self) -> xr.Dataset:
         """4,000 draws of every quantity from the prior."""
-        rng = generator(self.seed, f"prior/{self.model.drive}")
+        rng = generator(self.seed, f"prior/{self.hypothesis}")
         x, h = self.layout.coordinates.prior_draws(rng, (1, 4000))
         return name_draws(self.layout, self.study, x, h)
 
@@ -204,7 +209,7 @@ class Fit(Shown):
         return keep.set_index("parameter")[shown]
 
     def __repr__(self) -> str:
-        lines = [f"Fit: {self.model.drive} drive on {self.study.name!r}, {self.verdict.stamp}"]
+        lines = [f"Fit: {self.hypothesis} on {self.study.name!r}, {self.verdict.stamp}"]
         if self.study.simulated:
             lines.append("SIMULATED DATA")
         lines += [f"warning: {text}" for text in self.record.get("warnings", ())]
@@ -281,17 +286,17 @@ def fit(
         cores=cores,
         target_accept=target_accept,
         backend=backend,
-        seed=integer_seed(seed, f"sampling/{model.drive}"),
+        seed=integer_seed(seed, f"sampling/{model.name}"),
     )
     require_backend(backend)
-    show.phase("laying out", model.drive)
+    show.phase("laying out", model.name)
     layout = build_layout(model, study)
     show.done(_size(layout))
     notes: dict[str, Any] = {}
     check_room(settings, layout)
     looks = Looks(layout, model, study, settings, notes)
     tree, stopped = _draw(
-        lambda: _compile(layout, seed, backend, show, notes, chains), looks, model.drive, show
+        lambda: _compile(layout, seed, backend, show, notes, chains), looks, model.name, show
     )
     *draws_made, verdict = looks.judge(tree, stopped=stopped)
     record = {
@@ -328,7 +333,7 @@ def _compile(
     from dopafit.backend.sampler.compiled import compile_layout, sampling_model
 
     density = compile_layout(layout, backend)
-    show.phase("locating", layout.program.model.drive)
+    show.phase("locating", layout.program.model.name)
     pilot = locate(layout, density.sheared, seed=seed)
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)

@@ -46,9 +46,9 @@ def _bands(values: np.ndarray) -> dict[str, np.ndarray]:
 def _needs_trace(fit: Fit) -> None:
     if not fit.model.moved:
         raise FitError(
-            f"the {fit.model.drive} drive has no trace to show",
-            allowed="a fit of another drive",
-            todo="show the trace of a fit whose drive has one, e.g. trough",
+            f"the hypothesis {fit.hypothesis} has no trace to show",
+            allowed="a fit of another hypothesis",
+            todo="show the trace of a fit that has one, e.g. trough",
         )
 
 

@@ -32,7 +32,7 @@ def draw(
     settings : SamplerSettings
         Number of draws, chains and so on.
     label : str
-        Name of the fit as the reader knows it, e.g. the drive.
+        Name of the fit as the reader knows it, i.e. the hypothesis.
     progress : Progress, optional
         Where the phases are shown; nowhere by default.
     keep_warmup : bool

@@ -156,8 +156,8 @@ class Analysis:
         The seed of the whole run.
     schedule : Schedule or None
         Timetable of a simulation.
-    truth_drive : str
-        Drive that simulations come from.
+    truth_hypothesis : str
+        Hypothesis, or drive, that simulations come from.
     truth : mapping of str to float
         Values simulations are made with.
     exclude : tuple of Exclusion
@@ -179,11 +179,18 @@ class Analysis:
     pair_within: float | None
     seed: int
     schedule: Schedule | None
-    truth_drive: str
+    truth_hypothesis: str
     truth: Mapping[str, float]
     exclude: tuple[Exclusion, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def truth_model(self) -> Model:
+        """The claim that simulations come from."""
+        first = next(iter(self.models.values()))
+        own = self.models.get(self.truth_hypothesis)
+        return first.with_drive(self.truth_hypothesis) if own is None else own
 
     @property
     def study_folder(self) -> Path | None:
@@ -243,7 +250,7 @@ def read_analysis(path: str | Path) -> Analysis:
             todo="name one drive or more, or leave drives out to fit all of them",
         )
     try:
-        truth_drive = Drive.named(simulate.drive).name
+        truth_hypothesis = Drive.named(simulate.drive).name
         exclude = exclusions_from(file.exclude)
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
         models = {
@@ -275,7 +282,7 @@ def read_analysis(path: str | Path) -> Analysis:
         pair_within=file.check.pair_within,
         seed=file.seed,
         schedule=simulate.design,
-        truth_drive=truth_drive,
+        truth_hypothesis=truth_hypothesis,
         truth=simulate.truth,
         exclude=exclude,
         named={

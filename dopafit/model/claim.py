@@ -92,6 +92,7 @@ class Model(Shown):
     events: Sequence[str] | None = None
     unit_magnitude: Any = None
     reference: Mapping[str, str] = MappingProxyType({})
+    name: str = ""
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -132,6 +133,7 @@ class Model(Shown):
                     todo="name the kinds that move the level, or leave events out for all of them",
                 )
         put("drive", Drive.named(self.drive).name)
+        put("name", self.name or self.drive)
         put("kernel", Kernel.named(self.kernel).name)
         self._check_scales()
         if not self.channels:

@@ -30,8 +30,8 @@ __all__ = [
 AGAIN = "run the analysis again (dopafit run ANALYSIS.yaml --out DIR)"
 # columns of names: a fit called "null" or a subject called "NA" is a name, not a missing value
 NAMES = frozenset(
-    "fit parameter unit status convention sensitivity model warning interval_kind "
-    "signature group drive source member_of".split()
+    "hypothesis parameter unit status convention sensitivity warning interval_kind "
+    "signature group source member_of".split()
 )
 MOST_PIXELS = 20_000
 PNG = b"\x89PNG\r\n\x1a\n"

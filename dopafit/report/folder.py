@@ -16,17 +16,17 @@ from dopafit.fit.verdict import Verdict
 from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
 from dopafit.report.set.form import DATA, ENVIRONMENT, SPEC, check_form
 
-__all__ = ["Figure", "RunFolder"]
+__all__ = ["Figure", "RunFolder", "read_spec"]
 
-SUMMARY = ("fit parameter mean sd median lower upper interval_kind interval_prob "
+SUMMARY = ("hypothesis parameter mean sd median lower upper interval_kind interval_prob "
            "r_hat ess_bulk ess_tail").split()  # fmt: skip
-IDENTIFIABILITY = ("fit parameter status contraction prior_sd posterior_sd convention "
+IDENTIFIABILITY = ("hypothesis parameter status contraction prior_sd posterior_sd convention "
                    "prior_sensitivity data_sensitivity sensitivity").split()  # fmt: skip
-COMPARISON = ("model rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
+COMPARISON = ("hypothesis rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
               "converged").split()  # fmt: skip
-TRUTH = ("fit parameter member_of truth lower upper covered total_truth total_lower total_upper "
-         "total_covered").split()  # fmt: skip
-CHECKS = "signature group bins inside p_value p_least drive source".split()
+TRUTH = ("hypothesis parameter member_of truth lower upper covered total_truth total_lower "
+         "total_upper total_covered").split()  # fmt: skip
+CHECKS = "signature group bins inside p_value p_least hypothesis source".split()
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ class RunFolder:
                 allowed="a folder that dopafit run --out DIR wrote",
                 todo="check the path, or make the run first",
             )
-        spec = _checked_spec(root / "spec.yaml")
+        spec = read_spec(root / "spec.yaml")
         verdicts = _verdicts(root / "verdict.json")
         summary = read_table(root / "summary.csv", SUMMARY)
-        unjudged = sorted(set(summary["fit"]) - set(verdicts))
+        unjudged = sorted(set(summary["hypothesis"]) - set(verdicts))
         if unjudged or not verdicts:
             raise FitError(
                 f"{root}: no verdict for {', '.join(unjudged) or 'any fit'}",
@@ -145,7 +145,7 @@ class RunFolder:
             )
         }
         compared = optional["comparison"]
-        if compared is not None and not set(compared["model"]) <= set(verdicts):
+        if compared is not None and not set(compared["hypothesis"]) <= set(verdicts):
             raise FitError(
                 f"{root}/comparison.csv does not belong to the fits of this run",
                 allowed=", ".join(sorted(verdicts)),
@@ -175,8 +175,8 @@ class RunFolder:
     @property
     def fits(self) -> tuple[str, ...]:
         """Names of the fits: as ranked where they were compared, else as the analysis has them."""
-        order = [] if self.comparison is None else self.comparison["model"].tolist()
-        order += self.spec["drives"] + list(self.verdicts)
+        order = [] if self.comparison is None else self.comparison["hypothesis"].tolist()
+        order += self.spec["hypotheses"] + list(self.verdicts)
         return tuple(name for name in dict.fromkeys(order) if name in self.verdicts)
 
     @property
@@ -237,7 +237,7 @@ class RunFolder:
 
     def of(self, table: pd.DataFrame | None, fit: str) -> pd.DataFrame:
         """Return one fit's rows of a table; an empty table where there is none."""
-        return pd.DataFrame() if table is None else table[table["fit"] == fit]
+        return pd.DataFrame() if table is None else table[table["hypothesis"] == fit]
 
     def flags(self, *fits: str) -> tuple[str, ...]:
         """Return what must be said over anything made from these fits."""
@@ -258,15 +258,31 @@ def _checked(path: Path, form: Any) -> dict[str, Any]:
     return value
 
 
-def _checked_spec(path: Path) -> dict[str, Any]:
+def read_spec(path: Path) -> dict[str, Any]:
+    """Return ``spec.yaml``, checked.
+
+    Raises
+    ------
+    FitError
+        No such file, a part of another form, or a folder that version 0.1 wrote.
+    SpecError
+        It cannot be used.
+    """
     spec = read_yaml(path)
+    if "drives" in spec and "hypotheses" not in spec:
+        raise FitError(
+            f"{path.parent} was written by dopafit 0.1, whose tables name the fits otherwise",
+            allowed="a run folder of this version",
+            todo="run the same analysis again with the same --out: finished fits that still mean "
+            "the same are kept, and the tables are written anew",
+        )
     for key in ("models", "sampling", "compare"):
         if spec.get(key) is not None and not isinstance(spec[key], Mapping):
             raise SpecError(
                 f"{path}: {key} is a {type(spec[key]).__name__}", allowed="a mapping", todo=AGAIN
             )
     check_form(path, spec, SPEC, AGAIN)
-    spec["drives"] = [str(v) for v in spec.get("drives") or []]
+    spec["hypotheses"] = [str(v) for v in spec.get("hypotheses") or []]
     spec["models"] = {str(k): v for k, v in (spec.get("models") or {}).items()}
     return spec
 

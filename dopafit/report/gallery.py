@@ -10,7 +10,6 @@ import pandas as pd
 
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
-from dopafit.drive import Drive
 from dopafit.figure import plots
 from dopafit.fit import quantities
 from dopafit.fit.fit import Fit
@@ -62,21 +61,21 @@ def draw_all(
     """
     gallery = _Gallery(folder)
     if comparison is not None:
-        table = comparison.table.rename_axis("model").reset_index()
+        table = comparison.table.reset_index()
         gallery.add(
             "comparison",
             plots.comparison(comparison),
             {"comparison": table},
             kind="comparison",
-            title="Comparison of the drives",
+            title="Comparison of the hypotheses",
             caption="Difference in expected log predictive density from the best fit, leaving out "
             f"one {comparison.unit} at a time ({comparison.n_units} units), with 1 and 2 standard "
             "errors of the difference, and stacking weights.",
         )
     _signatures(gallery, fits, checks, prior)
-    for drive, fit in fits.items():
-        _one_fit(gallery, drive, fit)
-    traced = [d for d in fits if fits[d].model.moved]
+    for name, fit in fits.items():
+        _one_fit(gallery, name, fit)
+    traced = [name for name in fits if fits[name].model.moved]
     if traced:
         best = (
             comparison.best if comparison is not None and comparison.best in traced else traced[0]
@@ -97,8 +96,8 @@ def draw_all(
 
 
 REPLICATED = (
-    "Points: data. Lines and bands: median and 90 % interval of replicates from each drive's "
-    "posterior, events as they were."
+    "Points: data. Lines and bands: median and 90 % interval of replicates from each "
+    "hypothesis's posterior, events as they were."
 )
 PLACED = (
     "Points: share of outcomes in each part of the distribution that the fitted model gives them, "
@@ -137,8 +136,8 @@ def _signatures(
                     caption=told,
                 )
         if found := [c for c in prior.values() if c is not None]:
-            # the drive with the most gains expects the most from events
-            check = max(found, key=lambda c: len(Drive.named(c.drive).gains))
+            # the hypothesis with the most gains expects the most from events
+            check = max(found, key=lambda c: len(fits[c.hypothesis].model.drive_of(prefix).gains))
             part = check.table[check.table["channel"] == prefix]
             part = part[~part["signature"].str.contains("paired")]
             gallery.add(
@@ -146,52 +145,52 @@ def _signatures(
                 plots.signatures(check, table=part),
                 {"signature": part},
                 kind="prior_predictive",
-                fit=check.drive,
-                title=f"Prior predictive check, {prefix}, {check.drive} drive",
+                fit=check.hypothesis,
+                title=f"Prior predictive check, {prefix}, {check.hypothesis}",
                 caption="Points: data. Band: what the prior alone expects (90 %).",
             )
 
 
-def _one_fit(gallery: _Gallery, drive: str, fit: Fit) -> None:
+def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
     if fit.model.moved:
         event = f"one unit event is {event_in_words(fit.model, fit.study)}"
         tables = plots.kernel_tables(fit)
         gallery.add(
-            f"kernel_{drive}",
+            f"kernel_{name}",
             plots.kernel(fit, tables=tables),
             tables,
             kind="kernel",
-            fit=drive,
-            title=f"Response to one unit event, {drive} drive",
+            fit=name,
+            title=f"Response to one unit event, {name}",
             caption="Population kernel in peak units (peak := 1 by convention) with its landmarks; "
             f"{event}. {BANDS}",
         )
         tables = plots.gain_tables(fit)
         gallery.add(
-            f"gain_plane_{drive}",
+            f"gain_plane_{name}",
             plots.gain_plane(fit, tables=tables),
             tables,
             kind="gain_plane",
-            fit=drive,
-            title=f"Effects at the two lobes, {drive} drive",
+            fit=name,
+            title=f"Effects at the two lobes, {name}",
             caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
             f"(gain_trough) of one unit event; {event}. Contours hold 50 and 90 % of the "
             "posterior.",
         )
     tables = plots.prior_posterior_tables(fit)
     gallery.add(
-        f"prior_posterior_{drive}",
+        f"prior_posterior_{name}",
         plots.prior_posterior(fit, tables=tables),
         tables,
         kind="prior_posterior",
-        fit=drive,
-        title=f"Prior and posterior, {drive} drive",
+        fit=name,
+        title=f"Prior and posterior, {name}",
         caption="Contraction is 1 - posterior variance over prior variance, on the scale on which "
         "effects add up.",
     )
 
 
-def _subjects(gallery: _Gallery, drive: str, fit: Fit) -> None:
+def _subjects(gallery: _Gallery, name: str, fit: Fit) -> None:
     wanted = ["peak", *(f"{c.prefix}_rest" for c in fit.model.channels)]
     for parameter in wanted:
         if term := quantities.member_term(fit, parameter):
@@ -202,8 +201,8 @@ def _subjects(gallery: _Gallery, drive: str, fit: Fit) -> None:
                 plots.forest(fit, parameter, tables=tables),
                 tables,
                 kind="forest",
-                fit=drive,
-                title=f"{parameter} by {who}, {drive} drive",
+                fit=name,
+                title=f"{parameter} by {who}, {name}",
                 caption=f"Each {who}'s value and the population's. {BANDS}",
             )
     sessions = fit.layout.sessions
@@ -215,8 +214,8 @@ def _subjects(gallery: _Gallery, drive: str, fit: Fit) -> None:
             plots.trace(fit, subject, session, tables=tables),
             tables,
             kind="trace",
-            fit=drive,
-            title=f"Trace of subject {subject}, session {session}, {drive} drive",
+            fit=name,
+            title=f"Trace of subject {subject}, session {session}, {name}",
             caption="Level in peak units with 90 % band"
             + ("; acts above" if len(tables["acts"]) else "")
             + ("; events below." if len(tables["events"]) else "."),

@@ -63,9 +63,7 @@ def forget(folder: Path) -> None:
 
 def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> str:
     """Return ``spec.yaml``: the claim with every default filled in, models resolved over it."""
-    drives, told = list(models), {}
-    for drive, model in models.items():
-        told[drive] = model_record(model, study)
+    told = {name: model_record(model, study) for name, model in models.items()}
     spec = {
         "analysis": analysis.path.name,
         "title": analysis.title,
@@ -73,7 +71,7 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
         "study": study.name,
         "exclude": [rule.to_dict() for rule in analysis.exclude],
         "seed": analysis.seed,
-        "drives": drives,
+        "hypotheses": list(models),
         "sampling": analysis.sampling.model_dump(),
         "compare": {"unit": analysis.unit},
         "models": told,
@@ -169,29 +167,29 @@ def fit_warnings(fits: Mapping[str, Fit]) -> list[str]:
 def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:
     """Write verdicts, summary and identifiability card, and hold the fits against a truth."""
     summaries, cards = [], []
-    for drive, one in fits.items():
+    for name, one in fits.items():
         unit = {str(n): one.posterior[n].attrs.get("unit", "") for n in one.posterior.data_vars}
         table = one.summary.copy()
-        table.insert(0, "fit", drive)
+        table.insert(0, "hypothesis", name)
         stem = table["parameter"].str.partition("[")[0]
         table.insert(2, "unit", stem.map(unit).fillna(""))
         summaries.append(table)
         card = identifiability(one).table
-        card.insert(0, "fit", drive)
+        card.insert(0, "hypothesis", name)
         cards.append(card)
     write_table(folder / "summary.csv", pd.concat(summaries))
     write_table(folder / "identifiability.csv", pd.concat(cards))
     truth = read_truth(study)
-    if truth is not None and truth["drive"] in fits:
-        rows = truth_rows(truth["drive"], fits[truth["drive"]], truth["values"])
+    if truth is not None and truth["hypothesis"] in fits:
+        rows = truth_rows(truth["hypothesis"], fits[truth["hypothesis"]], truth["values"])
         if len(rows):
             write_table(folder / "truth.csv", rows)
-    write_json(folder / "verdict.json", {drive: f.verdict.to_dict() for drive, f in fits.items()})
+    write_json(folder / "verdict.json", {n: f.verdict.to_dict() for n, f in fits.items()})
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write the comparison's table and its sentences."""
-    write_table(folder / "comparison.csv", comparison.table.rename_axis("model").reset_index())
+    write_table(folder / "comparison.csv", comparison.table.reset_index())
     sentences = {"reading": list(comparison.reading), "warnings": list(comparison.warnings)}
     write_json(folder / "comparison.json", sentences)
 
@@ -202,7 +200,7 @@ def write_checks(
     """Write how well every predictive check went."""
     every = [*checks.values(), *(c for c in prior.values() if c is not None)]
     tables = [
-        c.summary.assign(drive=c.drive, source=c.source, draws=c.draws, failed=c.failed)
+        c.summary.assign(hypothesis=c.hypothesis, source=c.source, draws=c.draws, failed=c.failed)
         for c in every
     ]
     write_table(folder / "tables" / "predictive_checks.csv", pd.concat(tables))
@@ -243,6 +241,6 @@ def write_environment(
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": earlier | {k: {"fit": v} for k, v in seconds.items()},
-            "sampled": {drive: sampled(fit) for drive, fit in fits.items()},
+            "sampled": {name: sampled(fit) for name, fit in fits.items()},
         },
     )

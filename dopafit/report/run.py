@@ -23,7 +23,7 @@ from dopafit.fit.progress import Progress, auto_progress
 from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.claim import Model
 from dopafit.report import record
-from dopafit.report.files import read_yaml
+from dopafit.report.folder import read_spec
 from dopafit.report.gallery import draw_all
 from dopafit.report.opening import Opened, open_study
 from dopafit.report.set.html import write_report
@@ -31,7 +31,7 @@ from dopafit.study.study import Study
 
 AGAIN = "run the same command again: finished fits are kept, an unfinished one starts anew"
 
-__all__ = ["RunResult", "chosen_drives", "compare_folder", "run", "run_fits"]
+__all__ = ["RunResult", "chosen_hypotheses", "compare_folder", "run", "run_fits"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class RunResult:
     folder : Path
         The run folder.
     fits : mapping of str to Fit
-        One fit per drive.
+        One fit per hypothesis.
     comparison : Comparison or None
         None with a single fit.
     checks : mapping of str to PredictiveCheck
-        Posterior predictive check per drive.
+        Posterior predictive check per hypothesis.
     """
 
     folder: Path
@@ -72,10 +72,10 @@ def run(
     out: str | Path,
     *,
     progress: Progress | str = "auto",
-    drives: tuple[str, ...] | None = None,
+    hypotheses: tuple[str, ...] | None = None,
     command: str = "",
 ) -> RunResult:
-    """Fit every drive of an analysis, check, compare, draw and report.
+    """Fit every hypothesis of an analysis, check, compare, draw and report.
 
     Fits that the folder already holds for the same model, data and sampling are kept, so a run
     that was stopped goes on where it stopped.
@@ -88,8 +88,8 @@ def run(
         The run folder; made if missing.
     progress : Progress or str
         Where progress is shown.
-    drives : tuple of str, optional
-        Fit only these drives of the analysis.
+    hypotheses : tuple of str, optional
+        Fit only these hypotheses of the analysis.
     command : str
         The command line, for the record.
 
@@ -110,7 +110,9 @@ def run(
     folder, started = Path(out), datetime.now(UTC)
     # the progress closes its open phase if an error leaves it
     with show, _alone(folder, show, f"dopafit run of {found.path.name}"):
-        fits, seconds, opened = run_fits(found, folder, show, drives=drives, command=command)
+        fits, seconds, opened = run_fits(
+            found, folder, show, hypotheses=hypotheses, command=command
+        )
         comparison = None
         if len(fits) > 1:
             show.phase("comparing", f"leave one {found.unit} out")
@@ -118,13 +120,13 @@ def run(
             record.write_comparison(folder, comparison)
             show.done(comparison.reading[0] if comparison.reading else "")
         checks, prior = {}, {}
-        for drive, one in fits.items():
-            show.phase("predicting", drive)
-            checks[drive] = predictive_check(
+        for name, one in fits.items():
+            show.phase("predicting", name)
+            checks[name] = predictive_check(
                 one, seed=found.seed, draws=found.check_draws, pair_within=found.pair_within
             )
-            prior[drive] = _prior_check(one, found)
-            show.done(f"{checks[drive].draws} replicates")
+            prior[name] = _prior_check(one, found)
+            show.done(f"{checks[name].draws} replicates")
         record.write_checks(folder, checks, prior)
         record.write_data(
             folder, opened.study, opened.warnings, fits, comparison, excluded=opened.excluded.table
@@ -144,13 +146,13 @@ def run_fits(
     folder: str | Path,
     show: Progress,
     *,
-    drives: tuple[str, ...] | None = None,
+    hypotheses: tuple[str, ...] | None = None,
     command: str = "",
 ) -> tuple[dict[str, Fit], dict[str, float], Opened]:
     """Make or find the fits, and write everything that only needs them.
 
-    Fits of the same analysis that the folder holds already stay in its record, so that one drive
-    can be fitted after the other.
+    Fits of the same analysis that the folder holds already stay in its record, so that one
+    hypothesis can be fitted after the other.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ def run_fits(
         The run folder; made if missing.
     show : Progress
         Where progress is shown.
-    drives : tuple of str, optional
+    hypotheses : tuple of str, optional
         Fit only these.
     command : str
         The command line, for the record.
@@ -183,18 +185,18 @@ def run_fits(
     """
     folder = Path(folder)
     with _alone(folder, show, f"dopafit fit of {analysis.path.name}"):
-        return _run_fits(analysis, folder, show, drives, command)
+        return _run_fits(analysis, folder, show, hypotheses, command)
 
 
 def _run_fits(
     analysis: Analysis,
     folder: Path,
     show: Progress,
-    drives: tuple[str, ...] | None,
+    hypotheses: tuple[str, ...] | None,
     command: str,
 ) -> tuple[dict[str, Fit], dict[str, float], Opened]:
     started = datetime.now(UTC)
-    chosen = chosen_drives(analysis, drives)
+    chosen = chosen_hypotheses(analysis, hypotheses)
     show.phase("reading", analysis.study or "study")
     opened = open_study(analysis)
     study = opened.study
@@ -204,32 +206,32 @@ def _run_fits(
     for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
         show.phase("leaving out", rule.reason or rule.words)
         show.done(took.removeprefix("left out: "))
-    models = {drive: model.resolved(study) for drive, model in analysis.models.items()}
+    models = {name: model.resolved(study) for name, model in analysis.models.items()}
     kept = {
-        drive: _kept(_file(folder, drive), analysis, model, study, show)
-        for drive, model in models.items()
+        name: _kept(_file(folder, name), analysis, model, study, show)
+        for name, model in models.items()
     }
-    known = [drive for drive in analysis.models if drive in chosen or kept[drive] is not None]
+    known = [name for name in analysis.models if name in chosen or kept[name] is not None]
     changed = record.write_spec(
-        folder, record.spec_text(analysis, study, {drive: models[drive] for drive in known})
+        folder, record.spec_text(analysis, study, {name: models[name] for name in known})
     )
-    if changed or any(kept[drive] is None for drive in chosen):
+    if changed or any(kept[name] is None for name in chosen):
         record.forget(folder)
     fits, seconds = {}, {}
-    for drive in known:
-        if kept[drive] is None:
+    for name in known:
+        if kept[name] is None:
             began = time.monotonic()
-            fits[drive] = _fitted(analysis, drive, study, folder, show)
-            seconds[drive] = time.monotonic() - began
-            show.phase("verdict", drive)
+            fits[name] = _fitted(analysis, name, study, folder, show)
+            seconds[name] = time.monotonic() - began
+            show.phase("verdict", name)
         else:
-            fits[drive] = kept[drive]
-            show.phase("keeping", f"{drive}: already fitted")
-        show.done(fits[drive].verdict.stamp)
+            fits[name] = kept[name]
+            show.phase("keeping", f"{name}: already fitted")
+        show.done(fits[name].verdict.stamp)
     record.write_fits(folder, fits, study)
     record.write_data(folder, study, opened.warnings, fits, excluded=opened.excluded.table)
     record.write_environment(folder, analysis.seed, started, seconds, command, fits)
-    return {drive: fits[drive] for drive in chosen}, seconds, opened
+    return {name: fits[name] for name in chosen}, seconds, opened
 
 
 def compare_folder(
@@ -254,8 +256,8 @@ def compare_folder(
         A file of the folder is missing or damaged.
     """
     folder, show = Path(folder), Progress() if show is None else show
-    spec = read_yaml(folder / "spec.yaml") if folder.is_dir() else {}
-    names = [str(name) for name in spec.get("drives") or []]
+    spec = read_spec(folder / "spec.yaml") if folder.is_dir() else {}
+    names = [str(name) for name in spec.get("hypotheses") or []]
     paths = {name: _file(folder, name) for name in names if _file(folder, name).is_file()}
     lost = [name for name in names if name not in paths]
     if len(paths) < 2:
@@ -278,30 +280,30 @@ def compare_folder(
     return found
 
 
-def _file(folder: Path, drive: str) -> Path:
-    return folder / "fits" / f"{drive}.nc"
+def _file(folder: Path, name: str) -> Path:
+    return folder / "fits" / f"{name}.nc"
 
 
-def chosen_drives(analysis: Analysis, drives: tuple[str, ...] | None) -> list[str]:
-    """Return the drives asked for, all unless given.
+def chosen_hypotheses(analysis: Analysis, names: tuple[str, ...] | None) -> list[str]:
+    """Return the hypotheses asked for, all unless given.
 
     Raises
     ------
     SpecError
-        A drive that the analysis does not have.
+        A hypothesis that the analysis does not have.
     """
-    if drives is None:
+    if names is None:
         return list(analysis.models)
     current = {old: m.name for m in Drive.members().values() for old in m.formerly}
-    drives = tuple(current.get(drive, drive) for drive in drives)
-    for drive in drives:
-        if drive not in analysis.models:
+    names = tuple(name if name in analysis.models else current.get(name, name) for name in names)
+    for name in names:
+        if name not in analysis.models:
             raise SpecError(
-                f"the analysis has no drive {drive!r}",
+                f"the analysis has no hypothesis {name!r}",
                 allowed=", ".join(analysis.models),
-                todo=suggest(drive, analysis.models) or "take one of those allowed",
+                todo=suggest(name, analysis.models) or "take one of those allowed",
             )
-    return list(drives)
+    return list(names)
 
 
 @contextlib.contextmanager
@@ -324,14 +326,14 @@ def _stopped(what: str, folder: Path) -> StoppedError:
 
 def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Progress) -> Fit | None:
     """Return the fit in the folder if it is the very one that would be made."""
-    drive = path.stem
+    name = path.stem
     if not path.exists():
         return None
     try:
         found = Fit.load(path)
     except DopafitError as error:  # damaged, or of another version
-        show.phase("setting aside", f"{drive}: {error.wrong}")
-        aside = path.with_name(f"{drive}.set-aside.nc")
+        show.phase("setting aside", f"{name}: {error.wrong}")
+        aside = path.with_name(f"{name}.set-aside.nc")
         with contextlib.suppress(OSError):
             path.replace(aside)
         show.done(f"it lies in {aside.name}; the fit is made anew")
@@ -343,23 +345,23 @@ def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Prog
     return None
 
 
-def _fitted(analysis: Analysis, drive: str, study: Study, folder: Path, show: Progress) -> Fit:
-    """Fit one drive and store it."""
-    path = _file(folder, drive)
-    partial = path.with_name(f"{drive}.interrupted.nc")
+def _fitted(analysis: Analysis, name: str, study: Study, folder: Path, show: Progress) -> Fit:
+    """Fit one hypothesis and store it."""
+    path = _file(folder, name)
+    partial = path.with_name(f"{name}.interrupted.nc")
     try:
         one = fit(
-            analysis.models[drive],
+            analysis.models[name],
             study,
             seed=analysis.seed,
             progress=show,
             **analysis.sampling.model_dump(),
         )
     except Interrupted as stop:
-        raise _stopped(f"stopped while sampling {drive}", folder) from stop
+        raise _stopped(f"stopped while sampling {name}", folder) from stop
     if one.record["interrupted"]:
         one.save(partial)
-        raise _stopped(f"stopped while sampling {drive}; the draws so far are in {partial}", folder)
+        raise _stopped(f"stopped while sampling {name}; the draws so far are in {partial}", folder)
     one.save(path)
     partial.unlink(missing_ok=True)
     return one

@@ -27,7 +27,8 @@ def simulate_folder(
     Parameters
     ----------
     analysis : path or Analysis
-        With ``simulate: {drive, design, truth}``; what `truth` leaves out is drawn from the prior.
+        With ``simulate: {hypothesis, design, truth}``; what `truth` leaves out is drawn from the
+        prior.
     out : path
         Folder of the new study.
     seed : int
@@ -56,19 +57,18 @@ def simulate_folder(
             allowed="study: FOLDER, or simulate: {design: {subjects: 24, ...}}",
             todo="add one of these to the analysis file",
         )
-    first = next(iter(found.models.values()))
-    model = first if first.drive == found.truth_drive else first.with_drive(found.truth_drive)
+    model = found.truth_model
     study, values = simulate(model, design, seed=seed, truth=found.truth)
     study = replace(
         study,
-        description=f"SIMULATED with the {model.drive} drive, seed {seed}. "
+        description=f"SIMULATED under the hypothesis {model.name}, seed {seed}. "
         "Nobody behaved: the timetable and the behaviour were made by a program.",
         licence="CC0-1.0",
         citation="",
     )
     truth = {
         "simulated": True,
-        "drive": model.drive,
+        "hypothesis": model.name,
         "seed": seed,
         "model_hash": model.hash,
         "study_hash": study.hash,

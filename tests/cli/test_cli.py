@@ -96,7 +96,7 @@ def test_the_version(typed):
         ("runn", ["no such command 'runn'", "validate", "did you mean 'run'?"]),
         ("data ftch", ["no such command 'ftch'", "list, fetch", "did you mean 'fetch'?"]),
         ("run a.yaml", ["missing option '--out'", "--progress", "add --out"]),
-        ("fit", ["missing argument 'ANALYSIS.yaml'", "--drive", "add ANALYSIS.yaml"]),
+        ("fit", ["missing argument 'ANALYSIS.yaml'", "--hypothesis", "add ANALYSIS.yaml"]),
         ("run a.yaml --ot x", ["no such option: --ot", "--out", "'--out'"]),
         ("simulate a --out x --seed -1", ["'--seed'", "greater than or equal to 0", "--help"]),
         ("simulate a --out x --seed b", ["'--seed'", "a whole number", "--help"]),

@@ -77,7 +77,7 @@ def tables() -> dict[str, pd.DataFrame]:
                 "observed": np.linspace(0.2, 0.6, 7),
                 "n": 20,
                 "source": "posterior",
-                "drive": drive,
+                "hypothesis": drive,
                 "x_label": "Time since event [s]",
                 "y_label": "P(pursue)",
                 "replicate_median": np.linspace(0.25, 0.55, 7) + shift,
@@ -136,7 +136,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "signature": pd.concat(signature, ignore_index=True),
         "comparison": pd.DataFrame(
             {
-                "model": fits,
+                "hypothesis": fits,
                 "elpd": [-100.0, -110.0, -130.0],
                 "se": 5.0,
                 "elpd_diff": [0.0, -10.0, -30.0],
@@ -149,7 +149,7 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "summary": pd.DataFrame(
             {
-                "fit": np.repeat(fits, 20),
+                "hypothesis": np.repeat(fits, 20),
                 "parameter": [f"p{i}" for i in range(60)],
                 "r_hat": 1 + np.abs(rng.normal(0, 0.004, 60)),
                 "ess_bulk": rng.lognormal(7, 0.5, 60),

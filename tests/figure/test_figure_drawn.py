@@ -212,12 +212,12 @@ def test_signatures(tables):
     for ax, group in zip(panels, ("placebo", "drug"), strict=True):
         mine = table[table["group"] == group]
         (observed,) = [x for x in ax.lines if x.get_gid() == "observed"]
-        once = mine[mine["drive"] == "trough"]
+        once = mine[mine["hypothesis"] == "trough"]
         assert_allclose(observed.get_xdata(), once["x"])  # drawn once, not per drive
         assert_allclose(observed.get_ydata(), once["observed"])
         medians = [x for x in ax.lines if x.get_gid() == "replicates median"]
         for line, drive in zip(medians, ("trough", "level"), strict=True):
-            rows = mine[mine["drive"] == drive]
+            rows = mine[mine["hypothesis"] == drive]
             assert_allclose(line.get_ydata(), rows["replicate_median"])
         assert ax.get_xscale() == "log"
         assert ax.get_ylim() == panels[0].get_ylim()
@@ -308,7 +308,7 @@ def test_a_rival_far_behind_does_not_hide_the_others(tables) -> None:
 
 def test_a_figure_of_the_prior_names_no_other_band(tables, words) -> None:
     table = tables["signature"]
-    prior = table[table["drive"] == "trough"].assign(source="prior")
+    prior = table[table["hypothesis"] == "trough"].assign(source="prior")
     told = words(signatures.draw(prior))
     assert "prior 90 %" in told and not any(text.startswith("band:") for text in told)
     assert any(text.startswith("band:") for text in words(signatures.draw(table)))  # control

@@ -88,7 +88,7 @@ def test_words_where_numbers_belong(tables):
 @pytest.mark.parametrize("name", ["plane", "draws", "forest", "signature", "comparison", "summary"])
 def test_hostile_and_long_names(name, tables, faults):
     table = tables[name].copy()
-    for column in ("channel", "parameter", "member", "signature", "group", "model", "fit", "drive"):
+    for column in ("channel", "parameter", "member", "signature", "group", "hypothesis"):
         if column in table:
             table[column] = table[column].astype(str) + HOSTILE
     assert [f for f in faults(DRAW[name](table)) if f.startswith("outside")] == []

@@ -87,7 +87,7 @@ def test_several_fits_are_named(failed) -> None:
         "no_drive": failed.fits["no_drive"],
     }
     found = compare(fits, unit="session")
-    checks = [replace(check, verdict=fits[check.drive].verdict) for check in failed.checks]
+    checks = [replace(check, verdict=fits[check.hypothesis].verdict) for check in failed.checks]
     for figure in (plots.comparison(found), plots.signatures(checks), plots.diagnostics(fits)):
         words = [text.get_text() for text in figure.texts]
         assert "NOT CONVERGED: no_drive · APPROXIMATE: trough" in words and stamp.BANNER in words

@@ -61,7 +61,7 @@ def test_what_a_fit_knows(tiny_fits) -> None:
         assert made.record["rows"]["choice"] == len(made.study.observations)
         assert made.record["settings"]["draws"] == 60 and not made.record["interrupted"]
         text = repr(made)
-        assert f"{drive} drive" in text and "SIMULATED" in text
+        assert f"Fit: {drive} on" in text and "SIMULATED" in text
         assert "\nchoice_rest_group" not in text and "\nchoice_rest_sd" in text
         assert "NOT CONVERGED" in text and "90%" in text and "median" in text
         assert "looks at draws per chain: 60 (" in text and "at most 60" in text

@@ -105,7 +105,7 @@ def test_everything_given_arrives(write):
     assert model.priors["trough_ratio"].location == 0.2
     assert found.sampling == Sampling(draws=9, tune=8, chains=3, target_accept=0.7, backend="jax")
     assert (found.unit, found.check_draws, found.pair_within) == ("trial", 5, 3.0)
-    assert found.truth_drive == "peak" and found.truth == {"trough_ratio": 0.4}
+    assert found.truth_hypothesis == "peak" and found.truth == {"trough_ratio": 0.4}
     assert found.schedule is not None and found.schedule.subjects == 3
 
 

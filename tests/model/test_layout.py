@@ -229,7 +229,7 @@ def test_null_needs_no_events(tiny) -> None:
     channels = [Choice(), Presses(history=(5.0,))]
     layout = build_layout(Model(drive="no_drive", channels=channels), study)
     assert layout.arrays["event_time"].size == 0
-    with pytest.raises(SpecError, match="the peak drive needs events"):
+    with pytest.raises(SpecError, match="the hypothesis peak needs events"):
         build_layout(Model(drive="peak", channels=channels), study)
 
 

@@ -115,8 +115,8 @@ def summary(rng: np.random.Generator, subjects: list[str], prob: float = 0.9) ->
         add(fit, "choice_rest_sd[1|subject]", "link", 0.81, 0.14)
         for subject in subjects:
             add(fit, f"choice_rest_group[1|subject[{subject}]]", "link", rng.normal(0, 0.8), 0.31)
-    columns = "fit parameter unit mean sd median lower upper interval_kind interval_prob".split()
-    columns += ["r_hat", "ess_bulk", "ess_tail", "mcse_mean"]
+    columns = "hypothesis parameter unit mean sd median lower upper interval_kind".split()
+    columns += ["interval_prob", "r_hat", "ess_bulk", "ess_tail", "mcse_mean"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -124,8 +124,8 @@ NO_TOTAL = (math.nan, math.nan, math.nan, "")
 
 
 def identifiability() -> pd.DataFrame:
-    columns = "fit parameter unit status contraction prior_sd posterior_sd shift convention".split()
-    columns += ["prior_sensitivity", "data_sensitivity", "sensitivity"]
+    columns = "hypothesis parameter unit status contraction prior_sd posterior_sd shift".split()
+    columns += ["convention", "prior_sensitivity", "data_sensitivity", "sensitivity"]
     rows, low, unscaled = [], (0.012, 0.3, "low"), (math.nan, math.nan, "")
     for fit in DRIVES:
         if fit != "no_drive":
@@ -159,7 +159,7 @@ def identifiability() -> pd.DataFrame:
 def comparison(failed: tuple[str, ...], unit: str = "session") -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "model": RANKED,
+            "hypothesis": RANKED,
             "rank": range(1, 5),
             "elpd": [-612.3421, -613.1187, -640.2, -655.9],
             "se": [14.2, 14.3, 15.1, 15.4],
@@ -203,11 +203,12 @@ def build(
         "question": question,
         "study": name,
         "seed": 20260,
-        "drives": list(DRIVES),
+        "hypotheses": list(DRIVES),
         "sampling": {"draws": 1000, "tune": 800, "chains": 4, "target_accept": 0.9},
         "compare": {"unit": "session"},
         "models": {
             drive: {
+                "drive": drive,
                 "hash": f"{i}" * 64,
                 "words": WORDS[drive],
                 "equations_latex": [
@@ -296,7 +297,7 @@ def _optional(root: Path, failed: tuple[str, ...], simulated: bool, image: bytes
                 *(-0.25, -0.4, 0.1, True),
             ],
         ]
-        columns = "fit parameter member_of truth lower upper covered".split()
+        columns = "hypothesis parameter member_of truth lower upper covered".split()
         columns += [f"total_{name}" for name in ("truth", "lower", "upper", "covered")]
         pd.DataFrame(truth, columns=columns).to_csv(root / "truth.csv", index=False)
     folder = root / "figures"

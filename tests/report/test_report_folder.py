@@ -35,8 +35,8 @@ def test_stored_numbers_keep_every_digit(one_run):
 
 def test_no_drive_is_a_name_and_not_a_missing_value(one_run):
     run = RunFolder.read(one_run)
-    assert set(run.summary["fit"]) == {"no_drive", "trough", "level", "encompassing"}
-    assert "no_drive" in run.comparison["model"].tolist()
+    assert set(run.summary["hypothesis"]) == {"no_drive", "trough", "level", "encompassing"}
+    assert "no_drive" in run.comparison["hypothesis"].tolist()
     assert run.comparison["converged"].dtype == bool
     assert len(run.of(run.identifiability, "no_drive")) == 1
 
@@ -85,7 +85,11 @@ DAMAGE = {
     "yaml objects": (change("spec.yaml", "!!python/name:os.system"), SpecError, "not valid YAML"),
     "spec list": (change("spec.yaml", "- a"), SpecError, "holds a list"),
     "models": (change("spec.yaml", "models: [1]"), SpecError, "models is a list"),
-    "table": (change("summary.csv", "fit,mean\ntrough,1\n"), FitError, "no column parameter"),
+    "table": (
+        change("summary.csv", "hypothesis,mean\ntrough,1\n"),
+        FitError,
+        "no column parameter",
+    ),
     "row": (
         change("truth.csv", ",".join(TRUTH) + "\na,b\n"),
         FitError,
@@ -114,7 +118,7 @@ def test_a_damaged_file_is_named_with_what_to_do(make, case):
 def test_a_comparison_of_another_run_is_refused(make):
     folder = make()
     table = pd.read_csv(folder / "comparison.csv", keep_default_na=False)
-    table.assign(model=["a", "b", "c", "d"]).to_csv(folder / "comparison.csv", index=False)
+    table.assign(hypothesis=["a", "b", "c", "d"]).to_csv(folder / "comparison.csv", index=False)
     with pytest.raises(FitError, match="does not belong"):
         RunFolder.read(folder)
 
@@ -144,3 +148,12 @@ def test_a_pipe_in_a_run_folder_is_not_read(make, name):
     with pytest.raises(DopafitError, match=r"is a named pipe \(FIFO\), not a file") as caught:
         RunFolder.read(folder)
     assert caught.value.allowed and caught.value.todo
+
+
+def test_a_folder_of_version_0_1_is_refused_with_what_to_do(make):
+    folder = make()
+    text = (folder / "spec.yaml").read_text()
+    (folder / "spec.yaml").write_text(text.replace("hypotheses:", "drives:"))
+    with pytest.raises(FitError, match="written by dopafit 0.1") as caught:
+        RunFolder.read(folder)
+    assert "same --out" in caught.value.todo

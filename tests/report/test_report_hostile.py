@@ -95,7 +95,8 @@ def test_sizes_and_pipes(make) -> None:
 
 
 def test_the_form_lets_what_is_right_pass(tmp_path) -> None:
-    good = {"seed": 1, "drives": ["a"], "models": {"a": {"parameters": [{"x": 1}]}}, "more": [1]}
+    good = {"seed": 1, "hypotheses": ["a"], "models": {"a": {"parameters": [{"x": 1}]}}}
+    good["more"] = [1]
     check_form(tmp_path, good, SPEC, "again")
     bad = {"models": {"a": {"parameters": [{"x": [1]}]}}}
     with pytest.raises(FitError) as caught:

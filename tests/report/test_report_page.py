@@ -133,14 +133,14 @@ def test_the_answer_has_unit_uncertainty_and_limits(good):
     _, page = good
     answer = page.part("answer")
     assert "Does the trough below baseline drive pursuit?" in answer
-    assert "With one session left out at a time (48 of them), the trough drive" in answer
+    assert "With one session left out at a time (48 of them), the hypothesis trough" in answer
     assert "ahead of level and no_drive, but cannot be told from encompassing" in answer
     assert "trough is ahead of level by 27.9 ± 6.3 (elpd, unit: session)" in answer
     assert "The baseline level is not identified; the resting predictor is." in answer
     assert "not about a new one" in answer
     assert "their posteriors are their priors: onset_ratio" in answer
     assert "choice_gain_trough 1.22 (0.70 to 1.73)" in answer
-    assert "for 0 to 2 of 48 sessions, by drive, that computation cannot be trusted" in answer
+    assert "for 0 to 2 of 48 sessions, by hypothesis, that computation cannot be trusted" in answer
     assert re.search(r"The trough fit lies where .*: trough_ratio \(\W3\.4\)", answer)
     assert "onset_ratio (" not in answer
 
@@ -260,7 +260,7 @@ def test_the_checklist_links_to_the_sections_of_the_page(good, make):
 
 def test_one_fit_has_no_rivals_to_speak_of(make):
     folder = make(optional=False)
-    head = "signature,group,bins,inside,p_value,p_least,drive,source"
+    head = "signature,group,bins,inside,p_value,p_least,hypothesis,source"
     text = f"{head}\nlag,a,8,1,.4,.1,trough,posterior\n"
     (folder / "tables").mkdir()
     (folder / "tables" / "predictive_checks.csv").write_text(text)

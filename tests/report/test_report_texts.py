@@ -81,7 +81,7 @@ def test_methods_of_a_failed_run_say_so_first(make):
 
 def test_methods_of_a_bare_run(make):
     text = write_methods(RunFolder.read(make(optional=False, simulated=False))).read_text("utf-8")
-    assert "No comparison of drives was made." in text and "SIMULATED" not in text
+    assert "No comparison of hypotheses was made." in text and "SIMULATED" not in text
     assert "Yao" not in text and "simulated" not in text
 
 
@@ -360,7 +360,7 @@ def test_the_ranking_is_about_whom_it_is_about(make):
 def test_a_fit_that_is_not_compared_is_named(make):
     folder = make()
     table = pd.read_csv(folder / "comparison.csv", keep_default_na=False)
-    table[table["model"] != "level"].to_csv(folder / "comparison.csv", index=False)
+    table[table["hypothesis"] != "level"].to_csv(folder / "comparison.csv", index=False)
     told = "".join(s.text for line in answer(RunFolder.read(folder)).cannot for s in line)
     assert "Fitted and not in the comparison: level." in told
 
@@ -397,7 +397,7 @@ def test_predictive_checks_are_shown_where_they_were_made(make):
     assert check_table(RunFolder.read(folder)) is None
     (folder / "tables").mkdir()
     (folder / "tables" / "predictive_checks.csv").write_text(
-        "signature,group,bins,inside,p_value,p_least,drive,source\n"
+        "signature,group,bins,inside,p_value,p_least,hypothesis,source\n"
         "choice by lag,placebo,8,0.875,0.4,0.005,trough,posterior\n"
         "choice by lag,1,8,0.5,0.005,0.005,no_drive,posterior\n"
         "choice by lag,placebo,8,1.0,0.9,0.005,trough,prior\n"

@@ -124,7 +124,7 @@ def test_the_verdict_travels(tiny):
 
 def test_what_the_record_says(tiny):
     spec = yaml.safe_load((tiny.out / "spec.yaml").read_text("utf-8"))
-    assert spec["drives"] == ["no_drive", "trough"] and spec["seed"] == 3
+    assert spec["hypotheses"] == ["no_drive", "trough"] and spec["seed"] == 3
     analysis, study = read_analysis(tiny.path), read_study(tiny.base / "tiny")
     resolved = analysis.models["trough"].resolved(study)
     assert spec["models"]["trough"]["hash"] == resolved.hash
@@ -142,15 +142,15 @@ def test_what_the_record_says(tiny):
 def test_the_tables_are_those_of_the_fits(tiny):
     summary = pd.read_csv(tiny.out / "summary.csv", keep_default_na=False)
     for drive, fit in tiny.result.fits.items():
-        mine = summary[summary["fit"] == drive].set_index("parameter")
+        mine = summary[summary["hypothesis"] == drive].set_index("parameter")
         assert mine.loc["choice_rest", "mean"] == float(fit.posterior["choice_rest"].mean())
     assert set(summary["interval_prob"]) == {0.9}
     truth = pd.read_csv(tiny.out / "truth.csv")
-    assert set(truth["fit"]) == {"trough"}
+    assert set(truth["hypothesis"]) == {"trough"}
     row = truth.set_index("parameter").loc["trough_ratio"]
     assert row["truth"] == 0.4 and row["covered"] == (row["lower"] <= 0.4 <= row["upper"])
     table = pd.read_csv(tiny.out / "comparison.csv", keep_default_na=False)
-    assert set(table["model"]) == {"no_drive", "trough"} and set(table["unit"]) == {"session"}
+    assert set(table["hypothesis"]) == {"no_drive", "trough"} and set(table["unit"]) == {"session"}
     assert table["elpd"].max() == tiny.result.comparison.table["elpd"].max()
 
 
@@ -162,7 +162,7 @@ def test_what_the_study_decided_is_frozen_and_said(tiny):
     unit = f"one event of magnitude {size.median():g} (the median)"
     assert spec["unit_event"] == unit
     card = pd.read_csv(tiny.out / "identifiability.csv", keep_default_na=False)
-    card = card[card["fit"] == "trough"].set_index("parameter")
+    card = card[card["hypothesis"] == "trough"].set_index("parameter")
     effect = "peak_effect[drug[precursor]]"
     assert card.loc[effect, "convention"] == "against drug = placebo"
     data = json.loads((tiny.out / "data.json").read_text("utf-8"))
@@ -196,7 +196,7 @@ def test_a_second_run_keeps_the_fits(copy, monkeypatch, capsys):
 def test_one_drive_after_the_other(copy, monkeypatch, capsys):
     """`fit` into a folder adds to its record; a changed claim forgets what was made from others."""
     write(copy.base, seed=4)
-    assert typed(monkeypatch, "fit", copy.path, "--drive", "no_drive", "--out", copy.out) == 3
+    assert typed(monkeypatch, "fit", copy.path, "--hypothesis", "no_drive", "--out", copy.out) == 3
     assert "NOT CONVERGED" in capsys.readouterr().out
     assert Fit.load(copy.out / "fits" / "no_drive.nc").seed == 4
     for name in ("comparison.csv", "comparison.json", "figures/index.json", "truth.csv"):
@@ -209,7 +209,7 @@ def test_one_drive_after_the_other(copy, monkeypatch, capsys):
     # back to the first claim: the fit of the other drive is still there and counts again
     write(copy.base)
     found, seconds, *_ = run_fits(
-        read_analysis(copy.path), copy.out, Progress(), drives=("trough",)
+        read_analysis(copy.path), copy.out, Progress(), hypotheses=("trough",)
     )
     assert list(found) == ["trough"] and seconds == {}
     assert list(json.loads((copy.out / "verdict.json").read_text("utf-8"))) == ["trough"]
@@ -352,7 +352,7 @@ def test_exclusions_are_fitted_counted_and_never_mixed_with_other_fits(copy, mon
     assert "left out: subject s2 (fell <ill>): 1 subject, 2 sessions" in capsys.readouterr().out
     whole = read_study(copy.base / "tiny")
     found, seconds, opened = run_fits(
-        read_analysis(path), copy.out, Progress(), drives=("no_drive",)
+        read_analysis(path), copy.out, Progress(), hypotheses=("no_drive",)
     )
     assert list(seconds) == ["no_drive"]  # the fit to the whole study is not this one
     left = found["no_drive"].study
@@ -370,7 +370,7 @@ def test_exclusions_are_fitted_counted_and_never_mixed_with_other_fits(copy, mon
     assert "fell &lt;ill&gt;" in (copy.out / "report.html").read_text("utf-8")
     text = (copy.out / "methods.md").read_text("utf-8")
     assert "By rules of the analysis were left out: subject s2" in text
-    again = run_fits(read_analysis(path), copy.out, Progress(), drives=("no_drive",))
+    again = run_fits(read_analysis(path), copy.out, Progress(), hypotheses=("no_drive",))
     assert again[1] == {}  # control: the same rules keep the fit
 
 

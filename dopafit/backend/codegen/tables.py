@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from dopafit.backend.codegen.runtime import CHUNK
-from dopafit.drive import Drive
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
 from dopafit.trace.gaps import trace_gaps
@@ -39,7 +38,7 @@ holds of a run."""
 
 def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
     """Return the arrays that enter the log density: without the trace's where nothing reads it."""
-    idle = not Drive.named(layout.program.model.drive).gains
+    idle = not layout.program.model.moved
     found = {}
     for name, value in sorted(layout.arrays.items()):
         if not (idle and (name.split(".")[0] in TRACE or name.endswith(".read"))):

@@ -173,14 +173,14 @@ def compare_elpd(
         raise SpecError(
             f"a comparison of {len(names)} fit",
             allowed="two fits or more",
-            todo="fit another drive to the same study",
+            todo="fit another hypothesis to the same study",
         )
     sizes = {name: results[name].n_units for name in names}
     if len(set(sizes.values())) > 1:
         raise SpecError(
             f"the fits were scored on different units: {sizes}",
             allowed="the same units for every fit",
-            todo="fit every drive to the same study and leave out the same unit",
+            todo="fit every hypothesis to the same study and leave out the same unit",
         )
     points = np.column_stack([results[name].elpd_i for name in names])
     if not np.isfinite(points).all():
@@ -201,7 +201,7 @@ def compare_elpd(
         gap = points[:, i] - points[:, best]
         rows.append(
             {
-                "model": names[i],
+                "hypothesis": names[i],
                 "rank": len(rows) + 1,
                 "elpd": float(elpd[i]),
                 "se": _standard_error(points[:, i]),
@@ -216,7 +216,7 @@ def compare_elpd(
                 "warning": _warning(fit),
             }
         )
-    return pd.DataFrame(rows).set_index("model")
+    return pd.DataFrame(rows).set_index("hypothesis")
 
 
 def importance_weights(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dopafit.backend.codegen.runtime import linear_rows_transposed
-from dopafit.drive import Drive
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
 
@@ -59,7 +58,7 @@ class Sheared:
         self._normals = coordinates.normals
         arrays = coordinates.arrays(centring)
         kept = np.zeros(len(coordinates.entries))
-        gains = [f"{c.prefix}_{g}" for c in model.channels for g in Drive.named(model.drive).gains]
+        gains = model.gains
         if gains and "peak" in layout.designs:
             parts = [layout.arrays[f"peak.{part}"] for part in MATRIX]
             share = np.full(len(parts[0]), 1.0 / max(len(parts[0]), 1))

@@ -54,7 +54,7 @@ def structure(layout: Layout) -> tuple[Any, ...]:
     )
     return (
         program.model.kernel,
-        program.model.drive,
+        tuple(program.model.drive_of(c.prefix).name for c in program.model.channels),
         channels,
         program.varying,
         constants,

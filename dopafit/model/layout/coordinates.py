@@ -20,7 +20,6 @@ from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
-from dopafit.drive import Drive
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design
 from dopafit.trace.kernel import Kernel
@@ -147,12 +146,10 @@ class Coordinates:
     @property
     def gain_normals(self) -> list[int]:
         """Normal coordinates that hold the population values of gains whose sign is free."""
-        gains = Drive.named(self.model.drive).gains
-        names = [f"{channel.prefix}_{gain}" for channel in self.model.channels for gain in gains]
         return [
             unit - 1
             for entry, unit in zip(self.entries, self.unit, strict=True)
-            if entry.role == "population" and entry.parameter in names and unit
+            if entry.role == "population" and entry.parameter in self.model.gains and unit
         ]
 
     def place(self, name: str) -> int:

@@ -67,7 +67,7 @@ def _comparison(folder: RunFolder) -> Comparison | None:
         return None
     unit, units = str(table["unit"].iloc[0]), int(table["n_units"].iloc[0])
     empty = pd.DataFrame()
-    return Comparison(table.set_index("model"), unit, units, empty, empty, folder.warnings)
+    return Comparison(table.set_index("hypothesis"), unit, units, empty, empty, folder.warnings)
 
 
 def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
@@ -91,9 +91,10 @@ def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
     if compared is None:
         lines.append(
             say(
-                "Nothing was compared: the run holds no comparison, so it says what the ",
+                "Nothing was compared: the run holds no comparison, so it says what the "
+                "hypothesis ",
                 name(folder.focus),
-                " drive implies if it is right, and not whether it is right.",
+                " implies if it is right, and not whether it is right.",
             )
         )
         return lines
@@ -102,10 +103,10 @@ def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
     lines.append(
         say(
             f"With one {compared.unit} left out at a time ({count(compared.n_units)} of them), "
-            "the ",
+            "the hypothesis ",
             name(compared.best),
-            f" drive{aside} predicted the left-out {compared.unit}s best of the "
-            f"{len(compared.table)} drives that were tried.",
+            f"{aside} predicted the left-out {compared.unit}s best of the "
+            f"{len(compared.table)} hypotheses that were tried.",
         )
     )
     told = compared.distinguishable

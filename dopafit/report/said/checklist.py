@@ -238,7 +238,7 @@ def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
     table = folder.comparison
     weights = ""
     if table is not None:
-        pairs = (f"{clean(r['model'])} {fixed(r['weight'], 2)}" for _, r in table.iterrows())
+        pairs = (f"{clean(r['hypothesis'])} {fixed(r['weight'], 2)}" for _, r in table.iterrows())
         weights = f"stacking weights by {clean(table['unit'].iloc[0])}: {', '.join(pairs)}; "
         weights += "Bayes factors and posterior model probabilities: none computed"
     return [
@@ -264,7 +264,7 @@ def _decisions(folder: RunFolder) -> list[tuple[str, str, str]]:
     criterion = ""
     if folder.comparison is not None:
         criterion = (
-            f"two drives are called distinguishable if elpd differs by at least {SMALL:g} "
+            f"two hypotheses are called distinguishable if elpd differs by at least {SMALL:g} "
             "and by at least two standard errors of the difference"
         )
     return [

@@ -38,8 +38,8 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
     if compared is not None:
         lines.append(
             say(
-                "The comparison ranks the drives that were tried and no others; a stacking weight "
-                "is not the probability that a drive is true."
+                "The comparison ranks the hypotheses that were tried and no others; a stacking "
+                "weight is not the probability that a hypothesis is true."
             )
         )
         lines += _known_subject(folder, compared)
@@ -117,9 +117,9 @@ def _bad_k(compared: Comparison) -> list[Line]:
     return [
         say(
             f"Leaving a {compared.unit} out was computed without fitting again, and for {some} of "
-            f"{count(compared.n_units)} {compared.unit}s, by drive, that computation cannot be "
-            "trusted (Pareto k): at most drives that lie far apart are ranked by it, and its "
-            "differences and weights are not exact."
+            f"{count(compared.n_units)} {compared.unit}s, by hypothesis, that computation cannot "
+            "be trusted (Pareto k): at most hypotheses that lie far apart are ranked by it, and "
+            "its differences and weights are not exact."
         )
     ]
 
@@ -144,7 +144,8 @@ def _far(folder: RunFolder) -> list[Line]:
                 " fit lies where its prior had all but ruled it out, by this many prior standard "
                 "deviations: ",
                 *(part for i, one in enumerate(shown) for part in (", " if i else "", *one)),
-                ". Either that prior is wrong, or the drive fits only by taking another's shape.",
+                ". Either that prior is wrong, or the hypothesis fits only by taking another's "
+                "shape.",
             )
         )
     return lines

@@ -302,20 +302,21 @@ def _convergence(folder: RunFolder) -> list[tuple[Span, ...]]:
 def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
     table = folder.comparison
     if table is None:
-        return [say("No comparison of drives was made.")]
+        return [say("No comparison of hypotheses was made.")]
     unit, units = clean(table["unit"].iloc[0]), count(table["n_units"].iloc[0])
     bad = int(table["n_bad_k"].sum())
     several = len(folder.model(folder.focus).get("channels") or {}) > 1
     together = f"; all channels of a {unit} summed" if several else ""
     return [
         say(
-            f"Drives were compared by the expected log predictive density (elpd) of left-out "
+            f"Hypotheses were compared by the expected log predictive density (elpd) of left-out "
             f"{unit}s ({units} {unit}s{together}), approximated by "
             "Pareto-smoothed importance sampling. The standard error of a difference comes from "
-            "the differences themselves. A drive is called distinguishable from the best only if "
-            f"it is behind by at least {SMALL:g} and by at least two of those standard errors. "
+            "the differences themselves. A hypothesis is called distinguishable from the best only "
+            f"if it is behind by at least {SMALL:g} and by at least two of those standard errors. "
             "Weights are stacking weights, with intervals from a Bayesian bootstrap over units.",
-            f" The reweighting was not reliable (Pareto k) for {bad} pairs of drive and {unit}."
+            f" The reweighting was not reliable (Pareto k) for {bad} pairs of hypothesis and "
+            f"{unit}."
             if bad
             else " The reweighting was reliable for every unit (Pareto k).",
         ),

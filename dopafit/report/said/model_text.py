@@ -1,4 +1,4 @@
-"""The model in the methods section: channels and drives, equations, symbols, conventions."""
+"""The model in the methods section: channels and hypotheses, equations, symbols, conventions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def symbol_line(folder: RunFolder) -> tuple[Span, ...]:
 
 
 def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
-    """Return what moves what, the channels and the drives, in words."""
+    """Return what moves what, the channels and the hypotheses, in words."""
     model = folder.model(folder.focus)
     channels = [str(c) for c in model.get("channels") or {}]
     told = []
@@ -72,7 +72,7 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
         form = (options or {}).get("likelihood") if isinstance(options, dict) else None
         known = CHANNELS.get(f"{channel}_{form}" if form else channel, clean(channel))
         told.append(known + _details(folder, channel, options))
-    drives = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
+    fitted = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
     kinds = model.get("events")
     which = f" of kind {' or '.join(clean(k) for k in kinds)}" if isinstance(kinds, list) else ""
     levels: dict[str, list[str]] = {}
@@ -102,13 +102,13 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
         if told
         else (),
     ]
-    rivals = [*say(name(drives[0][0]), _aside(drives[0][1]))]
-    for fit, words in drives[1:]:
+    rivals = [*say(name(fitted[0][0]), _aside(fitted[0][1]))]
+    for fit, words in fitted[1:]:
         rivals += say("; ", name(fit), _aside(words))
     many = (
-        f"{len(drives)} drives were fitted to the same data: "
-        if len(drives) > 1
-        else "One drive was fitted: "
+        f"{len(fitted)} hypotheses were fitted to the same data: "
+        if len(fitted) > 1
+        else "One hypothesis was fitted: "
     )
     return [*lines, say(many, rivals, ".")]
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import FitError, SpecError, StudyError
-from dopafit.drive import Drive
 from dopafit.fit.fit import PROBABILITY, Fit
 from dopafit.model.layout.coordinates import natural, on_link, to_link
 from dopafit.report.files import read_json
@@ -19,7 +18,7 @@ from dopafit.study.study import Study
 __all__ = ["POPULATION", "read_truth", "truth_rows"]
 
 PARTS = ("truth", "lower", "upper", "covered")
-COLUMNS = ["fit", "parameter", "member_of", *PARTS, *(f"total_{part}" for part in PARTS)]
+COLUMNS = ["hypothesis", "parameter", "member_of", *PARTS, *(f"total_{part}" for part in PARTS)]
 
 POPULATION = "population"
 """What the column `member_of` says of a quantity that belongs to no member of a group."""
@@ -41,13 +40,13 @@ def read_truth(study: Study) -> dict[str, Any] | None:
     try:
         found = read_json(path)
         return {
-            "drive": Drive.named(found["drive"]).name,
+            "hypothesis": str(found.get("hypothesis", found.get("drive"))),  # 0.1: drive
             "values": {str(k): float(v) for k, v in found["values"].items()},
         }
     except (FitError, SpecError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise StudyError(
             f"{path} is damaged: {error!r}",
-            allowed="drive and values, as dopafit simulate writes them",
+            allowed="hypothesis and values, as dopafit simulate writes them",
             todo="simulate the study again, or remove the file",
         ) from error
 
@@ -71,14 +70,14 @@ def truth_rows(name: str, fit: Fit, values: Mapping[str, float]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        `fit`, `parameter`, `member_of` (``"population"``, or the grouping column, such as
+        `hypothesis`, `parameter`, `member_of` (``"population"``, or the grouping column, such as
         ``"subject"``), `truth`, `lower`, `upper`, `covered`, and for members `total_truth`,
         `total_lower`, `total_upper`, `total_covered`.
     """
     rows = []
     for _, row in fit.summary[fit.summary["parameter"].isin(list(values))].iterrows():
         label = str(row["parameter"])
-        found = {"fit": name, "parameter": label, "member_of": _member_of(label)}
+        found = {"hypothesis": name, "parameter": label, "member_of": _member_of(label)}
         found |= _held("", values[label], row["lower"], row["upper"])
         if found["member_of"] != POPULATION:
             found |= _total(fit, label, values)

@@ -46,10 +46,10 @@ def comparison_table(folder: RunFolder) -> Table | None:
         return None
     unit, units = str(table["unit"].iloc[0]), count(table["n_units"].iloc[0])
     interval = 100 * float(folder.comparison_notes.get("weight_prob", 0.95))
-    best = str(table["model"].iloc[0])
+    best = str(table["hypothesis"].iloc[0])
     rows = []
     for _, row in table.iterrows():
-        first = row["model"] == best
+        first = row["hypothesis"] == best
         places = max(1, decimals(row["se"], row["elpd"]) or 0)
         gap = decimals(row["dse"], row["elpd_diff"])
         bad = to_float(row["n_bad_k"])
@@ -61,7 +61,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         )
         rows.append(
             (
-                Cell(str(row["model"]), _words(folder, str(row["model"])), code=True),
+                Cell(str(row["hypothesis"]), _words(folder, str(row["hypothesis"])), code=True),
                 Cell(fixed(row["elpd"], places), f"± {fixed(row['se'], places)}"),
                 Cell(MISSING, "best", mark="faint")
                 if first
@@ -73,14 +73,14 @@ def comparison_table(folder: RunFolder) -> Table | None:
                     mark="bad" if bad else "",
                 ),
                 Cell("yes", mark="good")
-                if folder.verdicts[str(row["model"])].converged
+                if folder.verdicts[str(row["hypothesis"])].converged
                 else Cell("NO", mark="bad"),
             )
         )
     return Table(
         name="comparison",
         caption=f"Drives compared by leaving out one {unit} at a time ({units} units). elpd: "
-        "expected log predictive density, higher is better; the difference is to the best drive; "
+        "expected log predictive density, higher is better; the difference is to the best one; "
         "± is one standard error, that of a difference its own. Weight: stacking, with the "
         f"{interval:g} % interval of a Bayesian bootstrap over units. Pareto k: reliability of "
         "the reweighting.",
@@ -94,7 +94,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         ),
         rows=tuple(rows),
         data=table.assign(simulated=folder.simulated),
-        flags=folder.flags(*table["model"]),
+        flags=folder.flags(*table["hypothesis"]),
         notes=tuple(sentence(w) for w in folder.warnings),
     )
 
@@ -104,11 +104,11 @@ def check_table(folder: RunFolder) -> Table | None:
     table = folder.checks
     if table is None:
         return None
-    table = table[(table["source"] == "posterior") & table["drive"].isin(folder.verdicts)]
+    table = table[(table["source"] == "posterior") & table["hypothesis"].isin(folder.verdicts)]
     rows: list[tuple[Cell, ...] | str] = []
-    for fit in (f for f in folder.fits if (table["drive"] == f).any()):
+    for fit in (f for f in folder.fits if (table["hypothesis"] == f).any()):
         rows.append(f"{fit} fit")
-        for _, row in table[table["drive"] == fit].iterrows():
+        for _, row in table[table["hypothesis"] == fit].iterrows():
             odd = to_float(row["p_value"]) < ODD
             rows.append(
                 (
@@ -134,7 +134,7 @@ def check_table(folder: RunFolder) -> Table | None:
         heads=(("Signature", "l"), ("Bins", "r"), ("Inside", "r"), ("p", "r")),
         rows=tuple(rows),
         data=table,
-        flags=folder.flags(*(f for f in folder.fits if (table["drive"] == f).any())),
+        flags=folder.flags(*(f for f in folder.fits if (table["hypothesis"] == f).any())),
     )
 
 
@@ -166,9 +166,9 @@ def diagnostics_table(folder: RunFolder) -> Table:
         for fit in folder.fits
     ]
     rows.append((Cell("Verdict"), Cell("all pass"), *verdicts))
-    columns = "fit diagnostic value limit ok where advice".split()
+    columns = "hypothesis diagnostic value limit ok where advice".split()
     data = pd.DataFrame(long, columns=columns)
-    data["converged"] = [folder.verdicts[fit].converged for fit in data["fit"]]
+    data["converged"] = [folder.verdicts[fit].converged for fit in data["hypothesis"]]
     return Table(
         name="diagnostics",
         caption="Convergence diagnostics of every fit: the worst value found, where it was found, "
@@ -185,10 +185,10 @@ def truth_table(folder: RunFolder) -> Table | None:
     table = folder.truth
     if table is None or table.empty:
         return None
-    table = table[table["fit"].isin(folder.verdicts)]
+    table = table[table["hypothesis"].isin(folder.verdicts)]
     rows: list[tuple[Cell, ...] | str] = []
-    for fit, part in table.groupby("fit", sort=False):
-        rows += [f"{fit} fit"] if table["fit"].nunique() > 1 else []
+    for fit, part in table.groupby("hypothesis", sort=False):
+        rows += [f"{fit} fit"] if table["hypothesis"].nunique() > 1 else []
         for _, row in part.iterrows():
             width = to_float(row["upper"]) - to_float(row["lower"])
             places = decimals(width / 3.3, row["upper"])  # about one standard deviation
@@ -221,10 +221,10 @@ def truth_table(folder: RunFolder) -> Table | None:
         ),
         rows=tuple(rows),
         data=table.assign(
-            converged=[folder.verdicts[fit].converged for fit in table["fit"]],
+            converged=[folder.verdicts[fit].converged for fit in table["hypothesis"]],
             simulated=folder.simulated,
         ),
-        flags=folder.flags(*table["fit"].unique()),
+        flags=folder.flags(*table["hypothesis"].unique()),
     )
 
 

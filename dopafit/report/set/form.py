@@ -33,12 +33,12 @@ ENVIRONMENT = {
 SPEC = {
     **dict.fromkeys("analysis title question study".split(), ANY),
     "seed": NUMBER,
-    "drives": [TEXT],
+    "hypotheses": [TEXT],
     "sampling": {EACH: ANY},
     "compare": {EACH: ANY},
     "models": {
         EACH: {
-            **dict.fromkeys("drive kernel words hash level overlap unit_event".split(), TEXT),
+            **dict.fromkeys("name kernel words hash level overlap unit_event".split(), TEXT),
             "priors": MAPPING,
             "equations_latex": [TEXT],
             "conventions": [TEXT],

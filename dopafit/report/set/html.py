@@ -45,7 +45,7 @@ FIGURES = {
 }
 SECTIONS = {
     "answer": "Question and answer",
-    "comparison": "Comparison of drives",
+    "comparison": "Comparison of hypotheses",
     "response": "Response to one unit event",
     "pursuit": "What drives pursuit",
     "signatures": "Predictive checks",
