@@ -154,6 +154,6 @@ def test_a_folder_of_version_0_1_is_refused_with_what_to_do(make):
     folder = make()
     text = (folder / "spec.yaml").read_text()
     (folder / "spec.yaml").write_text(text.replace("hypotheses:", "drives:"))
-    with pytest.raises(FitError, match="written by dopafit 0.1") as caught:
+    with pytest.raises(FitError, match="written by dopafit") as caught:
         RunFolder.read(folder)
     assert "same --out" in caught.value.todo
