@@ -94,6 +94,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def read_at(self) -> Moments:
+        """Return when the rows read the trace."""
+        if self.moments is not None:
+            return self.moments
+        time = self.frame["time"].to_numpy(float)
+        return Moments(np.arange(time.size), time, np.ones(time.size))
+
 
 @dataclass(frozen=True)
 class Signature:

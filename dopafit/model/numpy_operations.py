@@ -33,6 +33,10 @@ def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     return values[index]
 
 
+def _segment_sum(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(values, offset[:-1])
+
+
 def _trace(
     dynamics: Dynamics,
     size: np.ndarray,
@@ -64,7 +68,7 @@ def _of_row(parameters: Mapping[str, np.ndarray], row: np.ndarray) -> dict[str, 
 @cache
 def numpy_operations() -> Operations:
     """Return the numpy form of the operations."""
-    return Operations(np, _linear_rows, _trace, _take)
+    return Operations(np, _linear_rows, _trace, _take, _segment_sum)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:

@@ -31,12 +31,15 @@ class Operations:
         these sizes kicked the states.
     take : callable (array, index) -> array
         Gather.
+    segment_sum : callable (array, offset) -> array
+        Sums of the stretches of an array that begin at each offset but the last.
     """
 
     xp: Any
     linear_rows: Callable[..., Any]
     trace: Callable[..., Any]
     take: Callable[..., Any]
+    segment_sum: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,11 @@ class Program:
         eta = self.value(f"{prefix}_rest", arrays, theta, m) + arrays[f"{prefix}.zero"]
         drive = self.model.drive_of(prefix)
         for gain, moved in zip(drive.gains, motivation[prefix], strict=True):
-            eta = eta + self.value(f"{prefix}_{gain}", arrays, theta, m) * m.take(
-                moved, arrays[f"{prefix}.read"]
-            )
+            at_rows = m.take(moved, arrays[f"{prefix}.read"])
+            if f"{prefix}.moment_weight" in arrays:
+                weighted = at_rows * arrays[f"{prefix}.moment_weight"]
+                at_rows = m.segment_sum(weighted, arrays[f"{prefix}.moment_offset"])
+            eta = eta + self.value(f"{prefix}_{gain}", arrays, theta, m) * at_rows
         return eta
 
     def options(

@@ -57,6 +57,11 @@ def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {k: v.astype(np.int32) if v.dtype.kind == "i" else v for k, v in found.items()}
 
 
+def _segment_sum(values: Any, offset: Any) -> Any:
+    row = jnp.searchsorted(offset, jnp.arange(values.size), side="right") - 1
+    return jax.ops.segment_sum(values, row, offset.size - 1, indices_are_sorted=True)
+
+
 def _take(values: Any, index: Any) -> Any:
     """Gather; an index is never out of bounds, so that nothing has to be checked or filled."""
     return values.at[index].get(mode="promise_in_bounds")
@@ -181,4 +186,4 @@ def jax_operations(arrays: Mapping[str, Any]) -> Operations:
     """
     start = len(PREFIX)
     steps = {name[start:]: value for name, value in arrays.items() if name.startswith(PREFIX)}
-    return Operations(namespace, _linear_rows, partial(_trace, steps), _take)
+    return Operations(namespace, _linear_rows, partial(_trace, steps), _take, _segment_sum)

@@ -251,8 +251,9 @@ def _trace_arrays(
     # `at(events)` keeps the frame's order, so the frame itself must already be in session order
     if not np.array_equal(order, np.arange(len(events))):
         raise AssertionError("events are not in session order")
-    where = np.concatenate([session_of[p] for p in rows]).astype(np.int64)
-    time = np.concatenate([r.frame["time"].to_numpy(float) for r in rows.values()])
+    moments = {prefix: found.read_at() for prefix, found in rows.items()}
+    where = np.concatenate([session_of[p][m.row] for p, m in moments.items()]).astype(np.int64)
+    time = np.concatenate([m.time for m in moments.values()])
     ranked = np.lexsort((time, where))
     fresh = np.ones(ranked.size, dtype=bool)
     fresh[1:] = (np.diff(where[ranked]) != 0) | (np.diff(time[ranked]) != 0)
@@ -268,9 +269,13 @@ def _trace_arrays(
         "read_offset": np.searchsorted(where[kept], bounds).astype(np.int64),
     }
     first = 0
-    for prefix, found in rows.items():
-        arrays[f"{prefix}.read"] = inverse[first : first + len(found)]
-        first += len(found)
+    for prefix, found in moments.items():
+        arrays[f"{prefix}.read"] = inverse[first : first + found.row.size]
+        first += found.row.size
+        if rows[prefix].moments is not None:
+            offset = np.searchsorted(found.row, np.arange(len(rows[prefix]) + 1))
+            arrays[f"{prefix}.moment_offset"] = offset.astype(np.int64)
+            arrays[f"{prefix}.moment_weight"] = found.weight
     return arrays
 
 
