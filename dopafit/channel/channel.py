@@ -181,14 +181,13 @@ class Channel(Component, family=True):
         """
         return {}
 
-    def sentence(self) -> str:
-        """Return a clause for the methods text: what was observed, its likelihood, the options."""
-        told = "; ".join(self.details())
-        words = self.words or f"{self.outcome or self.prefix}, with a likelihood of its own"
-        return f"{words} ({told})" if told else words
+    def said(self) -> tuple[str, ...]:
+        """Return clauses for the methods text: the member's words, then its options'."""
+        words = self.words or f"{self.outcome or self.prefix}, with the likelihood {self.name}"
+        return (words, *self.details())
 
     def details(self) -> tuple[str, ...]:
-        """Return what this member's options add to its sentence."""
+        """Return what this member's options add to its words."""
         return ()
 
     def active(self) -> dict[str, Parameter]:
@@ -232,6 +231,14 @@ class Channel(Component, family=True):
     def logp(self, xp: Any, eta: Any) -> Any:
         """Return the log density of every row."""
         raise TypeError(f"{type(self).__name__} defines no logp")
+
+    def outcomes(self, rows: Rows) -> int:
+        """Return how many outcomes there are in the rows."""
+        return len(rows)
+
+    def acts(self, study: Study) -> pd.DataFrame:
+        """Return what a figure marks over time: `subject`, `session`, `time` [s] and `kind`."""
+        return study.events.loc[[], [*KEYS, "time", "kind"]]
 
     def observed(self, study: Study, rows: Rows) -> pd.DataFrame:
         """Return the outcomes of the study in the form in which `draw` returns replicates."""

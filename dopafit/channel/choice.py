@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from dopafit.channel.channel import (
+    KEYS,
     At,
     Channel,
     Rows,
@@ -96,6 +98,12 @@ class Choice(Channel):
             return pursued * eta - softplus(xp, eta)
         hit = sigmoid(xp, (2.0 * pursued - 1.0) * eta)
         return xp.log(0.5 * lapse + (1.0 - lapse) * hit)
+
+    def acts(self, study: Study) -> pd.DataFrame:
+        """Return when there was pursuit and when not."""
+        seen = study.observations.dropna(subset=[self.column])
+        kind = np.where(seen[self.column] > 0, "pursue", "no pursuit")
+        return seen[[*KEYS, "time"]].assign(kind=kind)
 
     def blank(self, study: Study) -> Study:
         """Return the study with every response set to 0."""

@@ -265,6 +265,14 @@ class Presses(Channel):
         """Return the presses of this kind."""
         return study.presses[study.presses["kind"] == self.kind]
 
+    def outcomes(self, rows: Rows) -> int:
+        """Return the number of presses, without the times at which their rate is integrated."""
+        return int(rows.data["is_press"].sum())
+
+    def acts(self, study: Study) -> pd.DataFrame:
+        """Return the presses of this kind."""
+        return study.presses.loc[study.presses["kind"] == self.kind, [*KEYS, "time", "kind"]]
+
     def values(self, outcome: pd.DataFrame, rows: Rows) -> np.ndarray:
         """Return 1 a press: they are counted."""
         return np.ones(len(outcome))

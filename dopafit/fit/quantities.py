@@ -183,31 +183,16 @@ def trace_table(
     curves = np.array(
         [view.program.signals(view.arrays, one, operations)["level"] for one in fit.thinned(draws)]
     )
-    mine = {
-        name: table[_of(table, subject, session) & table["time"].between(*window)]
-        for name, table in (
-            ("events", study.events),
-            ("obs", study.observations),
-            ("press", study.presses),
-        )
-    }
-    acts = []
-    for channel in fit.model.channels:
-        if channel.prefix == "presses":
-            pressed = mine["press"]
-            acts.append(pressed.loc[pressed["kind"] == channel.kind, ["time"]].assign(kind="press"))
-        if channel.prefix == "choice":
-            outcome = mine["obs"][channel.column]
-            keep = outcome.notna()
-            kind = np.where(outcome[keep] > 0, "pursue", "no pursuit")
-            acts.append(mine["obs"].loc[keep, ["time"]].assign(kind=kind))
+
+    def shown(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+        mine = _of(table, subject, session) & table["time"].between(*window)
+        return table.loc[mine, ["time", *columns]].sort_values("time", ignore_index=True)
+
+    acts = [shown(channel.acts(study), "kind") for channel in fit.model.channels]
     return {
         "trace": pd.DataFrame({"time": time, **_bands(curves)}),
-        "events": mine["events"][["time", "kind", "magnitude"]].reset_index(drop=True),
-        "acts": pd.concat(
-            acts or [pd.DataFrame({"time": np.empty(0), "kind": np.empty(0, dtype=object)})],
-            ignore_index=True,
-        ).sort_values("time", ignore_index=True),
+        "events": shown(study.events, "kind", "magnitude"),
+        "acts": pd.concat(acts, ignore_index=True).sort_values("time", ignore_index=True),
     }
 
 

@@ -40,7 +40,8 @@ def model_record(model: object, study: Study) -> dict[str, Any]:
     dict
         Plain data: `Model.to_dict`, and beside it ``hash``, ``words`` (what the drive claims),
         ``level`` (how the trace answers events), ``overlap`` (the landmark before which another
-        event has to come to tell drives apart), ``unit_event``, ``equations_latex``, ``symbols``,
+        event has to come to tell drives apart), ``said`` (each channel's words and what its options
+        add), ``unit_event``, ``equations_latex``, ``symbols``,
         ``conventions``, ``parameters`` (see `prior_records`), ``derived`` (landmarks, by name:
         meaning, unit, phrase) and ``cites``.
     """
@@ -52,6 +53,7 @@ def model_record(model: object, study: Study) -> dict[str, Any]:
         "words": drive_words(model),
         "level": kernel.words if model.moved else None,
         "overlap": marks[kernel.overlap].label if kernel.overlap in marks else None,
+        "said": {channel.prefix: list(channel.said()) for channel in model.channels},
         "unit_event": event_in_words(model, study) if model.moved else None,
         "equations_latex": latex(model),
         "symbols": symbols(model),

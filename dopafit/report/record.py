@@ -135,16 +135,13 @@ def write_data(
 
 
 def _outcomes(fit: Fit) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many outcomes each channel has, and how many of them are censored.
-
-    Of presses the acts count, and not the times at which their rate is integrated.
-    """
+    """Return how many outcomes each channel has, and how many of them are censored."""
     used, censored = {}, {}
-    for prefix, rows in fit.layout.rows.items():
-        acts = rows.data.get("is_press")
-        used[prefix] = len(rows) if acts is None else int(acts.sum())
+    for channel in fit.model.channels:
+        rows = fit.layout.rows[channel.prefix]
+        used[channel.prefix] = channel.outcomes(rows)
         if "is_censored" in rows.data:
-            censored[prefix] = int(rows.data["is_censored"].sum())
+            censored[channel.prefix] = int(rows.data["is_censored"].sum())
     return used, censored
 
 

@@ -225,6 +225,7 @@ def build(
                 "overlap": "trough" if GAINS[drive] else None,
                 "cites": list(Opponent.cites) if GAINS[drive] else [],
                 "channels": channels,
+                "said": {"choice": list(Choice().said())},
                 "typical_spacing": 30.0,
                 "kernel": "opponent",
             }

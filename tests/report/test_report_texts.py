@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from dopafit.channel.latency_wald import WaldLatency
+from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
 from dopafit.model.record import prior_records
 from dopafit.report.folder import RunFolder
@@ -297,10 +299,9 @@ def test_methods_say_of_the_data_only_what_holds(make):
     assert "censored" not in written(folder) and "recorded in s " not in written(folder)
     spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
     for model in spec["models"].values():
-        model["channels"] |= {
-            "latency": {"likelihood": "wald"},
-            "presses": {"history": [2.0, 20.0], "pause_after": "food", "refractory": 0.05},
-        }
+        presses = Presses(history=(2.0, 20.0), pause_after="food", refractory=0.05)
+        for channel in (WaldLatency(), presses):
+            model["said"][channel.prefix] = list(channel.said())
         model["events"] = ["food"]
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
     used = {"choice": 3812, "latency": 500, "presses": 70}

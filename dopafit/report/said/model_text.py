@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count
 from dopafit.report.said.prose import Block, Span, name, say, series
 from dopafit.report.set.escape import clean
 
 __all__ = ["conventions", "equation_blocks", "equations", "model_lines", "symbol_line", "symbols"]
-
-CHANNELS = {
-    "choice": "choices, with a Bernoulli likelihood",
-    "latency": "latencies, with a lognormal likelihood",
-    "latency_wald": "latencies, with a shifted Wald likelihood",
-    "presses": "time-stamped presses, as an inhomogeneous point process whose integral is computed "
-    "by Gauss-Legendre quadrature between events and presses",
-}
 
 
 def equations(folder: RunFolder) -> list[tuple[str, tuple[str, ...]]]:
@@ -65,13 +55,7 @@ def symbol_line(folder: RunFolder) -> tuple[Span, ...]:
 def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
     """Return what moves what, the channels and the hypotheses, in words."""
     model = folder.model(folder.focus)
-    channels = [str(c) for c in model.get("channels") or {}]
-    told = []
-    for channel in channels:
-        options = (model.get("channels") or {}).get(channel)
-        form = (options or {}).get("likelihood") if isinstance(options, dict) else None
-        known = CHANNELS.get(f"{channel}_{form}" if form else channel, clean(channel))
-        told.append(known + _details(folder, channel, options))
+    told = [_channel(folder, *channel) for channel in (model.get("said") or {}).items()]
     fitted = [(fit, str(folder.model(fit).get("words") or "")) for fit in folder.fits]
     kinds = model.get("events")
     which = f" of kind {' or '.join(clean(k) for k in kinds)}" if isinstance(kinds, list) else ""
@@ -113,23 +97,15 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
     return [*lines, say(many, rivals, ".")]
 
 
-def _details(folder: RunFolder, channel: str, options: Any) -> str:
-    """Return what holds for these data and options only."""
+def _channel(folder: RunFolder, channel: str, said: list[str]) -> str:
+    """Return a channel's words, with what holds for these data and options in brackets."""
     waits = (folder.data.get("censored") or {}).get(channel)
     used = (folder.data.get("rows_used") or {}).get(channel)
-    parts = []
+    words, *details = [clean(part) for part in said] or [clean(channel)]
     if waits:
         many = "one wait" if waits == 1 else f"{count(waits)} waits"
-        parts.append(f"{many} without a response, of {count(used)}, right-censored")
-    held = options if isinstance(options, dict) else {}
-    if held.get("history"):
-        times = " and ".join(f"{float(tau):g}" for tau in held["history"])
-        parts.append(f"the presses' own past over {times} s in the rate")
-    if held.get("pause_after"):
-        parts.append(f"a pause after each event of kind {clean(held['pause_after'])}")
-    if held.get("refractory"):
-        parts.append(f"no press within {float(held['refractory']):g} s of another")
-    return f" ({'; '.join(parts)})" if parts else ""
+        details.insert(0, f"{many} without a response, of {count(used)}, right-censored")
+    return f"{words} ({'; '.join(details)})" if details else words
 
 
 def _aside(words: str) -> str:

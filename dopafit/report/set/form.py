@@ -45,6 +45,7 @@ SPEC = {
             "parameters": [{EACH: ANY}],
             "derived": {EACH: {EACH: TEXT}},
             "cites": [TEXT],
+            "said": {EACH: [TEXT]},
         }
     },
 }
