@@ -30,6 +30,7 @@ _HOME = {
     "predictive_check": "dopafit.check.predict",
     "read_analysis": "dopafit.model.analysis",
     "read_study": "dopafit.study.read",
+    "resolved": "dopafit.model.layout.layout",
     "run": "dopafit.report.run",
     "simulate": "dopafit.model.play",
     "timetable": "dopafit.model.schedule",

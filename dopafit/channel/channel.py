@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, ClassVar
 
@@ -136,6 +136,7 @@ class Signature:
         return f"{self.words} [{self.unit}]" if self.unit else self.words
 
 
+@dataclass(frozen=True)
 class Channel(Component, family=True):
     r"""Base of the likelihoods.
 
@@ -163,12 +164,22 @@ class Channel(Component, family=True):
     # equal where outcomes are continuous, the second 1 where one is censored
     cumulative: ClassVar[Callable[..., tuple[np.ndarray, np.ndarray]] | None] = None
 
+    called: str = field(default="", kw_only=True, repr=False)
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            optional = (NoneType,) if "None" in str(field.type) else ()
-            if str(field.type).startswith("str"):
-                where = f"{type(self).__name__}: {field.name}"
-                require(where, getattr(self, field.name), str, *optional)
+        if self.called != "" and not str(self.called).isidentifier():
+            raise SpecError(
+                f"a channel cannot be called {self.called!r}",
+                allowed="letters, digits and _, beginning with a letter",
+                todo="give a name like left or approach",
+            )
+        object.__setattr__(self, "called", "" if self.called == self.prefix else self.called)
+        object.__setattr__(self, "prefix", self.called or self.prefix)
+        for option in fields(self):
+            optional = (NoneType,) if "None" in str(option.type) else ()
+            if str(option.type).startswith("str"):
+                where = f"{type(self).__name__}: {option.name}"
+                require(where, getattr(self, option.name), str, *optional)
 
     def extra_terms(self) -> dict[str, Prior]:
         """Columns of the rows that always enter the resting predictor, with their priors."""
@@ -292,10 +303,12 @@ class Channel(Component, family=True):
     def to_dict(self) -> dict[str, Any]:
         """Return the options as an analysis file holds them."""
         options: dict[str, Any] = {}
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            options[field.name] = list(value) if isinstance(value, tuple) else value
-        return {"likelihood": self.name.partition("_")[2] or None} | options
+        for option in fields(self):
+            value = getattr(self, option.name)
+            options[option.name] = list(value) if isinstance(value, tuple) else value
+        del options["called"]  # the key of the entry
+        own = None if self.name == self.prefix else self.name.removeprefix(f"{self.prefix}_")
+        return {"likelihood": own} | options
 
 
 def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
@@ -314,9 +327,8 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
         )
     options = dict(options or {})
     likelihood = options.pop("likelihood", None)
-    full = f"{name}_{likelihood}" if likelihood else name
-    member = Channel.named(full)
-    known = [field.name for field in fields(member)]
+    member = _member(name, likelihood)
+    known = [each.name for each in fields(member) if each.name != "called"]
     for option in options:
         if option not in known:
             raise SpecError(
@@ -324,16 +336,36 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
                 allowed=", ".join(["likelihood", *known]),
                 todo=suggest(option, known) or "take one of those allowed",
             )
-    for field in fields(member):
-        value = options.get(field.name, "")
-        text = isinstance(value, str) or (value is None and field.type == "str | None")
-        if str(field.type).startswith("str") and not text:
+    for option in fields(member):
+        value = options.get(option.name, "")
+        text = isinstance(value, str) or (value is None and option.type == "str | None")
+        if str(option.type).startswith("str") and not text:
             raise SpecError(
-                f"channels: {name}: {field.name} = {value!r}",
+                f"channels: {name}: {option.name} = {value!r}",
                 allowed="a name",
                 todo="give the name as text, in quotes if it looks like a number",
             )
-    return member(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    called = "" if name == member.name else name
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return member(**options, called=called)
+
+
+def _member(name: str, likelihood: Any) -> type:
+    """Return the member of an entry: its likelihood, in full or after the entry's name."""
+    if likelihood is None:
+        try:
+            return Channel.named(name)
+        except SpecError as error:
+            near = suggest(name, Channel.members())
+            todo = near or f"say which it is: {name}: {{likelihood: ...}}"
+            raise SpecError(error.wrong, allowed=error.allowed, todo=todo) from None
+    both = f"{name}_{likelihood}"
+    full = both in Channel.members() or (likelihood not in Channel.members() and name in _firsts())
+    return Channel.named(both if full else likelihood)
+
+
+def _firsts() -> set[str]:
+    return {member.prefix for member in Channel.members().values()}
 
 
 def with_columns(study: Study, values: Mapping[str, Any]) -> Study:

@@ -85,7 +85,7 @@ def explore(
     require_backend(backend)
     layout = build_layout(model, study)
     proposal, expand = _propose(layout, backend, seed, method, PROPOSED * draws)
-    rng = generator(seed, f"explore/{method}/resample/{model.name}")
+    rng = generator(seed, f"explore/{method}/resample/{model.hypothesis}")
     points, k, effective = resample(proposal, rng, draws)
     if not len(points):
         raise FitError(
@@ -118,7 +118,7 @@ def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> t
     from dopafit.backend.sampler.compiled import Sampled, compile_layout
 
     density = compile_layout(layout, backend)
-    rng = generator(seed, f"explore/{method}/{layout.program.model.name}")
+    rng = generator(seed, f"explore/{method}/{layout.program.model.hypothesis}")
     normals = layout.coordinates.normals
     if method == "pathfinder":
         none = Pilot(np.zeros(density.size), None, np.zeros(normals), (), ())

@@ -80,7 +80,7 @@ class Fit(Shown):
     @property
     def hypothesis(self) -> str:
         """Name of the hypothesis that was fitted."""
-        return self.model.name
+        return self.model.hypothesis
 
     @cached_property
     def layout(self) -> Layout:
@@ -286,17 +286,17 @@ def fit(
         cores=cores,
         target_accept=target_accept,
         backend=backend,
-        seed=integer_seed(seed, f"sampling/{model.name}"),
+        seed=integer_seed(seed, f"sampling/{model.hypothesis}"),
     )
     require_backend(backend)
-    show.phase("laying out", model.name)
+    show.phase("laying out", model.hypothesis)
     layout = build_layout(model, study)
     show.done(_size(layout))
     notes: dict[str, Any] = {}
     check_room(settings, layout)
     looks = Looks(layout, model, study, settings, notes)
     tree, stopped = _draw(
-        lambda: _compile(layout, seed, backend, show, notes, chains), looks, model.name, show
+        lambda: _compile(layout, seed, backend, show, notes, chains), looks, model.hypothesis, show
     )
     *draws_made, verdict = looks.judge(tree, stopped=stopped)
     record = {
@@ -333,7 +333,7 @@ def _compile(
     from dopafit.backend.sampler.compiled import compile_layout, sampling_model
 
     density = compile_layout(layout, backend)
-    show.phase("locating", layout.program.model.name)
+    show.phase("locating", layout.program.model.hypothesis)
     pilot = locate(layout, density.sheared, seed=seed)
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)

@@ -20,7 +20,7 @@ from dopafit.fit.judge import judge_draws
 from dopafit.fit.modes import judge_modes, nearest_mode
 from dopafit.fit.quadrature import quadrature_check
 from dopafit.fit.verdict import Diagnostic, Verdict
-from dopafit.model.analysis import BUDGET
+from dopafit.model.analysis_file import BUDGET
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import Layout
 from dopafit.study.study import Study

@@ -2,132 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationError
 
-from dopafit.channel import channel_from_dict
+from dopafit.channel import Channel, channel_from_dict
 from dopafit.core.arguments import PATH, takes
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.core.yaml_text import parse_yaml
 from dopafit.drive import Drive
+from dopafit.model.analysis_file import (
+    AnalysisFile,
+    Hypothesis,
+    Sampling,
+    Simulation,
+    Trace,
+    readable,
+)
 from dopafit.model.claim import DRIVES, Model
+from dopafit.model.given import plain_names, stems
 from dopafit.model.schedule import Schedule
 from dopafit.study.exclusion import Exclusion, exclusions_from
+from dopafit.trace.kernel import Kernel
 
 __all__ = ["Analysis", "Sampling", "read_analysis"]
-
-_FROZEN = ConfigDict(extra="forbid", frozen=True)
-# how pydantic's findings begin, and its limits, in words of ours
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "finite": "a finite number",
-    "string": "text",
-    "dict": "lines 'key: value'",
-    "tuple": "a list, e.g. [a, b]",
-    "list": "a list, e.g. [a, b]",
-    "bool": "true or false",
-}
-_LIMITS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-
-
-MOST_DRAWS, MOST_CHAINS, BUDGET = 1_000_000, 128, 4000
-
-
-class Sampling(BaseModel):
-    """How to sample; without `max_draws` 4,000 draws per chain at most, or `draws` if more."""
-
-    model_config = _FROZEN
-
-    draws: int = Field(500, ge=1, le=MOST_DRAWS)
-    max_draws: int | None = Field(None, ge=1, le=MOST_DRAWS, validate_default=True)
-    tune: int = Field(300, ge=1, le=MOST_DRAWS)
-    chains: int = Field(4, ge=1, le=MOST_CHAINS)
-    target_accept: float = Field(0.9, gt=0, lt=1)
-    backend: Literal["numba", "jax"] = "numba"
-
-    @field_validator("max_draws", mode="after")
-    @classmethod
-    def _budget(cls, value: int | None, info: ValidationInfo) -> int:
-        draws = info.data.get("draws", 1)  # absent where it was refused
-        if value is not None and value < draws:
-            raise ValueError(f"below draws = {draws}, the first look; give max_draws >= draws")
-        return max(BUDGET, draws) if value is None else value
-
-
-class _Compare(BaseModel):
-    model_config = _FROZEN
-
-    unit: Literal["trial", "session"] = "session"
-
-
-class _Check(BaseModel):
-    model_config = _FROZEN
-
-    draws: int = Field(200, ge=2)
-    pair_within: float | None = Field(None, gt=0)
-
-
-class _Simulate(BaseModel):
-    model_config = _FROZEN
-
-    drive: str = "trough"
-    design: Schedule | None = None
-    truth: dict[str, float] = Field(default_factory=dict)
-
-
-class _File(BaseModel):
-    """The keys of an analysis file."""
-
-    model_config = _FROZEN
-
-    title: str = ""
-    question: str = ""
-    study: str | None = None
-    drives: tuple[str, ...] = DRIVES
-    kernel: str = "opponent"
-    events: tuple[str, ...] | None = None
-    exclude: Any = None
-    unit_magnitude: Any = None
-    typical_spacing: float = 30.0
-    channels: dict[str, dict[str, Any] | None]
-    effects: dict[str, str] = Field(default_factory=dict)
-    priors: dict[str, Any] = Field(default_factory=dict)
-    fixed: dict[str, float] = Field(default_factory=dict)
-    reference: dict[str, Any] = Field(default_factory=dict)
-    sampling: Sampling = Sampling()
-    compare: _Compare = _Compare()
-    check: _Check = _Check()
-    simulate: _Simulate | None = None
-    seed: int = Field(1, ge=0)
-
-    @field_validator("drives", mode="before")
-    @classmethod
-    def _nothing_is_no_drive(cls, value: Any) -> Any:
-        # files of version 0.1 may hold a bare null, which YAML reads as nothing
-        value = [value] if isinstance(value, str) else value
-        if not isinstance(value, list):
-            return value
-        return ["no_drive" if drive is None else drive for drive in value]
-
-    @field_validator("events", mode="before")
-    @classmethod
-    def _one_kind_is_a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("effects", mode="before")
-    @classmethod
-    def _numbers_are_formulas(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {k: str(v) if type(v) is int else v for k, v in value.items()}
 
 
 @dataclass(frozen=True)
@@ -143,7 +46,7 @@ class Analysis:
     study : str or None
         Folder (relative to the file) or name of a data set.
     models : mapping of str to Model
-        One model per drive.
+        One model per hypothesis.
     sampling : Sampling
         Draws, chains and so on.
     unit : str
@@ -165,7 +68,7 @@ class Analysis:
     named : mapping of str to str
         Columns of observations that the file names in so many words, by channel.
     warnings : tuple of str
-        What the file gives that none of its drives uses.
+        What the file gives that none of its hypotheses uses.
     """
 
     path: Path
@@ -234,39 +137,38 @@ def read_analysis(path: str | Path) -> Analysis:
     if "tables" in content and "channels" not in content:
         raise SpecError(
             f"{path} describes a study, not an analysis",
-            allowed="an analysis file: " + ", ".join(_File.model_fields),
+            allowed="an analysis file: " + ", ".join(AnalysisFile.model_fields),
             todo=f"run dopafit validate {path.parent}, and name the folder in an analysis file, "
             f"as study: {path.resolve().parent.name}",
         )
     try:
-        file = _File(**content)
+        file = AnalysisFile(**content)
     except ValidationError as error:
-        raise _readable(path, error) from error
-    simulate = file.simulate or _Simulate()
-    if not file.drives:
-        raise SpecError(
-            f"{path}: drives is empty",
-            allowed=", ".join(DRIVES),
-            todo="name one drive or more, or leave drives out to fit all of them",
-        )
+        raise readable(path, error) from error
+    simulate = file.simulate or Simulation()
     try:
-        truth_hypothesis = Drive.named(simulate.drive).name
+        trace_name, trace = _one_trace(file)
+        hypotheses = _hypotheses(file)
+        truth_hypothesis = simulate.hypothesis or simulate.drive
+        if truth_hypothesis not in hypotheses:
+            truth_hypothesis = Drive.named(truth_hypothesis).name
         exclude = exclusions_from(file.exclude)
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
+        kernels = {told.kernel or trace.kernel for told in hypotheses.values()}
         models = {
-            Drive.named(drive).name: Model(
-                drive=drive,
+            name: Model(
+                name=name,
+                trace=trace_name,
+                drive=told.drive,
                 channels=channels,
-                effects=file.effects,
-                priors=file.priors,
-                fixed=file.fixed,
-                typical_spacing=file.typical_spacing,
-                kernel=file.kernel,
-                events=file.events,
-                unit_magnitude=file.unit_magnitude,
+                **_own(file, trace_name, told.kernel or trace.kernel, kernels, channels),
+                typical_spacing=trace.typical_spacing,
+                kernel=told.kernel or trace.kernel,
+                events=trace.events,
+                unit_magnitude=trace.unit_magnitude,
                 reference=file.reference,
             )
-            for drive in dict.fromkeys(file.drives)
+            for name, told in hypotheses.items()
         }
     except SpecError as error:
         raise SpecError(f"{path}: {error.wrong}", allowed=error.allowed, todo=error.todo) from error
@@ -294,23 +196,93 @@ def read_analysis(path: str | Path) -> Analysis:
     )
 
 
-def _unused(file: _File, models: Mapping[str, Model]) -> tuple[str, ...]:
-    """Name what is given for parameters that none of the drives has."""
+def _one_trace(file: AnalysisFile) -> tuple[str, Trace]:
+    """Return the trace with its name, empty where the file's own keys describe it."""
+    if file.traces is None:
+        return "", file
+    double = sorted(Trace.model_fields.keys() & file.model_fields_set)
+    if double:
+        raise SpecError(
+            f"{double[0]} stands both beside traces and under it, or for no trace",
+            allowed=f"traces: {{dopamine: {{{double[0]}: ...}}}}",
+            todo=f"write {double[0]} under the trace it belongs to",
+        )
+    if len(file.traces) != 1:
+        raise SpecError(
+            f"traces: {len(file.traces)} are named: {', '.join(file.traces) or 'none'}",
+            allowed="one: this version fits one trace",
+            todo="name one trace, or leave traces out",
+        )
+    return next(iter(file.traces.items()))
+
+
+def _hypotheses(file: AnalysisFile) -> dict[str, Hypothesis]:
+    """Return what is compared, by name: hypotheses, or drives with the analysis's kernel."""
+    if file.hypotheses is not None and file.drives is not None:
+        raise SpecError(
+            "hypotheses and drives are both given",
+            allowed="one of them",
+            todo="write each drive as a hypothesis: {trough: {drive: trough}}",
+        )
+    key = "drives" if file.hypotheses is None else "hypotheses"
+    if file.hypotheses is None:
+        drives = DRIVES if file.drives is None else file.drives
+        names = dict.fromkeys(str(Drive.named(drive).name) for drive in drives)
+        found = {name: Hypothesis(drive=name) for name in names}
+    else:
+        found = dict(file.hypotheses)
+    if not found:
+        raise SpecError(
+            f"{key} is empty",
+            allowed=", ".join(DRIVES),
+            todo=f"name one or more, or leave {key} out to fit all of them",
+        )
+    files = [name.casefold() for name in found]
+    double = [name for name in found if files.count(name.casefold()) > 1]
+    if double:
+        raise SpecError(
+            f"hypotheses: {' and '.join(double)} differ in capitals only, and so would their files",
+            allowed="names that differ otherwise too",
+            todo="rename one of them",
+        )
+    return found
+
+
+def _own(
+    file: AnalysisFile,
+    trace: str,
+    kernel: str,
+    kernels: set[str],
+    channels: list[Channel],
+) -> dict[str, dict[str, Any]]:
+    """Return what the file gives for parameters, without those of other hypotheses' kernels."""
+    others = set().union(*(Kernel.named(name).parameters for name in kernels))
+    others -= set(Kernel.named(kernel).parameters)
+    own = {}
+    for key in ("effects", "priors", "fixed"):
+        plain = plain_names(key, getattr(file, key), trace, [c.prefix for c in channels])
+        own[key] = {name: value for name, value in plain.items() if not others & stems(name)}
+    return own
+
+
+def _unused(file: AnalysisFile, models: Mapping[str, Model]) -> tuple[str, ...]:
+    """Name what is given for parameters that none of the hypotheses has."""
     known = set().union(*(model.parameters for model in models.values()))
+    first = next(iter(models.values()))
+    prefixes = [channel.prefix for channel in first.channels]
     lines = []
     for key in ("effects", "priors", "fixed"):
-        for name in getattr(file, key):
-            stem = name.partition("[")[0]
-            if not known & {stem, stem.removesuffix("_effect"), stem.removesuffix("_sd")}:
+        for name in plain_names(key, getattr(file, key), first.trace, prefixes):
+            if not known & stems(name):
                 lines.append(
-                    f"{key}: {name} belongs to none of the drives ({', '.join(models)}), and does "
+                    f"{key}: {name} belongs to no hypothesis ({', '.join(models)}), and does "
                     "nothing"
                 )
     return tuple(lines)
 
 
 def _load(path: Path) -> dict[str, Any]:
-    keys = ", ".join(_File.model_fields)
+    keys = ", ".join(AnalysisFile.model_fields)
     try:
         content = parse_yaml(read_text(path, RECORD_BYTES))
     except ReadingError as error:
@@ -330,60 +302,3 @@ def _load(path: Path) -> dict[str, Any]:
             todo="write lines 'key: value', e.g. study: FOLDER",
         )
     return content
-
-
-def _readable(path: Path, error: ValidationError) -> SpecError:
-    """Turn pydantic's findings into one message a user can act on."""
-    lines, allowed, todo = [], [], []
-    for problem in error.errors():
-        wrong, accepted, advice = _three_parts(problem)
-        lines.append(wrong)
-        allowed.append(accepted)
-        todo.append(advice)
-    return SpecError(
-        f"{path}: " + "; ".join(lines),
-        allowed="; ".join(dict.fromkeys(allowed)),
-        todo="; ".join(dict.fromkeys(todo)),
-    )
-
-
-def _three_parts(problem: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return what is wrong, what is allowed and what to do for one of pydantic's findings."""
-    loc, kind, given = problem["loc"], problem["type"], problem["input"]
-    place = ".".join(str(part) for part in loc)
-    if kind == "extra_forbidden":
-        known = _known(loc[:-1])
-        near = suggest(str(loc[-1]), known)
-        return f"{place}: no such key", ", ".join(known), near or f"take {place} out"
-    if kind == "missing":
-        return f"{place}: missing", f"{place}: ...", f"add {place}"
-    wrong = f"{place}: {given!r}"
-    if kind == "literal_error":
-        known = re.findall(r"'(.*?)'", problem["ctx"]["expected"])
-        return wrong, ", ".join(known), suggest(given, known) or "take one of those allowed"
-    limit = "".join(
-        f" {_LIMITS[k]} {v:g}" for k, v in problem.get("ctx", {}).items() if k in _LIMITS
-    )
-    for start, words in _WORDS.items():
-        if kind.startswith(start):
-            return wrong, words, f"write {words} after {loc[-1]}:"
-    if limit:
-        return wrong, f"a number{limit}", f"correct {place}, or leave it out"
-    if kind == "model_type":
-        return wrong, ", ".join(_known(loc)), f"write keys and values under {place}:"
-    return f"{wrong}: {problem['msg']}", f"{place} as the guide shows it", f"correct {place}"
-
-
-def _known(place: tuple[Any, ...]) -> list[str]:
-    """Return the keys of the section at this place of the file."""
-    model: Any = _File
-    for part in place:
-        fields = getattr(model, "model_fields", {})
-        if part not in fields:
-            return []
-        kind = fields[part].annotation
-        kinds = [k for k in (kind, *getattr(kind, "__args__", ())) if hasattr(k, "model_fields")]
-        if not kinds:
-            return []
-        model = kinds[0]
-    return list(model.model_fields)

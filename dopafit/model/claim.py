@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +20,20 @@ from dopafit.core.shown import Shown
 from dopafit.drive import Drive
 from dopafit.model.formula import used_columns
 from dopafit.model.given import (
+    as_data,
+    check_prefixes,
+    checked_drive,
     checked_effects,
     checked_fixed,
+    checked_name,
     checked_priors,
     checked_reference,
     is_finite,
+    joined,
+    plain_names,
 )
 from dopafit.model.layout.magnitude import as_plain, checked_unit
 from dopafit.trace.kernel import Kernel
-
-if TYPE_CHECKING:
-    from dopafit.study.study import Study
 
 __all__ = ["DRIVES", "Model"]
 
@@ -44,8 +47,9 @@ class Model(Shown):
 
     Parameters
     ----------
-    drive : str
-        Which hypothesis links the level to motivation.
+    drive : str, or mapping of str to str
+        What of the trace motivates; by channel where they differ, e.g.
+        ``{"approach": "trough", "craving": "peak"}``.
     channels : sequence of Channel
         The behaviour explained, one likelihood over all of them.
     effects : mapping of str to str
@@ -69,6 +73,13 @@ class Model(Shown):
     reference : mapping of str to str, optional
         Reference level by column: effects of a column of levels are differences from it. Unless
         given, the first level in alphabetical order, and a warning says so.
+    name : str, optional
+        Name of the hypothesis; that of its drive unless given. It is part of the claim (and of its
+        hash) only where it is another.
+    trace : str, optional
+        Name of the trace, e.g. ``"dopamine"``: its parameters may then be called
+        ``dopamine.peak`` as well as ``peak``, as those of a channel ``approach.rest`` as well as
+        ``approach_rest``.
 
     Raises
     ------
@@ -82,7 +93,7 @@ class Model(Shown):
     'trough'
     """
 
-    drive: str = "trough"
+    drive: str | Mapping[str, str] = "trough"
     channels: Sequence[Channel] = ()
     effects: Mapping[str, str] = MappingProxyType({})
     priors: Mapping[str, Any] = MappingProxyType({})
@@ -93,6 +104,7 @@ class Model(Shown):
     unit_magnitude: Any = None
     reference: Mapping[str, str] = MappingProxyType({})
     name: str = ""
+    trace: str = ""
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -119,6 +131,10 @@ class Model(Shown):
                 )
         # in the order of their names: the claim does not depend on the order they are given in
         put("channels", tuple(sorted(self.channels, key=lambda channel: channel.prefix)))
+        prefixes = [channel.prefix for channel in self.channels]
+        put("trace", checked_name(self.trace, "trace", taken=prefixes) if self.trace else "")
+        for name in ("effects", "priors", "fixed"):
+            put(name, plain_names(name, getattr(self, name), self.trace, prefixes))
         # as given, for `with_drive`: another drive may use what this one does not
         given = ("effects", "priors", "fixed", "reference")
         put("_given", {name: dict(getattr(self, name)) for name in given})
@@ -132,23 +148,17 @@ class Model(Shown):
                     allowed="kinds of event of the study, e.g. [cue, reward]",
                     todo="name the kinds that move the level, or leave events out for all of them",
                 )
-        put("drive", Drive.named(self.drive).name)
-        put("name", self.name or self.drive)
         put("kernel", Kernel.named(self.kernel).name)
-        self._check_scales()
         if not self.channels:
             raise SpecError(
                 "the model has no channels",
                 allowed="at least one of " + ", ".join(Channel.members()),
                 todo="name what was observed, e.g. channels: {choice: {column: pursue}}",
             )
-        prefixes = [channel.prefix for channel in self.channels]
-        if len(set(prefixes)) < len(prefixes):
-            raise SpecError(
-                f"a channel is given twice: {', '.join(prefixes)}",
-                allowed="each channel under a name of its own",
-                todo="remove one of them",
-            )
+        check_prefixes(prefixes)
+        put("drive", checked_drive(self.drive, prefixes))
+        put("name", "" if self.name in ("", self._usual) else checked_name(self.name, "hypothesis"))
+        self._check_scales()
         spacing = self.typical_spacing
         if not is_finite(spacing) or spacing <= 0:
             raise SpecError(
@@ -177,12 +187,14 @@ class Model(Shown):
 
     def _check_scales(self) -> None:
         """Refuse a drive that is scaled by something the kernel's response does not have."""
-        drive, kernel = Drive.named(self.drive), Kernel.named(self.kernel)
-        missing = [name for name in drive.scaled_by if name not in kernel.scales]
-        if missing:
+        kernel = Kernel.named(self.kernel)
+        for drive in self._drives().values():
+            missing = [name for name in drive.scaled_by if name not in kernel.scales]
+            if not missing:
+                continue
             fitting = [n for n, k in Kernel.members().items() if {*drive.scaled_by} <= k.scales]
             raise SpecError(
-                f"the {self.drive} drive is scaled by the {missing[0]} of one unit event, and the "
+                f"the {drive.name} drive is scaled by the {missing[0]} of one unit event, and the "
                 f"kernel {self.kernel} has none",
                 allowed=f"kernels that have one: {', '.join(fitting)}",
                 todo="take one of these kernels, or another drive",
@@ -191,39 +203,57 @@ class Model(Shown):
     @property
     def moved(self) -> bool:
         """Whether the trace moves any channel: a claim without a drive has no trace."""
-        return any(self.drive_of(channel.prefix).gains for channel in self.channels)
+        return any(drive.gains for drive in self._drives().values())
 
     def drive_of(self, prefix: str) -> type[Drive]:
         """Return the drive of a channel."""
-        return Drive.named(self.drive)
+        return Drive.named(self.drive if isinstance(self.drive, str) else self.drive[prefix])
+
+    def _drives(self) -> dict[str, type[Drive]]:
+        return {channel.prefix: self.drive_of(channel.prefix) for channel in self.channels}
+
+    @property
+    def _usual(self) -> str:
+        """The name of a hypothesis that was given none."""
+        return (
+            self.drive
+            if isinstance(self.drive, str)
+            else "_".join(dict.fromkeys(self.drive.values()))
+        )
+
+    @property
+    def hypothesis(self) -> str:
+        """Name of the hypothesis."""
+        return self.name or self._usual
 
     @property
     def gains(self) -> list[str]:
         """Names of the gains of every channel."""
-        return [
-            f"{c.prefix}_{gain}" for c in self.channels for gain in self.drive_of(c.prefix).gains
-        ]
+        return [f"{prefix}_{gain}" for prefix, d in self._drives().items() for gain in d.gains]
 
     # parameters
-    def _declared(self, drive: str | None = None) -> dict[str, Parameter]:
-        member = Drive.named(drive or self.drive)
-        found: dict[str, Parameter] = {}
-        if member.gains:
-            found |= Kernel.named(self.kernel).parameters | member.parameters
-            for name, parameter in found.items():
+    def _declared(self, drives: Mapping[str, type[Drive]] | None = None) -> dict[str, Parameter]:
+        drives = self._drives() if drives is None else drives
+        moving = [drive for drive in dict.fromkeys(drives.values()) if drive.gains]
+        owners = [Kernel.named(self.kernel), *moving] if moving else []
+        parts = [dict(owner.parameters) for owner in owners]
+        for part in parts:
+            for name, parameter in part.items():
                 if parameter.centred_on_spacing:
                     median = np.log(2) * self.typical_spacing
                     prior = Prior.lognormal(median, parameter.prior.scale)
-                    found[name] = replace(parameter, prior=prior)
+                    part[name] = replace(parameter, prior=prior)
         for channel in self.channels:
-            found |= {f"{channel.prefix}_{k}": v for k, v in channel.active().items()}
-            for gain in member.gains:
-                found[f"{channel.prefix}_{gain}"] = member.gain(gain, channel.gain)
-        return found
+            drive = drives[channel.prefix]
+            own = channel.active() | {g: drive.gain(g, channel.gain) for g in drive.gains}
+            parts.append({f"{channel.prefix}_{name}": value for name, value in own.items()})
+        return joined(parts)
 
     def _everywhere(self) -> set[str]:
         """Parameters of any drive: an analysis gives one set of effects to all its rivals."""
-        return set().union(*(self._declared(drive) for drive in Drive.members()))
+        prefixes = [channel.prefix for channel in self.channels]
+        rivals = [dict.fromkeys(prefixes, drive) for drive in Drive.members().values()]
+        return set().union(*(self._declared(drives) for drives in rivals))
 
     @staticmethod
     def _columns(effects: Mapping[str, str]) -> set[str]:
@@ -265,42 +295,18 @@ class Model(Shown):
     # as a value
     def with_drive(self, drive: str) -> Model:
         """Return the same model with another drive, and with all that was given to this one."""
-        return replace(self, drive=drive, **self._given)
+        return replace(self, drive=drive, name="", **self._given)
 
     def with_choices(self, *, unit_magnitude: Any, reference: Mapping[str, str]) -> Model:
         """Return the same model with a unit of magnitude and with further reference levels."""
         given = self._given | {"reference": {**reference, **self._given["reference"]}}
         return replace(self, unit_magnitude=unit_magnitude, **given)
 
-    def resolved(self, study: Study) -> Model:
-        """Return the model with everything that a whole study decides put in as values.
-
-        One unit event and the reference levels are found once, on the whole study; the resolved
-        model carries them to fits of a part of it, to simulations and to other studies.
-
-        Parameters
-        ----------
-        study : Study
-            The whole study.
-
-        Returns
-        -------
-        Model
-            Equal to the model of a fit to that study.
-
-        Raises
-        ------
-        SpecError
-            The model does not fit the study.
-        """
-        from dopafit.model.layout.layout import build_layout
-
-        return build_layout(self, study).program.model
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, defaults filled in; `from_dict` gives the same model back."""
-        return {
-            "drive": self.drive,
+        named = {"name": self.name, "trace": self.trace}
+        return {key: text for key, text in named.items() if text} | {
+            "drive": self.drive if isinstance(self.drive, str) else dict(self.drive),
             "kernel": self.kernel,
             "typical_spacing": self.typical_spacing,
             "events": None if self.events is None else list(self.events),
@@ -324,9 +330,14 @@ class Model(Shown):
             )
         channels = [channel_from_dict(str(k), v) for k, v in entries.items()]
         names = ("drive", "kernel", "typical_spacing", "events", "unit_magnitude", "reference")
-        names += ("effects", "priors", "fixed")
+        names += ("effects", "priors", "fixed", "name", "trace")
         values = {k: spec[k] for k in names if spec.get(k) is not None}
         return cls(channels=channels, **values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # as plain data, with what this drive does not use and another may
+        given = self._given | {"priors": {k: as_data(v) for k, v in self._given["priors"].items()}}
+        return Model.from_dict, (self.to_dict() | given,)
 
     @property
     def hash(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dopafit.drive import RECTIFIER, Drive
+from dopafit.drive import RECTIFIER
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.magnitude import unit_event
 from dopafit.model.notation import (
@@ -143,7 +143,9 @@ def against(label: str, reference: Mapping[str, str]) -> str:
 
 def drive_words(model: object) -> str:
     """Say what moves pursuit under a model."""
-    return Drive.named(model.drive).words
+    moving = drives(model)
+    told = [(", ".join(names), drive.words) for drive, names in moving.items()]
+    return told[0][1] if len(told) == 1 else "; ".join(f"{who}: {words}" for who, words in told)
 
 
 def latex(model: object) -> list[str]:
@@ -199,9 +201,10 @@ def _effects(model: object) -> list[str]:
 
 def describe(model: object) -> str:
     """Return the readable form of a model: claim, channels, parameters with priors, conventions."""
-    drive = Drive.named(model.drive)
+    told = f"{model.drive} drive" if isinstance(model.drive, str) else model.hypothesis
+    named = "" if model.hypothesis in (model.drive, told) else f"{model.hypothesis}, "
     head = [
-        f"Model: {model.drive} drive ({drive.words})",
+        f"Model: {named}{told} ({drive_words(model)})",
         f"  kernel   {model.kernel}, events {', '.join(model.events or ['of every kind'])}, "
         f"typical spacing {model.typical_spacing:g} s",
     ]

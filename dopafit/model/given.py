@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Real
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,19 +15,29 @@ from dopafit.channel import Channel
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
+from dopafit.drive import Drive
 from dopafit.model.formula.language import number_text
 
 __all__ = [
+    "as_data",
+    "check_prefixes",
+    "checked_drive",
     "checked_effects",
     "checked_fixed",
+    "checked_name",
     "checked_priors",
     "checked_reference",
     "is_finite",
+    "joined",
+    "plain_names",
+    "stems",
 ]
 
 Declared = tuple[dict[str, Parameter], set[str]]
 """The claim's own parameters, and the names of those of any drive: an analysis gives one set of
 effects, priors and values to all its rivals."""
+
+NAME = re.compile(r"[^\W\d_][\w-]{0,59}")
 
 ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
 
@@ -32,6 +45,122 @@ ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit"
 def is_finite(value: object) -> bool:
     """Whether a value is a finite number."""
     return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def as_data(prior: Any) -> Any:
+    """Return a prior as plain data, however it was given."""
+    return prior.to_dict() if isinstance(prior, Prior) else prior
+
+
+def checked_name(name: Any, what: str, taken: Iterable[str] = ()) -> str:
+    """Return the name of a hypothesis or a trace: it names files and begins names."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise SpecError(
+            f"{what}: {name!r} cannot be its name",
+            allowed="up to 60 letters, digits, _ and -, beginning with a letter",
+            todo="give a shorter or plainer name",
+        )
+    if name in taken:
+        raise SpecError(
+            f"{what}: a channel is called {name!r} as well",
+            allowed="a name of its own",
+            todo="rename one of the two",
+        )
+    return name
+
+
+def check_prefixes(prefixes: list[str]) -> None:
+    """Refuse channels whose parameters could not be told apart by their names."""
+    for first, second in itertools.pairwise(sorted(prefixes)):
+        if first == second:
+            raise SpecError(
+                f"a channel is given twice: {', '.join(prefixes)}",
+                allowed="each channel under a name of its own",
+                todo="remove one of them, or give it another name (called=, or its key in a file)",
+            )
+    for first, second in itertools.permutations(prefixes, 2):
+        if second.startswith(f"{first}_"):
+            raise SpecError(
+                f"channels {first} and {second}: {second}_rest could belong to either",
+                allowed="names of which none begins with another and _",
+                todo=f"rename {first} or {second}",
+            )
+
+
+def checked_drive(drive: Any, prefixes: list[str]) -> str | Mapping[str, str]:
+    """Return the name of a claim's drive; by channel where channels have different ones."""
+    if not isinstance(drive, Mapping):
+        return str(Drive.named(drive).name)
+    for prefix in drive:
+        if prefix not in prefixes:
+            raise SpecError(
+                f"drive: no channel is called {prefix!r}",
+                allowed=", ".join(prefixes),
+                todo=suggest(prefix, prefixes) or "take one of those allowed",
+            )
+    for prefix in prefixes:
+        if prefix not in drive:
+            raise SpecError(
+                f"drive: channel {prefix} has none",
+                allowed=f"a drive for each of {', '.join(prefixes)}",
+                todo=f"add {prefix}: no_drive if the events do not move it",
+            )
+    names = {prefix: str(Drive.named(drive[prefix]).name) for prefix in prefixes}
+    same = len(set(names.values())) == 1
+    return names[prefixes[0]] if same else MappingProxyType(names)
+
+
+def plain_names(
+    key: str, given: Mapping[str, Any], trace: str, prefixes: Iterable[str]
+) -> dict[str, Any]:
+    """Return what was given by short names: peak for dopamine.peak, left_rest for left.rest."""
+    owners, plain = [*filter(None, [trace]), *prefixes], {}
+    for name, value in given.items():
+        stem, bracket, label = str(name).partition("[")
+        owner, dot, own = stem.partition(".")
+        if dot and owner not in owners:
+            raise SpecError(
+                f"{key}: {name!r}: no trace or channel is called {owner!r}",
+                allowed=", ".join(f"{owner}.PARAMETER" for owner in owners),
+                todo=suggest(owner, owners) or f"write {own or 'the parameter'} alone",
+            )
+        if dot:
+            stem = own if owner == trace else f"{owner}_{own}"
+            if owner == trace and own.startswith(tuple(f"{prefix}_" for prefix in prefixes)):
+                raise SpecError(
+                    f"{key}: {name!r} is not a parameter of the trace {trace}",
+                    allowed=f"{trace}.PARAMETER of its kernel",
+                    todo=f"write {own}",
+                )
+        if stem + bracket + label in plain:
+            raise SpecError(
+                f"{key}: {name!r} is given twice, as {stem} as well",
+                allowed="each parameter once",
+                todo="remove one of them",
+            )
+        plain[stem + bracket + label] = value
+    return plain
+
+
+def stems(name: str) -> set[str]:
+    """Return the parameters that a name of `priors` may belong to."""
+    stem = name.partition("[")[0]
+    return {stem, stem.removesuffix("_effect"), stem.removesuffix("_sd")}
+
+
+def joined(parts: Iterable[Mapping[str, Parameter]]) -> dict[str, Parameter]:
+    """Return the parameters of kernel, drives and channels together."""
+    found: dict[str, Parameter] = {}
+    for part in parts:
+        for name in part:
+            if found.get(name, part[name]) != part[name]:
+                raise SpecError(
+                    f"two parts of the model have a parameter {name}",
+                    allowed="a name for one parameter",
+                    todo="give the channel another name, or fit the drives one at a time",
+                )
+        found |= part
+    return found
 
 
 def _outside(parameter: Parameter, value: float) -> str:

@@ -22,6 +22,7 @@ from dopafit.fit.fit import Fit, fit
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.claim import Model
+from dopafit.model.layout.layout import resolved
 from dopafit.report import record
 from dopafit.report.folder import read_spec
 from dopafit.report.gallery import draw_all
@@ -206,7 +207,7 @@ def _run_fits(
     for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
         show.phase("leaving out", rule.reason or rule.words)
         show.done(took.removeprefix("left out: "))
-    models = {name: model.resolved(study) for name, model in analysis.models.items()}
+    models = {name: resolved(model, study) for name, model in analysis.models.items()}
     kept = {
         name: _kept(_file(folder, name), analysis, model, study, show)
         for name, model in models.items()

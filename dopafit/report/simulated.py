@@ -61,14 +61,14 @@ def simulate_folder(
     study, values = simulate(model, design, seed=seed, truth=found.truth)
     study = replace(
         study,
-        description=f"SIMULATED under the hypothesis {model.name}, seed {seed}. "
+        description=f"SIMULATED under the hypothesis {model.hypothesis}, seed {seed}. "
         "Nobody behaved: the timetable and the behaviour were made by a program.",
         licence="CC0-1.0",
         citation="",
     )
     truth = {
         "simulated": True,
-        "hypothesis": model.name,
+        "hypothesis": model.hypothesis,
         "seed": seed,
         "model_hash": model.hash,
         "study_hash": study.hash,

@@ -10,7 +10,7 @@ import pandas as pd
 from dopafit.core.errors import StudyError, suggest
 from dopafit.study.fed3 import read_fed3
 from dopafit.study.study import Study
-from dopafit.study.tabular import read_table
+from dopafit.study.suffixes import read_table
 from dopafit.study.write import write_study
 
 __all__ = ["convert_fed3"]

@@ -14,6 +14,7 @@ from dopafit.study.canonical import canonical_column, to_seconds
 from dopafit.study.cells import SPREADSHEET_ERROR, is_missing_word, not_numbers, recode_line
 from dopafit.study.report import Finding
 from dopafit.study.rules import Shared, plain, rows_of
+from dopafit.study.suffixes import read_table
 from dopafit.study.tables import (
     DEFAULTS,
     REQUIRED,
@@ -24,7 +25,7 @@ from dopafit.study.tables import (
     is_duration,
     is_numeric,
 )
-from dopafit.study.tabular import RawTable, read_table
+from dopafit.study.tabular import RawTable
 
 if TYPE_CHECKING:
     from dopafit.study.description import StudyFile, TableEntry

@@ -17,23 +17,9 @@ from dopafit.core.reading import ReadingError, read_text
 from dopafit.study.canonical import one_form
 from dopafit.study.report import Finding
 
-__all__ = ["RawTable", "decode", "read_table", "read_text_table", "unreadable"]
+__all__ = ["RawTable", "decode", "read_text_table", "unreadable"]
 
 _CHUNK = 200_000
-_SUFFIXES = {
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), "a spreadsheet's workbook"),
-    **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "a compressed file"),
-}
-_HOW = {
-    **dict.fromkeys(
-        (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
-        "save each sheet as 'CSV UTF-8' and name that file in study.yaml",
-    ),
-    **dict.fromkeys(
-        (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"),
-        "unpack it into the study folder, or save the table as Parquet, which is compressed",
-    ),
-}
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 
 
@@ -225,41 +211,3 @@ def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
             "header",
         )
     return names
-
-
-def read_table(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
-    """Read one table of a study by its suffix.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file is.
-    file : str
-        Its name as study.yaml gives it.
-
-    Returns
-    -------
-    table : RawTable or None
-        None where nothing could be read.
-    findings : list of Finding
-    """
-    suffix = path.suffix.lower()
-    if suffix in DELIMITERS:
-        return read_text_table(path, file, DELIMITERS[suffix])
-    if suffix in (".parquet", ".pq"):
-        from dopafit.study.parquet import read_parquet  # pyarrow is slow to import
-
-        return read_parquet(path, file)
-    return None, [
-        Finding(
-            file,
-            None,
-            None,
-            suffix,
-            f"{_SUFFIXES.get(suffix, 'a file')} ending in {suffix!r} cannot be read",
-            ".csv, .tsv, .txt (tabs), .parquet",
-            _HOW.get(suffix, "save the table as CSV in UTF-8"),
-            "error",
-            "suffix",
-        )
-    ]

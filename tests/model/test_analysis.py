@@ -316,3 +316,66 @@ def test_the_bundled_analysis_means_what_its_truth_was_made_with() -> None:
     model = found.models["trough"]
     assert found_unit(model.unit_magnitude, events) == 1.0 and found.warnings == ()
     assert dict(model.reference) == {"context": "home", "drug": "placebo"}
+
+
+NAMED = """
+traces: {dopamine: {kernel: opponent, events: [cue], unit_magnitude: 2, typical_spacing: 12}}
+channels:
+  approach: {likelihood: choice, column: pursue}
+  craving: {likelihood: latency_wald, column: vas}
+hypotheses:
+  trough: {drive: trough}
+  slow: {drive: level, kernel: monophasic}
+  mixed: {drive: {approach: trough, craving: peak}}
+effects: {dopamine.peak: drug, approach.rest: drug + (1 | subject)}
+priors: {dopamine.trough_ratio: {lognormal: {median: 0.4, sigma: 0.2}}}
+fixed: {approach.lapse: 0.02}
+"""
+
+
+def test_hypotheses_traces_and_channels_have_names(tmp_path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(NAMED)
+    models = read_analysis(path).models
+    assert list(models) == ["trough", "slow", "mixed"] == [m.hypothesis for m in models.values()]
+    assert models["slow"].kernel == "monophasic" and models["trough"].kernel == "opponent"
+    assert dict(models["mixed"].drive) == {"approach": "trough", "craving": "peak"}
+    mixed = models["mixed"]
+    assert mixed.gains == ["approach_gain_trough", "craving_gain_peak"]
+    assert mixed.effects["peak"] == "drug" and "(1 | subject)" in mixed.effects["approach_rest"]
+    assert mixed.fixed["approach_lapse"] == 0.02 and mixed.typical_spacing == 12.0
+    assert mixed.events == ("cue",) and "0.4" in str(mixed.priors["trough_ratio"])
+    assert "trough_ratio" not in models["slow"].priors  # of another hypothesis's kernel
+    path.write_text(NAMED.replace("dopamine.", "").replace("approach.", "approach_"))
+    assert read_analysis(path).models["mixed"] == mixed
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "wrong", "todo"),
+    [
+        ("{dopamine: {", "{a: {}, dopamine: {", "traces: 2 are named: a, dopamine", "one trace"),
+        ("kernel: opponent,", "kernl: opponent,", "traces.dopamine.kernl", "'kernel'"),
+        ("{drive: trough}", "{drives: trough}", "hypotheses.trough.drives", "'drive'"),
+        ("{drive: trough}", "{drive: trugh}", "drive 'trugh'", "'trough'"),
+        ("  trough:", "  Mixed:", "differ in capitals", "rename"),
+        ("  trough:", "  a/b:", "'a/b' cannot be its name", "plainer"),
+        (", craving: peak}", "}", "channel craving has none", "craving: no_drive"),
+        ("craving: peak}", "carving: peak}", "no channel is called 'carving'", "'craving'"),
+        ("dopamine.peak", "dopamin.peak", "no trace or channel is called 'dopamin'", "'dopamine'"),
+        ("{dopamine.peak: drug,", "{peak: '1', dopamine.peak: drug,", "given twice", "remove"),
+        ("dopamine.peak", "dopamine.approach_rest", "not a parameter of the", "approach_rest"),
+        ("  approach: {", "  a b: {", "cannot be called 'a b'", "left or approach"),
+        ("likelihood: choice, ", "", "channel 'approach' is not known", "likelihood: ..."),
+        ("kernel: monophasic}", "kernel2: jump}", "kernel2: no such key", "'kernel'"),
+        ("{drive: level, k", "{drive: trough, k", "monophasic has none", "take one of these"),
+        ("channels:", "drives: [trough]\nchannels:", "both given", "{drive: trough}"),
+        ("channels:", "kernel: jump\nchannels:", "kernel stands", "under the trace"),
+        ("\nhypotheses:", "\nhypotheses: {}\nquestion: >", "is empty", "leave hypotheses"),
+    ],
+)  # fmt: skip
+def test_a_wrong_name_is_refused(tmp_path, was, now, wrong, todo) -> None:
+    assert was in NAMED
+    path = tmp_path / "a.yaml"
+    path.write_text(NAMED.replace(was, now, 1))
+    error = refusal(path)
+    assert wrong in error.wrong and todo in error.todo, str(error)

@@ -11,7 +11,7 @@ from dopafit.core.prior import Prior
 from dopafit.model.claim import Model
 from dopafit.model.layout.doubts import FAR
 from dopafit.model.layout.events import gaps
-from dopafit.model.layout.layout import build_layout
+from dopafit.model.layout.layout import build_layout, resolved
 
 
 # ---------------------------------------------------------------------- spacing
@@ -80,10 +80,10 @@ def test_a_reference_is_frozen_and_survives(tiny, three_channels) -> None:
     assert Model.from_dict(model.to_dict()) == model != three_channels()
     assert not model.with_drive("no_drive").reference  # no formula of it has the column
     assert model.with_drive("no_drive").with_drive("trough") == model
-    assert dict(model.resolved(tiny).reference) == {"drug": "none", "kind": "cue"}
+    assert dict(resolved(model, tiny).reference) == {"drug": "none", "kind": "cue"}
     part = tiny.select(subjects=["a"])
-    whole = three_channels().resolved(tiny)
-    assert whole.reference["drug"] == "drug" and whole.resolved(part) == whole
+    whole = resolved(three_channels(), tiny)
+    assert whole.reference["drug"] == "drug" and resolved(whole, part) == whole
 
 
 @pytest.mark.parametrize(

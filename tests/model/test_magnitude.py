@@ -9,7 +9,7 @@ import pytest
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
-from dopafit.model.layout.layout import build_layout
+from dopafit.model.layout.layout import build_layout, resolved
 from dopafit.model.layout.magnitude import checked_unit, found_unit, in_unit_events, unit_event
 from dopafit.model.numpy_operations import evaluate
 from dopafit.model.play import simulate
@@ -142,16 +142,16 @@ def test_a_part_of_a_study_keeps_the_unit_of_the_whole(tiny, three_channels) -> 
     events["magnitude"] = np.where(events["subject"] == "a", 2.0, 6.0)
     study = tiny.with_tables({"events": events})
     part, model = study.select(subjects=["b"]), three_channels(effects={})
-    whole = model.resolved(study)
+    whole = resolved(model, study)
     assert whole.unit_magnitude == 2.0 and whole != model
-    assert whole.resolved(study) == whole and whole.resolved(part) == whole
+    assert resolved(whole, study) == whole and resolved(whole, part) == whole
     assert (build_layout(whole, part).arrays["event_magnitude"] == 3.0).all()
     assert (build_layout(model, part).arrays["event_magnitude"] == 1.0).all()  # alone it is one
     again = Model.from_dict(whole.to_dict())
     assert again == whole and again.hash == whole.hash and again.unit_magnitude == 2.0
     assert whole.with_drive("peak").unit_magnitude == 2.0
-    apart = three_channels(effects={}, unit_magnitude=["cue", "pellet"]).resolved(study)
-    assert Model.from_dict(apart.to_dict()) == apart and apart.resolved(part) == apart
+    apart = resolved(three_channels(effects={}, unit_magnitude=["cue", "pellet"]), study)
+    assert Model.from_dict(apart.to_dict()) == apart and resolved(apart, part) == apart
 
 
 def test_a_simulation_means_the_same_in_every_unit(tiny, three_channels) -> None:

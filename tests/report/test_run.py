@@ -22,6 +22,7 @@ from dopafit.core.errors import SpecError, StudyError
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.analysis import read_analysis
+from dopafit.model.layout.layout import resolved
 from dopafit.report import record
 from dopafit.report.run import compare_folder, run, run_fits
 from dopafit.report.said.truth import read_truth, truth_rows
@@ -126,9 +127,9 @@ def test_what_the_record_says(tiny):
     spec = yaml.safe_load((tiny.out / "spec.yaml").read_text("utf-8"))
     assert spec["hypotheses"] == ["no_drive", "trough"] and spec["seed"] == 3
     analysis, study = read_analysis(tiny.path), read_study(tiny.base / "tiny")
-    resolved = analysis.models["trough"].resolved(study)
-    assert spec["models"]["trough"]["hash"] == resolved.hash
-    assert Fit.load(tiny.out / "fits" / "trough.nc").model == resolved
+    model = resolved(analysis.models["trough"], study)
+    assert spec["models"]["trough"]["hash"] == model.hash
+    assert Fit.load(tiny.out / "fits" / "trough.nc").model == model
     data = json.loads((tiny.out / "data.json").read_text("utf-8"))
     assert data["hash"] == study.hash and data["simulated"] is True
     assert data["rows_used"] == {"choice": len(study.observations)}

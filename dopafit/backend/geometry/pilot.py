@@ -199,7 +199,7 @@ def locate(layout: Layout, density: Callable[[np.ndarray], Density], *, seed: in
 
 def pilot_seed(layout: Layout, seed: int) -> int:
     """Return the seed of the search for the posterior, from the seed of a fit."""
-    return integer_seed(seed, f"pilot/{layout.program.model.name}")
+    return integer_seed(seed, f"pilot/{layout.program.model.hypothesis}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dopafit.backend.sampler.backends import known_backend
 from dopafit.core.errors import SpecError, suggest
-from dopafit.model.analysis import MOST_CHAINS, MOST_DRAWS
+from dopafit.model.analysis_file import MOST_CHAINS, MOST_DRAWS
 
 __all__ = ["ADAPTATIONS", "SamplerSettings"]
 

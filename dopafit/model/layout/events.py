@@ -50,7 +50,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
             )
     if model.moved and events.empty:
         raise SpecError(
-            f"the hypothesis {model.name} needs events, and the study has none",
+            f"the hypothesis {model.hypothesis} needs events, and the study has none",
             allowed="a study with a table of events, or the drive no_drive",
             todo="add an events table, or fit no_drive",
         )

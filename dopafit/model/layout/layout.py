@@ -23,7 +23,7 @@ from dopafit.model.program import Program
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["Layout", "build_layout", "scales_of"]
+__all__ = ["Layout", "build_layout", "resolved", "scales_of"]
 
 FLOOR = 1e-3
 """Shortest time [s] that a grid resolves: no behaviour is timed more finely."""
@@ -113,6 +113,32 @@ def _shortest(kernel: Kernel, draws: Mapping[str, np.ndarray]) -> float:
             "exponentials tells",
         )
     return float(np.quantile(times, 0.1))
+
+
+def resolved(model: Model, study: Study) -> Model:
+    """Return a model with everything that a whole study decides put in as values.
+
+    One unit event and the reference levels are found once, on the whole study; the resolved
+    model carries them to fits of a part of it, to simulations and to other studies.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    study : Study
+        The whole study.
+
+    Returns
+    -------
+    Model
+        Equal to the model of a fit to that study.
+
+    Raises
+    ------
+    SpecError
+        The model does not fit the study.
+    """
+    return build_layout(model, study).program.model
 
 
 def build_layout(
