@@ -62,6 +62,7 @@ WRONG = {
     ],
     "read_analysis": [(lambda: dp.read_analysis(None), "read_analysis: path cannot be None")],
     "read_study": [(lambda: dp.read_study(None), "read_study: path cannot be None")],
+    "resolved": [(lambda: dp.resolved(STUDY, STUDY), "resolved: model cannot be Study")],
     "run": [
         (lambda: dp.run(None, "out"), "run: analysis cannot be None"),
         (lambda: dp.run("a.yaml", 3), "run: out cannot be int 3"),

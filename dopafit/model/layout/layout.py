@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from dopafit.channel import Rows, Scales
+from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design, design
@@ -115,6 +116,7 @@ def _shortest(kernel: Kernel, draws: Mapping[str, np.ndarray]) -> float:
     return float(np.quantile(times, 0.1))
 
 
+@takes(model=Model, study=Study)
 def resolved(model: Model, study: Study) -> Model:
     """Return a model with everything that a whole study decides put in as values.
 
