@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import tracemalloc
 
@@ -139,6 +140,10 @@ FORMULAE = [
     "(drug + site + x)**2",
     "(drug + x)/site",
     "drug*site - site",
+    "drug + site:t",
+    "drug:site + site:t + drug:t",
+    "site*t + drug:site:t",
+    "x + drug:x + drug:site:x",
     "log(dose) + center(x)",
     "scale(x):drug",
     "bs(x, df=5)",
@@ -200,6 +205,36 @@ def test_full_rank(formula, large):
     found = build(formula, large)
     whole = np.column_stack([np.ones(len(large)), found.fixed])
     assert np.linalg.matrix_rank(whole) == whole.shape[1]
+
+
+TERMS = [
+    terms
+    for size in (1, 2)
+    for terms in itertools.combinations(
+        ("a", "b", "x", "a:b", "b:c", "a:x", "b:a:c", "a:b:x", "x:z"), size
+    )
+]
+
+
+def test_redundancy_spans_what_all_levels_span():
+    """Every choice of terms: as many columns as the rank of its columns for all levels."""
+    rng = np.random.default_rng(8)
+    cells = itertools.product("uvw", "pq", "ij", range(4))
+    frame = pd.DataFrame(list(cells), columns=["a", "b", "c", "copy"])
+    frame[["x", "z"]] = rng.normal(size=(len(frame), 2))
+
+    def every_level(term):
+        columns = np.ones((len(frame), 1))
+        for name in term.split(":"):
+            values = frame[[name]] if name in "xz" else pd.get_dummies(frame[name])
+            columns = np.einsum("ij,ik->ijk", columns, values.to_numpy(float)).reshape(48, -1)
+        return columns
+
+    for terms in TERMS:
+        mine = np.column_stack([np.ones(48), build(" + ".join(terms), frame).fixed])
+        whole = np.column_stack([np.ones(48), *map(every_level, terms)])
+        ranks = [np.linalg.matrix_rank(m) for m in (mine, whole, np.column_stack([mine, whole]))]
+        assert ranks == [mine.shape[1]] * 3, terms
 
 
 def test_harmonic_is_exact():

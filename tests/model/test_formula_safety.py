@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -469,3 +470,24 @@ def test_message_points_at_the_place():
         build("logg(a)")
     assert caught.value.todo.startswith("did you mean 'log")
     assert "harmonic" in caught.value.allowed
+
+
+@pytest.mark.parametrize(
+    ("formula", "place", "todo"),
+    [
+        ("log(a", "character 6: the end", "close the bracket"),
+        ("a + 1b", "character 5: '1'", "between backticks"),
+        ("a | g", "character 3: '|'", "before and \\) after"),
+        ("b ~ a", "character 3: '~'", "without a response"),
+        ("log(-a)", "character 6: 'a'", "write what is missing"),
+        ("log(-2 ** a)", "character 8: '\\*\\*'", "with brackets"),
+        ("harmonic(period = 2)", "character 17: '='", "after its column"),
+        ("poly(a, 2.5)", "degree is not an integer from 1 to 10", "between the brackets"),
+        ("bs(a, knots=2)", "it cannot take 'knots'", "between the brackets"),
+        ("a - b", "there is no term b to take away", "the minus"),
+    ],
+)
+def test_what_to_do_instead(formula, place, todo):
+    with pytest.raises(SpecError, match=place) as caught:
+        build(formula)
+    assert re.search(todo, caught.value.todo)

@@ -172,6 +172,7 @@ class Rows:
 
     frame: pd.DataFrame
     source: Source
+    coded: dict[str, tuple[np.ndarray, list[str]]] = field(default_factory=dict)
 
     def refused(self, column: Column, wrong: str, *, allowed: str, todo: str) -> SpecError:
         """Return an error about a column."""
@@ -204,16 +205,14 @@ class Rows:
         if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_complex_dtype(series):
             return True
         kind = pd.api.types.infer_dtype(series, skipna=True)
-        if kind in ("integer", "floating", "mixed-integer-float", "boolean", "empty"):
-            return True
-        if kind == "string":
-            return False
-        raise self.refused(
-            column,
-            f"holds {kind} values",
-            allowed="numbers or text",
-            todo="turn the column into numbers or text",
-        )
+        if kind not in ("string", "integer", "floating", "mixed-integer-float", "boolean", "empty"):
+            raise self.refused(
+                column,
+                f"holds {kind} values",
+                allowed="numbers or text",
+                todo="turn the column into numbers or text",
+            )
+        return kind != "string"
 
     def numbers(self, column: Column) -> np.ndarray:
         """Return a numeric column as float64, shape (n,)."""
@@ -227,19 +226,19 @@ class Rows:
         return self.complete(column).to_numpy(dtype=float, copy=True)
 
     def levels(self, column: Column) -> tuple[np.ndarray, list[str]]:
-        """Return codes (n,) and the labels of the observed levels, in the column's own order.
-
-        A Categorical keeps the order of its categories; anything else is sorted, numbers as
-        numbers.
-        """
+        """Return codes (n,) and labels of the levels that occur, in categorical order or sorted."""
+        if column.name in self.coded:
+            return self.coded[column.name]
         series = self.complete(column)
-        if not isinstance(series.dtype, pd.CategoricalDtype):
-            values = series.unique()
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            codes, values = series.cat.codes.to_numpy(), series.cat.categories
+            order = np.unique(codes)
+        else:
+            codes, values = pd.factorize(series)
             numeric = all(isinstance(value, numbers.Real) for value in values)
-            order = sorted(values, key=None if numeric else lambda v: self.label(v, column))
-            series = series.astype(pd.CategoricalDtype(order))
-        series = series.cat.remove_unused_categories()
-        labels = [self.label(value, column) for value in series.cat.categories]
+            keys = values if numeric else [self.label(value, column) for value in values]
+            order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        labels = [self.label(values[code], column) for code in order]
         if len(set(labels)) < len(labels):
             raise self.refused(
                 column,
@@ -247,7 +246,9 @@ class Rows:
                 allowed="one spelling for each level",
                 todo="write the level the same way in every row",
             )
-        return series.cat.codes.to_numpy(dtype=np.int64), labels
+        rank = np.empty(len(values), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return self.coded.setdefault(column.name, (rank[codes], labels))
 
     def label(self, value: Any, column: Column) -> str:
         """Return the text of a level: 1, 1.0 and "1" are the same level."""
@@ -308,8 +309,8 @@ class LevelCoding:
     def codes(self, rows: Rows) -> np.ndarray:
         """Return the level of each row, shape (n,); -1 where it was never seen."""
         codes, labels = rows.levels(self.column)
-        place = pd.Index(self.levels, dtype=object).get_indexer(labels)
-        return place[codes].astype(np.int64) if len(labels) else codes
+        place = {level: code for code, level in enumerate(self.levels)}
+        return np.array([place.get(label, -1) for label in labels], dtype=np.int64)[codes]
 
     def values(self, rows: Rows) -> np.ndarray:
         """Return the level of each row, shape (n,); one that was never seen is an error."""

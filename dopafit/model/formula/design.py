@@ -31,8 +31,8 @@ __all__ = ["MAX_COLUMNS", "Design", "GroupTerm", "check", "design", "used_column
 
 MAX_COLUMNS = 500
 
-# a term and which of its factors of levels have a column for every level: factor text -> bool
-_Coded = tuple[Term, dict[str, bool]]
+# a term's factors by their text, and whether each has a column for every level
+_Coded = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,25 +125,22 @@ class _Plan:
                 GroupTerm(f"{label}|{part.label}", part.label, grouping.levels, codes, _frozen(one))
                 for label, one in columns
             ]
-        labels = tuple(label for label, _ in fixed)
+        labels = [label for label, _ in fixed]
         for names in (labels, [group.label for group in groups]):
             _refuse_twice(names, self.parsed.source)
-        return Design(self.parsed.canonical, True, labels, _frozen(matrix), tuple(groups), self)
+        formula = self.parsed.canonical
+        return Design(formula, True, tuple(labels), _frozen(matrix), tuple(groups), self)
 
     def width(self, coded: _Coded) -> int:
         """Return the number of columns of a term."""
-        term, full = coded
-        return math.prod(len(self.codings[f.text].labels(full.get(f.text, True))) for f in term)
+        return math.prod(len(self.codings[text].labels(full)) for text, full in coded)
 
     def _columns(
         self, coded: _Coded, values: Mapping[str, np.ndarray]
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Make the columns of one term, the last factor running fastest."""
-        term, full = coded
-        labels, columns = [], []
-        for text in (factor.text for factor in term):
-            labels.append(self.codings[text].labels(full.get(text, True)))
-            columns.append(self.codings[text].columns(values[text], full.get(text, True)))
+        labels = [self.codings[text].labels(full) for text, full in coded]
+        columns = [self.codings[text].columns(values[text], full) for text, full in coded]
         products = (functools.reduce(np.multiply, parts) for parts in itertools.product(*columns))
         return zip(map(":".join, itertools.product(*labels)), products, strict=True)
 
@@ -176,12 +173,9 @@ class Design:
     @property
     def references(self) -> dict[str, tuple[str, bool]]:
         """Reference level by column of levels, and whether the formula or the caller named it."""
-        return {
-            coding.column.name: (coding.levels[0], coding.named)
-            for _, full in self._plan.coded
-            for text, coding in self._plan.codings.items()
-            if isinstance(coding, LevelCoding) and not full.get(text, True)
-        }
+        factors = itertools.chain.from_iterable(self._plan.coded)
+        levels = [self._plan.codings[text] for text, full in factors if not full]
+        return {coding.column.name: (coding.levels[0], coding.named) for coding in levels}
 
     @property
     def plain_columns(self) -> dict[str, tuple[str, ...] | None]:
@@ -269,13 +263,13 @@ def design(
         for part in parsed.groups
     )
     plan = _Plan(parsed, codings, fixed, groups)
-    widths = {spelled(coded[0]): plan.width(coded) for coded in plan.coded}
     total = sum(map(plan.width, plan.coded))
     if total > MAX_COLUMNS:
-        widest = max(widths, key=widths.__getitem__)
+        widest = max(plan.coded, key=plan.width)
+        term = ":".join(text for text, _ in widest)
         raise source.error(
             None,
-            f"the formula makes {total} columns, {widths[widest]} of them for {widest}",
+            f"the formula makes {total} columns, {plan.width(widest)} of them for {term}",
             allowed=f"at most {MAX_COLUMNS}",
             todo="leave out interactions; for many levels write a group term, e.g. (1 | subject)",
         )
@@ -355,7 +349,7 @@ def _contrasts(
             subsets[subsets.index(long)] = dict.fromkeys(long, True) | short
             subsets.remove(short)
         for full in subsets:
-            kept = tuple(f for f in term if f.text in full or f.text in numeric)
+            kept = [f for f in term if f.text in full or f.text in numeric]
             for factor in kept:
                 if not codings[factor.text].labels(full.get(factor.text, True)):
                     raise source.error(
@@ -364,7 +358,7 @@ def _contrasts(
                         allowed="two levels or more",
                         todo="leave this term out, or use rows with another level",
                     )
-            chosen.append((kept, full))
+            chosen.append(tuple((f.text, full.get(f.text, True)) for f in kept))
     return tuple(chosen)
 
 
@@ -378,14 +372,12 @@ def _frozen(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _refuse_twice(labels: Iterable[str], source: Source) -> None:
-    seen: set[str] = set()
+def _refuse_twice(labels: list[str], source: Source) -> None:
     for label in labels:
-        if label in seen:
+        if labels.count(label) > 1:
             raise source.error(
                 None,
                 f"two columns are called {label!r}",
                 allowed="a name of its own for every term and level",
                 todo="leave [, ] and : out of levels",
             )
-        seen.add(label)
