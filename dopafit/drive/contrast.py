@@ -28,6 +28,7 @@ class Contrast(Drive):
     words = "the level in proportion to baseline drives pursuit"
     latex = r"M(t) = \ln(1 + w\, s(t)) / \ln(1 + w)"
     notation: ClassVar = {"gain_peak": "b_+", "contrast_weight": "w"}
+    colour = "#56b4e9"
 
     contrast_weight = Parameter(
         meaning="peak of one unit event over the baseline level",

@@ -22,6 +22,7 @@ class Deviation(Drive):
     gains: ClassVar = {"gain_peak": AT_PEAK}
     words = "any deviation from baseline drives pursuit, whatever its sign"
     notation: ClassVar = {"gain_peak": "b_+"}
+    colour = "#5d3a9b"
     latex = r"M(t) = (\sqrt{s(t)^2 + k^2} - k) / (\sqrt{1 + k^2} - k)"
     symbols: ClassVar = {"k": f"softness of the corner at 0, fixed at {RECTIFIER:g} peak units"}
 

@@ -29,6 +29,7 @@ class Slope(Drive):
     directed = False
     words = "the rise or the fall of the level drives pursuit, not where it stands"
     notation: ClassVar = {"gain_slope": "b"}
+    colour = "#d55e00"
     latex = r"M(t) = s'(t) / |h'(0)|"
 
     def motivation(

@@ -22,6 +22,7 @@ class Suppression(Drive):
     gains: ClassVar = {"gain_loss": "fall of the predictor at the top of one unit event"}
     words = "the level suppresses pursuit: less above baseline, more below"
     notation: ClassVar = {"gain_loss": "b"}
+    colour = "#1b3a57"
     latex = r"M(t) = -s(t)"
 
     def motivation(

@@ -36,6 +36,7 @@ class Threshold(Drive):
         r"{\mathrm{sp}_k(\theta - \min h) - \mathrm{sp}_k(\theta - 1)}"
     )
     notation: ClassVar = {"gain_fall": "b", "set_point": r"\theta"}
+    colour = "#8c6d1f"
 
     set_point = Parameter(
         meaning="level below which pursuit is driven, from baseline",

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dopafit.compare.loo import SMALL
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, has, need, numbers
 
 __all__ = ["draw"]
@@ -21,17 +21,15 @@ LINEAR = 10.0  # an axis bent for a rival far behind is linear up to here
 MANY = 20.0  # how many times further than the next it must lie for that
 
 
+@stamped
 def draw(
     table: pd.DataFrame,
     *,
     unit: str = "trial",
     n_units: int | None = None,
     limit_k: float = 0.7,
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw elpd differences, stacking weights and the reliability of each estimate.
 
     Parameters
@@ -46,49 +44,33 @@ def draw(
         How many of them.
     limit_k : float
         Pareto k above which an estimate is not to be trusted.
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes whose place the panels take; None makes a figure 183 mm wide.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(table, ("hypothesis", "elpd_diff", "dse"), "table")
-    with style.context():
-        height = 6.0 * max(1, len(table)) + 25
-        figure, parent, spec = style.host(ax, style.WIDE, height)
-        handles = [
-            Line2D([], [], color=style.INK, lw=2, label="± 1 s.e. of the difference"),
-            Line2D([], [], color=style.INK, lw=0.8, label="± 2 s.e."),
-            Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"too small to tell, < {SMALL:g}"),
-        ]
-        place = style.legend_row(parent, spec, handles)
-        inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
-        left = parent.add_subplot(inner[0])
-        middle = parent.add_subplot(inner[1], sharey=left)
-        right = parent.add_subplot(inner[2], sharey=left)
-        ink = style.colours(str(m) for m in table["hypothesis"])
-        colour = [ink[str(m)] for m in table["hypothesis"]]
-        y = np.arange(len(table), dtype=float)
-        _differences(left, table, y, colour)
-        left.set_xlabel(_axis_label(table, unit, n_units))
-        _weights(middle, table, y, colour)
-        _reliability(right, table, y, limit_k)
-        left.set_yticks(y, [clean(m, 32) for m in table["hypothesis"]])
-        left.tick_params(axis="y", length=0)
-        left.set_ylim(max(len(table), 1) - 0.4, -0.6)
-        for panel in (middle, right):
-            panel.tick_params(axis="y", length=0, labelleft=False)
-        first = None if ax is None else left
-        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
-    return figure
+    height = 6.0 * max(1, len(table)) + 25
+    figure, parent, spec = style.host(ax, style.WIDE, height)
+    handles = [
+        Line2D([], [], color=style.INK, lw=2, label="± 1 s.e. of the difference"),
+        Line2D([], [], color=style.INK, lw=0.8, label="± 2 s.e."),
+        Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"too small to tell, < {SMALL:g}"),
+    ]
+    place = style.legend_row(parent, spec, handles)
+    inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
+    left = parent.add_subplot(inner[0])
+    middle = parent.add_subplot(inner[1], sharey=left)
+    right = parent.add_subplot(inner[2], sharey=left)
+    ink = style.colours(str(m) for m in table["hypothesis"])
+    colour = [ink[str(m)] for m in table["hypothesis"]]
+    y = np.arange(len(table), dtype=float)
+    _differences(left, table, y, colour)
+    left.set_xlabel(_axis_label(table, unit, n_units))
+    _weights(middle, table, y, colour)
+    _reliability(right, table, y, limit_k)
+    left.set_yticks(y, [clean(m, 32) for m in table["hypothesis"]])
+    left.tick_params(axis="y", length=0)
+    left.set_ylim(max(len(table), 1) - 0.4, -0.6)
+    for panel in (middle, right):
+        panel.tick_params(axis="y", length=0, labelleft=False)
+    return figure, left
 
 
 def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.ticker import MaxNLocator
 
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, need, numbers
 from dopafit.figure.unit import log_axis
 
@@ -23,16 +23,14 @@ _PANELS = (
 )
 
 
+@stamped
 def draw(
     summary: pd.DataFrame,
     *,
     limit_r_hat: float = 1.01,
     limit_ess: float = 400,
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw one strip per fit; each dot is a quantity, red beyond the limit.
 
     Parameters
@@ -41,42 +39,26 @@ def draw(
         Columns ``fit``, ``parameter``, ``r_hat``, ``ess_bulk``, ``ess_tail``.
     limit_r_hat, limit_ess : float
         Largest R-hat and smallest effective sample size that pass (Vehtari et al. 2021, recalled).
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes whose place the panels take; None makes a figure 183 mm wide.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(summary, ("hypothesis", "parameter", "r_hat", "ess_bulk", "ess_tail"), "summary")
-    with style.context():
-        fits = list(summary["hypothesis"].dropna().unique())
-        height = 8.0 * max(1, len(fits)) + 20
-        figure, parent, spec = style.host(ax, style.WIDE, height)
-        inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=spec)
-        panels: list[Axes] = []
-        ink = style.colours(str(f) for f in fits)
-        for i, (column, label) in enumerate(_PANELS):
-            panel = parent.add_subplot(inner[i], sharey=panels[0] if panels else None)
-            panels.append(panel)
-            limit = limit_r_hat if column == "r_hat" else limit_ess
-            _strips(panel, summary, fits, column, limit, ink)
-            panel.set_xlabel(label)
-            style.letter(panel, "abc"[i])
-            panel.spines["left"].set_visible(False)
-            panel.tick_params(axis="y", length=0, labelleft=i == 0)
-        panels[0].set_yticks(range(len(fits)), [clean(f, 26) for f in fits])
-        panels[0].set_ylim(max(len(fits), 1) - 0.4, -0.6)
-        first = None if ax is None else panels[0]
-        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
-    return figure
+    fits = list(summary["hypothesis"].dropna().unique())
+    height = 8.0 * max(1, len(fits)) + 20
+    figure, parent, spec = style.host(ax, style.WIDE, height)
+    inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=spec)
+    panels: list[Axes] = []
+    ink = style.colours(str(f) for f in fits)
+    for i, (column, label) in enumerate(_PANELS):
+        panel = parent.add_subplot(inner[i], sharey=panels[0] if panels else None)
+        panels.append(panel)
+        limit = limit_r_hat if column == "r_hat" else limit_ess
+        _strips(panel, summary, fits, column, limit, ink)
+        panel.set_xlabel(label)
+        style.letter(panel, "abc"[i])
+        panel.spines["left"].set_visible(False)
+        panel.tick_params(axis="y", length=0, labelleft=i == 0)
+    panels[0].set_yticks(range(len(fits)), [clean(f, 26) for f in fits])
+    panels[0].set_ylim(max(len(fits), 1) - 0.4, -0.6)
+    return figure, panels[0]
 
 
 def _strips(

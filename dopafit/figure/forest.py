@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, has, need, numbers
 
 __all__ = ["LABELLED", "draw"]
@@ -19,17 +19,15 @@ __all__ = ["LABELLED", "draw"]
 LABELLED = 60  # more members than this are drawn as a dense caterpillar without names
 
 
+@stamped
 def draw(
     rows: pd.DataFrame,
     population: pd.DataFrame | None = None,
     *,
-    hypothesis: str = "trough",
+    hypothesis: str = "",
     member: str = "subject",
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw one panel per parameter, members sorted by their median.
 
     Parameters
@@ -44,59 +42,39 @@ def draw(
         Whose fit this is; sets the colour.
     member : str
         What a row is, in the singular.
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes whose place the panels take; None makes a figure of its own.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(rows, ("parameter", "member", "median", "lower_90", "upper_90"), "rows")
-    with style.context():
-        parameters = list(rows["parameter"].dropna().unique()) or ["no parameter"]
-        columns = style.columns(len(parameters))
-        lines = -(-len(parameters) // columns)
-        most = int(rows.groupby("parameter", sort=False)["member"].size().max()) if len(rows) else 1
-        tall = max(24.0, 3.1 * most) if most <= LABELLED else 110.0
-        width = {1: style.NARROW, 2: style.MEDIUM + 20}.get(columns, style.WIDE)
-        height = lines * (tall + 14.0) + 5
-        figure, parent, spec = style.host(ax, width, height)
-        colour = style.colours([hypothesis])[hypothesis]
-        inside = colour if most <= LABELLED else "white"
-        handles = [
-            Line2D([], [], marker="o", ms=3.5, ls="", mfc=inside, mec=colour, label="median")
-        ]
-        if has(rows, "lower_50", "upper_50"):
-            handles.append(Line2D([], [], color=colour, lw=1.8, label="50 %"))
-        handles.append(Line2D([], [], color=colour, lw=0.7, label="90 %"))
+    parameters = list(rows["parameter"].dropna().unique()) or ["no parameter"]
+    columns = style.columns(len(parameters))
+    lines = -(-len(parameters) // columns)
+    most = int(rows.groupby("parameter", sort=False)["member"].size().max()) if len(rows) else 1
+    tall = max(24.0, 3.1 * most) if most <= LABELLED else 110.0
+    width = {1: style.NARROW, 2: style.MEDIUM + 20}.get(columns, style.WIDE)
+    height = lines * (tall + 14.0) + 5
+    figure, parent, spec = style.host(ax, width, height)
+    colour = style.colours([hypothesis])[hypothesis]
+    inside = colour if most <= LABELLED else "white"
+    handles = [Line2D([], [], marker="o", ms=3.5, ls="", mfc=inside, mec=colour, label="median")]
+    if has(rows, "lower_50", "upper_50"):
+        handles.append(Line2D([], [], color=colour, lw=1.8, label="50 %"))
+    handles.append(Line2D([], [], color=colour, lw=0.7, label="90 %"))
+    if population is not None:
+        handles.append(Patch(color=style.INK, alpha=0.15, lw=0, label="population 90 %"))
+    if has(rows, "truth"):
+        handles.append(Line2D([], [], color=style.TRUTH, marker="|", ls="", ms=5, label="truth"))
+    place = style.legend_row(parent, spec, handles)
+    panels = style.grid(parent, place, len(parameters), columns)
+    for i, (panel, parameter) in enumerate(zip(panels, parameters, strict=True)):
+        mine = rows[rows["parameter"] == parameter]
+        whole = None
         if population is not None:
-            handles.append(Patch(color=style.INK, alpha=0.15, lw=0, label="population 90 %"))
-        if has(rows, "truth"):
-            handles.append(
-                Line2D([], [], color=style.TRUTH, marker="|", ls="", ms=5, label="truth")
-            )
-        place = style.legend_row(parent, spec, handles)
-        panels = style.grid(parent, place, len(parameters), columns)
-        for i, (panel, parameter) in enumerate(zip(panels, parameters, strict=True)):
-            mine = rows[rows["parameter"] == parameter]
-            whole = None
-            if population is not None:
-                need(population, ("parameter", "median", "lower_90", "upper_90"), "population")
-                whole = population[population["parameter"] == parameter]
-            _panel(panel, mine, whole, colour, member, longest=24 if columns < 3 else 14)
-            panel.set_title(clean(parameter, 28 if columns < 3 else 24), fontweight="bold")
-            if len(parameters) > 1:
-                style.letter(panel, chr(ord("a") + i % 26))
-        first = None if ax is None else panels[0]
-        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
-    return figure
+            need(population, ("parameter", "median", "lower_90", "upper_90"), "population")
+            whole = population[population["parameter"] == parameter]
+        _panel(panel, mine, whole, colour, member, longest=24 if columns < 3 else 14)
+        panel.set_title(clean(parameter, 28 if columns < 3 else 24), fontweight="bold")
+        if len(parameters) > 1:
+            style.letter(panel, chr(ord("a") + i % 26))
+    return figure, panels[0]
 
 
 def _panel(

@@ -9,21 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, has, need, numbers
 from dopafit.figure.unit import human, minus, time_axis, time_unit
 
 __all__ = ["draw"]
 
 _BAND = ("time", "median", "lower_90", "upper_90")
-_WORDS = {
-    "time_to_peak": "peak",
-    "time_to_crossing": "crossing",
-    "time_to_trough": "trough",
-}
 
 
+@stamped
 def draw(
     curves: pd.DataFrame,
     landmarks: pd.DataFrame | None = None,
@@ -32,12 +28,9 @@ def draw(
     truth: pd.DataFrame | None = None,
     unit_of_trace: str = "peak = 1",
     event: str = "event",
-    hypothesis: str = "trough",
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
+    hypothesis: str = "",
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw the kernel with its 50 and 90 % bands and its landmarks.
 
     Parameters
@@ -46,8 +39,8 @@ def draw(
         Columns ``time`` [s], ``median``, ``lower_90``, ``upper_90`` and, if known, ``lower_50``,
         ``upper_50`` [trace].
     landmarks : DataFrame or None
-        Columns ``landmark`` (``time_to_peak``, ``time_to_crossing``, ``time_to_trough``),
-        ``median``, ``lower_90``, ``upper_90`` [s] and ``level`` [trace].
+        Columns ``label`` (one word), ``median``, ``lower_90``, ``upper_90`` [s] and ``level``
+        [trace].
     prior : DataFrame or None
         As `curves`, before the data; drawn in grey.
     truth : DataFrame or None
@@ -58,66 +51,51 @@ def draw(
         What is responded to; printed at the x axis.
     hypothesis : str
         Whose fit this is; sets the colour.
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes to draw on; None makes a figure 89 mm wide.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(curves, _BAND, "curves")
-    with style.context():
-        figure = style.canvas(style.NARROW, 62) if ax is None else ax.get_figure(root=True)
-        axes = figure.add_subplot() if ax is None else ax
-        colour = style.colours([hypothesis])[hypothesis]
-        scale, unit = time_unit(curves["time"])
-        handles = []
-        if prior is not None:
-            time = numbers(need(prior, _BAND, "prior"), "time") / scale
-            low, high = numbers(prior, "lower_90"), numbers(prior, "upper_90")
-            axes.fill_between(time, low, high, color=style.PRIOR, alpha=0.18, lw=0, gid="prior")
-            axes.plot(time, numbers(prior, "median"), color=style.PRIOR, lw=0.8, gid="prior")
-            handles.append(Patch(color=style.PRIOR, alpha=0.3, lw=0, label="prior 90 %"))
-        axes.axhline(0, color=style.FAINT, lw=0.6, zorder=1, gid="baseline")
-        time = numbers(curves, "time") / scale
-        bands = [("90", 0.2)] + ([("50", 0.4)] if has(curves, "lower_50", "upper_50") else [])
-        for mass, alpha in bands:
-            low, high = numbers(curves, f"lower_{mass}"), numbers(curves, f"upper_{mass}")
-            axes.fill_between(time, low, high, color=colour, alpha=alpha, lw=0, gid=f"band {mass}")
-        axes.plot(time, numbers(curves, "median"), color=colour, lw=1.2, gid="median")
-        handles = [
-            Line2D([], [], color=colour, lw=1.2, label="median"),
-            *(Patch(color=colour, alpha=a + 0.05, lw=0, label=f"{m} %") for m, a in bands[::-1]),
-            *handles,
-        ]
-        if truth is not None:
-            need(truth, ("time", "value"), "truth")
-            style_of_truth = {"color": style.TRUTH, "lw": 0.8, "ls": (0, (3, 2))}
-            at, value = numbers(truth, "time") / scale, numbers(truth, "value")
-            axes.plot(at, value, gid="truth", **style_of_truth)
-            handles.append(Line2D([], [], label="truth", **style_of_truth))
-        if landmarks is not None:
-            _landmarks(axes, landmarks, curves, scale)
-        if not has(curves, "time", "median"):
-            style.nothing(axes)
-        _limits(axes, curves, prior, landmarks)
-        time_axis(axes, unit, f"Time since {event}")
-        axes.set_ylabel(f"Trace above baseline [{unit_of_trace}]")
-        style.legend_above(axes, handles, columns=5 if len(handles) < 5 else 3)
-        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=ax)
-    return figure
+    figure = style.canvas(style.NARROW, 62) if ax is None else ax.get_figure(root=True)
+    axes = figure.add_subplot() if ax is None else ax
+    colour = style.colours([hypothesis])[hypothesis]
+    scale, unit = time_unit(curves["time"])
+    handles = []
+    if prior is not None:
+        time = numbers(need(prior, _BAND, "prior"), "time") / scale
+        low, high = numbers(prior, "lower_90"), numbers(prior, "upper_90")
+        axes.fill_between(time, low, high, color=style.PRIOR, alpha=0.18, lw=0, gid="prior")
+        axes.plot(time, numbers(prior, "median"), color=style.PRIOR, lw=0.8, gid="prior")
+        handles.append(Patch(color=style.PRIOR, alpha=0.3, lw=0, label="prior 90 %"))
+    axes.axhline(0, color=style.FAINT, lw=0.6, zorder=1, gid="baseline")
+    time = numbers(curves, "time") / scale
+    bands = [("90", 0.2)] + ([("50", 0.4)] if has(curves, "lower_50", "upper_50") else [])
+    for mass, alpha in bands:
+        low, high = numbers(curves, f"lower_{mass}"), numbers(curves, f"upper_{mass}")
+        axes.fill_between(time, low, high, color=colour, alpha=alpha, lw=0, gid=f"band {mass}")
+    axes.plot(time, numbers(curves, "median"), color=colour, lw=1.2, gid="median")
+    handles = [
+        Line2D([], [], color=colour, lw=1.2, label="median"),
+        *(Patch(color=colour, alpha=a + 0.05, lw=0, label=f"{m} %") for m, a in bands[::-1]),
+        *handles,
+    ]
+    if truth is not None:
+        need(truth, ("time", "value"), "truth")
+        style_of_truth = {"color": style.TRUTH, "lw": 0.8, "ls": (0, (3, 2))}
+        at, value = numbers(truth, "time") / scale, numbers(truth, "value")
+        axes.plot(at, value, gid="truth", **style_of_truth)
+        handles.append(Line2D([], [], label="truth", **style_of_truth))
+    if landmarks is not None:
+        _landmarks(axes, landmarks, curves, scale)
+    if not has(curves, "time", "median"):
+        style.nothing(axes)
+    _limits(axes, curves, prior, landmarks)
+    time_axis(axes, unit, f"Time since {event}")
+    axes.set_ylabel(f"Trace above baseline [{unit_of_trace}]")
+    style.legend_above(axes, handles, columns=5 if len(handles) < 5 else 3)
+    return figure, axes
 
 
 def _landmarks(ax: Axes, landmarks: pd.DataFrame, curves: pd.DataFrame, scale: float) -> None:
     """Mark the landmarks with their intervals in time; labels lie where the curve does not go."""
-    need(landmarks, ("landmark", "median", "lower_90", "upper_90", "level"), "landmarks")
+    need(landmarks, ("label", "median", "lower_90", "upper_90", "level"), "landmarks")
     lowest = numbers(curves, "lower_90")
     lowest = float(np.nanmin(lowest)) if np.isfinite(lowest).any() else 0.0
     latest = numbers(curves, "time") / scale
@@ -126,7 +104,7 @@ def _landmarks(ax: Axes, landmarks: pd.DataFrame, curves: pd.DataFrame, scale: f
         at, level = float(row["median"]) / scale, float(row["level"])
         if not (np.isfinite(at) and np.isfinite(level)):
             continue
-        word = _WORDS.get(row["landmark"], clean(row["landmark"], 24))
+        word, low = clean(row["label"], 24), level < -1e-6  # below baseline: a trough
         span = np.array([row["lower_90"], row["upper_90"]], dtype=float) / scale
         ax.plot(span, [level, level], color=style.INK, lw=0.9, gid="interval", zorder=4)
         ax.plot(
@@ -141,18 +119,19 @@ def _landmarks(ax: Axes, landmarks: pd.DataFrame, curves: pd.DataFrame, scale: f
             gid="landmark",
             zorder=5,
         )
-        value = minus(f" = {level:.3g}" if word == "peak" else f" = {level:.2f}")
+        value = minus(f" = {level:.3g}" if level > 0.995 else f" = {level:.2f}")
+        value = value if abs(level) > 1e-6 else ""  # at baseline
         # right of the interval, where the curve has passed, or left of it where the axis ends;
-        # the trough's label below the band
+        # below the band where the level is below baseline
         side = -1 if at > 0.6 * latest else 1
         edge = span[(side + 1) // 2]
         edge = edge if np.isfinite(edge) else at
         place, offset = (edge, level), (6 * side, 2)
-        if word == "trough":
+        if low:
             place, offset = (at, min(level, lowest)), (-6 * side, -3)
-        below = word == "trough" or (word == "crossing" and side < 0)
+        below = low or (not value and side < 0)
         ax.annotate(
-            f"{word}{'' if word == 'crossing' else value}, {human(at * scale)}",
+            f"{word}{value}, {human(at * scale)}",
             xy=place,
             xytext=(offset[0], -abs(offset[1])) if below else offset,
             textcoords="offset points",

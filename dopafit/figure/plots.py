@@ -128,19 +128,16 @@ def gain_plane(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None
     """Draw the joint posterior of the effects at both lobes, one panel per channel."""
     from dopafit.figure import gain_plane as module
 
-    draws = (tables or gain_tables(fit))["draws"]
-    ratio = (
-        fit.posterior["trough_ratio"].median()
-        if "trough_ratio" in fit.posterior
-        else (fit.model.parameters["trough_ratio"].fixed)
+    tables = tables or gain_tables(fit)
+    return module.draw(
+        tables["draws"], rays=tables["rays"], hypothesis=fit.hypothesis, ax=ax, **_marks(fit)
     )
-    return module.draw(draws, rho=float(ratio), ax=ax, **_marks(fit))
 
 
 def gain_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     """Return the tables behind `gain_plane`."""
     parts = [quantities.gain_draws(fit), quantities.gain_draws(fit, source="prior")]
-    return {"draws": pd.concat(parts, ignore_index=True)}
+    return {"draws": pd.concat(parts, ignore_index=True), "rays": quantities.gain_rays(fit)}
 
 
 @takes(fit=Fit, parameters=(Iterable, NoneType))

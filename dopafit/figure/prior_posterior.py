@@ -10,26 +10,24 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
 from dopafit.figure.density import outline
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, need, numbers
 from dopafit.figure.unit import log_axis, minus
 
 __all__ = ["draw"]
 
 
+@stamped
 def draw(
     draws: pd.DataFrame,
     contraction: pd.DataFrame | None = None,
     *,
     truth: pd.DataFrame | None = None,
-    hypothesis: str = "trough",
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
+    hypothesis: str = "",
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw one small panel per parameter; each density is scaled to the same height.
 
     Parameters
@@ -44,47 +42,31 @@ def draw(
         Columns ``parameter`` and ``value`` of a simulated study.
     hypothesis : str
         Whose fit this is; sets the colour.
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes whose place the panels take; None makes a figure 183 mm wide (fewer for few panels).
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(draws, ("parameter", "source", "value"), "draws")
-    with style.context():
-        parameters = list(draws["parameter"].dropna().unique()) or ["no parameter"]
-        columns = min(4, len(parameters))
-        rows = -(-len(parameters) // columns)
-        width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
-        height = 30.0 * rows + 6
-        figure, parent, spec = style.host(ax, width, height)
-        colour = style.colours([hypothesis])[hypothesis]
-        handles = [Patch(fc=colour, alpha=0.5, lw=0, label="posterior (heights scaled)")]
-        if (draws["source"] == "prior").any():
-            handles.append(Line2D([], [], color=style.PRIOR, lw=1, label="prior"))
+    parameters = list(draws["parameter"].dropna().unique()) or ["no parameter"]
+    columns = min(4, len(parameters))
+    rows = -(-len(parameters) // columns)
+    width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
+    height = 30.0 * rows + 6
+    figure, parent, spec = style.host(ax, width, height)
+    colour = style.colours([hypothesis])[hypothesis]
+    handles = [Patch(fc=colour, alpha=0.5, lw=0, label="posterior (heights scaled)")]
+    if (draws["source"] == "prior").any():
+        handles.append(Line2D([], [], color=style.PRIOR, lw=1, label="prior"))
+    if truth is not None:
+        need(truth, ("parameter", "value"), "truth")
+        handles.append(Line2D([], [], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), label="truth"))
+    place = style.legend_row(parent, spec, handles)
+    panels = style.grid(parent, place, len(parameters), columns)
+    for panel, parameter in zip(panels, parameters, strict=True):
+        mine = draws[draws["parameter"] == parameter]
+        true = np.empty(0)
         if truth is not None:
-            need(truth, ("parameter", "value"), "truth")
-            handles.append(Line2D([], [], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), label="truth"))
-        place = style.legend_row(parent, spec, handles)
-        panels = style.grid(parent, place, len(parameters), columns)
-        for panel, parameter in zip(panels, parameters, strict=True):
-            mine = draws[draws["parameter"] == parameter]
-            true = np.empty(0)
-            if truth is not None:
-                true = numbers(truth[truth["parameter"] == parameter], "value")
-            _panel(panel, mine, true[np.isfinite(true)], colour)
-            _heading(panel, parameter, contraction)
-        first = None if ax is None else panels[0]
-        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
-    return figure
+            true = numbers(truth[truth["parameter"] == parameter], "value")
+        _panel(panel, mine, true[np.isfinite(true)], colour)
+        _heading(panel, parameter, contraction)
+    return figure, panels[0]
 
 
 def _panel(ax: Axes, table: pd.DataFrame, truth: np.ndarray, colour: str) -> None:

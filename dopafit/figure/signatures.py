@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, has, need, numbers
 from dopafit.figure.unit import log_axis, time_unit
 
@@ -25,15 +25,13 @@ _SECONDS = " [s]"
 _KEY = ("signature", "channel", "group")
 
 
+@stamped
 def draw(
     signature: pd.DataFrame,
     *,
     labels: pd.DataFrame | None = None,
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw what was observed over what each hypothesis would produce, one panel per signature.
 
     Parameters
@@ -47,68 +45,52 @@ def draw(
         label of x ends in ``[s]`` the axis takes the unit that reads best.
     labels : DataFrame or None
         Columns ``signature``, ``x_label``, ``y_label``, if not columns of `signature`.
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes whose place the panels take; None makes a figure of its own.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(
         signature,
         ("signature", "x", "observed", "replicate_median", "lower_90", "upper_90"),
         "signature",
     )
-    with style.context():
-        table = signature.copy()
-        for column, default in (("hypothesis", ""), ("source", "posterior")):
-            table[column] = table[column].fillna(default) if column in table else default
-        for column in ("channel", "group"):
-            table[column] = table[column].fillna("").astype(str) if column in table else ""
-        if labels is not None:
-            need(labels, ("signature", "x_label", "y_label"), "labels")
-            table = table.drop(columns=["x_label", "y_label"], errors="ignore")
-            table = table.merge(labels[["signature", "x_label", "y_label"]], "left", "signature")
-        keys = list(dict.fromkeys(zip(*(table[c] for c in _KEY), strict=True)))
-        columns = style.columns(len(keys))
-        rows = -(-max(1, len(keys)) // columns)
-        width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
-        rivals = [d for d in dict.fromkeys(table["hypothesis"])]
-        handles = _legend(table, rivals)
-        height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(
-            -len(handles) // style.legend_columns(handles, width)
-        )
-        figure, parent, spec = style.host(ax, width, height)
-        place = style.legend_row(parent, spec, handles)
-        panels = style.grid(parent, place, max(1, len(keys)), columns)
-        if not keys:
-            style.nothing(panels[0])
-        limits: dict[tuple[str, str], list[float]] = {}
-        for i, (panel, key) in enumerate(zip(panels, keys, strict=False)):
-            mine = table[
-                (table["signature"] == key[0])
-                & (table["channel"] == key[1])
-                & (table["group"] == key[2])
-            ]
-            _panel(panel, mine, rivals)
-            low, high = panel.get_ylim()
-            seen = limits.setdefault(key[:2], [low, high])
-            seen[:] = [min(seen[0], low), max(seen[1], high)]
-            pad = _heading(panel, key, keys)
-            if len(keys) > 1:
-                style.letter(panel, chr(ord("a") + i % 26), pad)
-        for panel, key in zip(panels, keys, strict=False):
-            panel.set_ylim(limits[key[:2]])  # groups of one signature compare by eye
-        first = None if ax is None else panels[0]
-        stamps.put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=first)
-    return figure
+    table = signature.copy()
+    for column, default in (("hypothesis", ""), ("source", "posterior")):
+        table[column] = table[column].fillna(default) if column in table else default
+    for column in ("channel", "group"):
+        table[column] = table[column].fillna("").astype(str) if column in table else ""
+    if labels is not None:
+        need(labels, ("signature", "x_label", "y_label"), "labels")
+        table = table.drop(columns=["x_label", "y_label"], errors="ignore")
+        table = table.merge(labels[["signature", "x_label", "y_label"]], "left", "signature")
+    keys = list(dict.fromkeys(zip(*(table[c] for c in _KEY), strict=True)))
+    columns = style.columns(len(keys))
+    rows = -(-max(1, len(keys)) // columns)
+    width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
+    rivals = [d for d in dict.fromkeys(table["hypothesis"])]
+    handles = _legend(table, rivals)
+    height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(
+        -len(handles) // style.legend_columns(handles, width)
+    )
+    figure, parent, spec = style.host(ax, width, height)
+    place = style.legend_row(parent, spec, handles)
+    panels = style.grid(parent, place, max(1, len(keys)), columns)
+    if not keys:
+        style.nothing(panels[0])
+    limits: dict[tuple[str, str], list[float]] = {}
+    for i, (panel, key) in enumerate(zip(panels, keys, strict=False)):
+        mine = table[
+            (table["signature"] == key[0])
+            & (table["channel"] == key[1])
+            & (table["group"] == key[2])
+        ]
+        _panel(panel, mine, rivals)
+        low, high = panel.get_ylim()
+        seen = limits.setdefault(key[:2], [low, high])
+        seen[:] = [min(seen[0], low), max(seen[1], high)]
+        pad = _heading(panel, key, keys)
+        if len(keys) > 1:
+            style.letter(panel, chr(ord("a") + i % 26), pad)
+    for panel, key in zip(panels, keys, strict=False):
+        panel.set_ylim(limits[key[:2]])  # groups of one signature compare by eye
+    return figure, panels[0]
 
 
 def _heading(ax: Axes, key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> float:
@@ -148,7 +130,7 @@ def _legend(table: pd.DataFrame, rivals: list[str]) -> list[Any]:
             Line2D(
                 [],
                 [],
-                color=ink[rival] if rival else style.DRIVES["trough"],
+                color=ink[rival],
                 ls=style.dashes(rival),
                 label=clean(rival, 24) if rival else "replicates: median",
             )
@@ -184,7 +166,7 @@ def _panel(ax: Axes, table: pd.DataFrame, rivals: list[str]) -> None:
     for i, rival in enumerate(rivals):
         mine = table[(table["source"] != "prior") & (table["hypothesis"] == rival)]
         shift = _side(i + 1, len(rivals))
-        colour = ink[rival] if rival else style.DRIVES["trough"]
+        colour = ink[rival]
         few = len(rivals) < 3
         _band(ax, mine, scale, colour, style.dashes(rival), names, shift, few=few, prior=False)
     _points(ax, table, scale, names, 0.0 if names is None else _side(0, len(rivals)))

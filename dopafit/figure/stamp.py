@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import textwrap
+from collections.abc import Callable
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +14,7 @@ from matplotlib.patches import Rectangle
 from dopafit.figure import style
 from dopafit.figure.table import clean
 
-__all__ = ["BANNER", "EXPLORING", "SIMULATED", "UNUSABLE", "put"]
+__all__ = ["BANNER", "EXPLORING", "SIMULATED", "UNUSABLE", "put", "stamped"]
 
 BANNER = "NOT CONVERGED — do not interpret"
 EXPLORING = "APPROXIMATE — for exploring only"
@@ -19,6 +22,56 @@ UNUSABLE = "APPROXIMATE — NOT USABLE"
 SIMULATED = "SIMULATED DATA"
 _LINE = 2.7  # height of a line of the stamp [mm]
 _CHARACTER = 1.22  # generous width of a character of the stamp [mm]
+
+
+COMMON = """
+stamp : str or None
+    One line on the fit: drive, diagnostics, data hash, version.
+converged : bool or None
+    False adds a red banner; None where convergence does not apply.
+simulated : bool
+    Adds the label "SIMULATED DATA".
+ax : Axes or None
+    Axes whose place the figure takes; None makes a figure of its own, as wide as its panels need.
+
+Returns
+-------
+Figure
+
+Raises
+------
+FigureError
+    A column is missing.
+"""
+
+
+def stamped(draw: Callable[..., tuple[Figure, Axes]]) -> Callable[..., Figure]:
+    """Give a function that draws a figure the look, and the arguments, that all figures share.
+
+    The function takes `ax` and returns the figure and its first panel. Its docstring ends with its
+    own parameters; those of every figure are added to it.
+    """
+
+    @functools.wraps(draw)
+    def figure_of(
+        *tables: object,
+        stamp: str | None = None,
+        converged: bool | None = None,
+        simulated: bool = False,
+        **options: object,
+    ) -> Figure:
+        with style.context():
+            figure, panel = draw(*tables, **options)
+            axes = None if options.get("ax") is None else panel
+            put(figure, stamp=stamp, converged=converged, simulated=simulated, ax=axes)
+        return figure
+
+    own, shared = (inspect.signature(f).parameters.values() for f in (draw, put))
+    marks = [p for p in shared if p.name in ("stamp", "converged", "simulated")]
+    both = sorted([*own, *marks], key=lambda p: p.kind)
+    figure_of.__signature__ = inspect.Signature(both, return_annotation="Figure")
+    figure_of.__doc__ = inspect.cleandoc(draw.__doc__ or "") + COMMON
+    return figure_of
 
 
 def put(

@@ -12,12 +12,15 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
 from matplotlib.ticker import FuncFormatter
 
+from dopafit.drive import Drive
+
 __all__ = [
-    "DRIVES",
+    "ACCENT",
     "FAINT",
     "INK",
     "MEDIUM",
@@ -30,6 +33,7 @@ __all__ = [
     "colours",
     "columns",
     "context",
+    "dark",
     "dashes",
     "grid",
     "host",
@@ -51,28 +55,9 @@ PRIOR = "#8c8c8c"
 TRUTH = "#000000"
 WARN = "#c1121f"
 
-# Okabe & Ito (2008), one fixed colour and dash per drive, so a drive looks the same everywhere
-DRIVES: dict[str, str] = {
-    "no_drive": "#7f7f7f",
-    "trough": "#0072b2",
-    "peak": "#e69f00",
-    "level": "#009e73",
-    "encompassing": "#cc79a7",
-    "slope": "#d55e00",
-    "contrast": "#56b4e9",
-    "homeostatic": "#8c6d1f",
-    "prediction_error": "#5d3a9b",
-    "gated": "#1b3a57",
-    "history": "#4d4d4d",
-}
+ACCENT = "#0072b2"  # of a figure that belongs to no hypothesis
+# Okabe & Ito (2008) and others, for hypotheses whose drive has no colour of its own
 _SPARE = ("#56b4e9", "#d55e00", "#8c6d1f", "#5d3a9b", "#1b3a57", "#4d4d4d")
-_DASHES: dict[str, Any] = {
-    "no_drive": (0, (1, 1.2)),
-    "peak": (0, (5, 1.5)),
-    "level": (0, (4, 1.2, 1, 1.2)),
-    "encompassing": (0, (7, 1.2, 1, 1.2, 1, 1.2)),
-}
-
 _RC: dict[str, Any] = {
     "font.size": 7,
     "axes.titlesize": 7,
@@ -145,18 +130,26 @@ def context() -> AbstractContextManager[None]:
     return matplotlib.rc_context({**_RC, "font.family": [*fonts, "DejaVu Sans"]})
 
 
-def colours(drives: Iterable[str]) -> dict[str, str]:
-    """Return one colour per drive; names without a fixed colour get the spare ones in turn."""
-    names = list(dict.fromkeys(drives))
-    taken = {DRIVES[n] for n in names if n in DRIVES}
-    spare = [c for c in _SPARE if c not in taken] or list(_SPARE)
-    other = [n for n in names if n not in DRIVES]
-    return {n: DRIVES[n] if n in DRIVES else spare[other.index(n) % len(spare)] for n in names}
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """Return one colour per hypothesis: that of the drive of its name, else spare ones in turn."""
+    names, drives = list(dict.fromkeys(names)), Drive.members()
+    own = {name: drives[name].colour for name in names if name in drives} | {"": ACCENT}
+    spare = [colour for colour in _SPARE if colour not in own.values()] or list(_SPARE)
+    other = [name for name in names if not own.get(name)]
+    return {n: own.get(n) or spare[other.index(n) % len(spare)] for n in names}
 
 
-def dashes(drive: str) -> Any:
-    """Return the line style of a drive, so that rivals differ in grey print too."""
-    return _DASHES.get(drive, "-")
+def dashes(name: str) -> Any:
+    """Return the line style of a hypothesis, so that rivals differ in grey print too."""
+    drives = Drive.members()
+    return drives[name].dash if name in drives else "-"
+
+
+def dark(colour: str) -> str:
+    """Return a colour dark enough for small letters on white, of the same hue."""
+    red_green_blue = np.array(to_rgb(colour))
+    bright = float(red_green_blue @ (0.3, 0.6, 0.1))
+    return to_hex(red_green_blue * min(1.0, 0.45 / max(bright, 1e-9)))
 
 
 def canvas(width: float, height: float) -> Figure:

@@ -9,18 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.ticker import MaxNLocator
 
-from dopafit.figure import stamp as stamps
 from dopafit.figure import style
+from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, need, numbers
 from dopafit.figure.unit import time_axis, time_unit
 
 __all__ = ["draw"]
 
-_ACTS = {"pursue": style.DRIVES["trough"], "no pursuit": style.FAINT, "press": style.INK}
+_ACTS = {"pursue": style.ACCENT, "no pursuit": style.FAINT, "press": style.INK}
 _EVENTS = ("#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 _MANY = 3000  # marks above which a row is drawn as pixels, so that the PDF opens
 
 
+@stamped
 def draw(
     trace: pd.DataFrame,
     events: pd.DataFrame | None = None,
@@ -28,12 +29,9 @@ def draw(
     *,
     title: str = "",
     unit_of_trace: str = "peak = 1",
-    hypothesis: str = "trough",
-    stamp: str | None = None,
-    converged: bool | None = None,
-    simulated: bool = False,
+    hypothesis: str = "",
     ax: Axes | None = None,
-) -> Figure:
+) -> tuple[Figure, Axes]:
     """Draw acts, trace and events of one session under each other.
 
     Parameters
@@ -51,75 +49,54 @@ def draw(
         Printed at the y axis.
     hypothesis : str
         Whose fit this is; sets the colour.
-    stamp, converged, simulated
-        See `dopafit.figure.stamp.put`.
-    ax : Axes or None
-        Axes whose place the panels take; None makes a figure 183 mm wide.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    FigureError
-        A column is missing.
     """
     need(trace, ("time", "median", "lower_90", "upper_90"), "trace")
-    with style.context():
-        acted = _kinds(acts, "acts", order=list(_ACTS))
-        caused = _kinds(events, "events")
-        heights = [3.0 * len(acted), 36.0, 6.0 * len(caused)]
-        shown = [i for i, h in enumerate(heights) if h]
-        total = sum(heights) + 16
-        figure, parent, spec = style.host(ax, style.WIDE, total)
-        rows = GridSpecFromSubplotSpec(
-            len(shown), 1, subplot_spec=spec, height_ratios=[heights[i] for i in shown], hspace=0
-        )
-        axes: dict[int, Axes] = {}
-        for place, i in enumerate(shown):
-            first = next(iter(axes.values()), None)
-            axes[i] = parent.add_subplot(rows[place], sharex=first)
-        scale, unit = time_unit(trace["time"])
-        colour = style.colours([hypothesis])[hypothesis]
-        middle = axes[1]
-        time = numbers(trace, "time") / scale
-        low, high = numbers(trace, "lower_90"), numbers(trace, "upper_90")
-        middle.axhline(0, color=style.FAINT, lw=0.6, zorder=1, gid="baseline")
-        middle.fill_between(time, low, high, color=colour, alpha=0.25, lw=0, gid="band 90")
-        middle.plot(time, numbers(trace, "median"), color=colour, lw=0.9, gid="median")
-        middle.set_ylabel(f"Trace [{unit_of_trace}]")
-        middle.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        if not np.isfinite(time).any():
-            style.nothing(middle)
-        if acted:
-            _acts(axes[0], acted, scale)
-        if caused:
-            _events(axes[2], caused, scale)
-        for i in shown[:-1]:
-            axes[i].tick_params(axis="x", bottom=False, labelbottom=False)
-            axes[i].spines["bottom"].set_visible(False)
-        time_axis(axes[shown[-1]], unit, "Time in session")
-        every = [numbers(t, "time") for t in (trace, *acted.values(), *caused.values())]
-        every = np.concatenate(every) / scale
-        every = every[np.isfinite(every)]
-        if every.size:
-            first, last = every.min(), every.max()
-            room = 0.01 * (last - first) or 1.0
-            middle.set_xlim(first - room, last + room)
-        top = axes[shown[0]]
-        if title:
-            top.set_title(clean(title, 56), fontweight="bold")
-        if caused:
-            top.set_title(_tallest(caused), loc="right", color="#555555", fontsize=6.5)
-        stamps.put(
-            figure,
-            stamp=stamp,
-            converged=converged,
-            simulated=simulated,
-            ax=None if ax is None else top,
-        )
-    return figure
+    acted = _kinds(acts, "acts", order=list(_ACTS))
+    caused = _kinds(events, "events")
+    heights = [3.0 * len(acted), 36.0, 6.0 * len(caused)]
+    shown = [i for i, h in enumerate(heights) if h]
+    total = sum(heights) + 16
+    figure, parent, spec = style.host(ax, style.WIDE, total)
+    rows = GridSpecFromSubplotSpec(
+        len(shown), 1, subplot_spec=spec, height_ratios=[heights[i] for i in shown], hspace=0
+    )
+    axes: dict[int, Axes] = {}
+    for place, i in enumerate(shown):
+        first = next(iter(axes.values()), None)
+        axes[i] = parent.add_subplot(rows[place], sharex=first)
+    scale, unit = time_unit(trace["time"])
+    colour = style.colours([hypothesis])[hypothesis]
+    middle = axes[1]
+    time = numbers(trace, "time") / scale
+    low, high = numbers(trace, "lower_90"), numbers(trace, "upper_90")
+    middle.axhline(0, color=style.FAINT, lw=0.6, zorder=1, gid="baseline")
+    middle.fill_between(time, low, high, color=colour, alpha=0.25, lw=0, gid="band 90")
+    middle.plot(time, numbers(trace, "median"), color=colour, lw=0.9, gid="median")
+    middle.set_ylabel(f"Trace [{unit_of_trace}]")
+    middle.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    if not np.isfinite(time).any():
+        style.nothing(middle)
+    if acted:
+        _acts(axes[0], acted, scale)
+    if caused:
+        _events(axes[2], caused, scale)
+    for i in shown[:-1]:
+        axes[i].tick_params(axis="x", bottom=False, labelbottom=False)
+        axes[i].spines["bottom"].set_visible(False)
+    time_axis(axes[shown[-1]], unit, "Time in session")
+    every = [numbers(t, "time") for t in (trace, *acted.values(), *caused.values())]
+    every = np.concatenate(every) / scale
+    every = every[np.isfinite(every)]
+    if every.size:
+        first, last = every.min(), every.max()
+        room = 0.01 * (last - first) or 1.0
+        middle.set_xlim(first - room, last + room)
+    top = axes[shown[0]]
+    if title:
+        top.set_title(clean(title, 56), fontweight="bold")
+    if caused:
+        top.set_title(_tallest(caused), loc="right", color="#555555", fontsize=6.5)
+    return figure, top
 
 
 def _kinds(

@@ -165,6 +165,7 @@ def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
             caption="Population kernel in peak units (peak := 1 by convention) with its landmarks; "
             f"{event}. {BANDS}",
         )
+    if quantities.has_gain_plane(fit):
         tables = plots.gain_tables(fit)
         gallery.add(
             f"gain_plane_{name}",
@@ -175,7 +176,7 @@ def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
             title=f"Effects at the two lobes, {name}",
             caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
             f"(gain_trough) of one unit event; {event}. Contours hold 50 and 90 % of the "
-            "posterior.",
+            "posterior; a ray is where a drive with one gain lies.",
         )
     tables = plots.prior_posterior_tables(fit)
     gallery.add(
@@ -191,8 +192,7 @@ def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
 
 
 def _subjects(gallery: _Gallery, name: str, fit: Fit) -> None:
-    wanted = ["peak", *(f"{c.prefix}_rest" for c in fit.model.channels)]
-    for parameter in wanted:
+    for parameter in fit.model.parameters:
         if term := quantities.member_term(fit, parameter):
             who = term.removeprefix("1|")
             tables = plots.forest_tables(fit, parameter)

@@ -30,6 +30,20 @@ def bands(median: np.ndarray, half: float = 0.1) -> dict[str, np.ndarray]:
     }
 
 
+def rays(rho: float) -> pd.DataFrame:
+    """Where drives lie in the plane of gains, for a trough of this depth."""
+    places = {
+        "peak": (1.0, 0.0),
+        "trough": (0.0, 1.0),
+        "level": (1.0, -rho),
+        "suppression": (-1.0, rho),
+        "deviation": (1.0, rho),
+        "no_drive": (0.0, 0.0),
+    }
+    table = pd.DataFrame.from_dict(places, "index", columns=["gain_peak", "gain_trough"])
+    return table.rename_axis("drive").reset_index()
+
+
 @pytest.fixture(scope="session")
 def tables() -> dict[str, pd.DataFrame]:
     """Small tables of every kind, with known numbers."""
@@ -95,7 +109,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "curves": pd.DataFrame({"time": time, **bands(response)}),
         "landmarks": pd.DataFrame(
             {
-                "landmark": ["time_to_peak", "time_to_crossing", "time_to_trough"],
+                "label": ["peak", "crossing", "trough"],
                 "median": [280.0, 1450.0, 2500.0],
                 "lower_90": [200.0, 1200.0, 2000.0],
                 "upper_90": [360.0, 1700.0, 3100.0],
@@ -113,6 +127,7 @@ def tables() -> dict[str, pd.DataFrame]:
             }
         ),
         "plane": pd.concat(draws, ignore_index=True),
+        "rays": rays(0.3),
         "draws": pd.concat(both, ignore_index=True),
         "contraction": pd.DataFrame(
             {
@@ -166,7 +181,7 @@ def figures(tables: dict[str, pd.DataFrame]) -> dict[str, Callable[..., Figure]]
     return {
         "kernel": lambda **k: kernel.draw(t["curves"], t["landmarks"], prior=t["curves"], **k),
         "trace": lambda **k: trace.draw(t["trace"], t["events"], t["acts"], title="s01 · 1", **k),
-        "gain_plane": lambda **k: gain_plane.draw(t["plane"], rho=0.3, **k),
+        "gain_plane": lambda **k: gain_plane.draw(t["plane"], rays=t["rays"], **k),
         "prior_posterior": lambda **k: prior_posterior.draw(t["draws"], t["contraction"], **k),
         "forest": lambda **k: forest.draw(t["forest"], t["population"], **k),
         "signatures": lambda **k: signatures.draw(t["signature"], **k),
@@ -238,3 +253,8 @@ def faults(monkeypatch) -> Callable[[Figure], list[str]]:
         return found
 
     return check
+
+
+@pytest.fixture(scope="session")
+def rays_at() -> Callable[[float], pd.DataFrame]:
+    return rays

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -117,3 +120,14 @@ def test_long_stamp_keeps_its_words(tables, faults, words):
     assert faults(figure) == []
     drawn = " ".join(t.get_text() for t in marked(figure, "stamp"))
     assert all(f"item {i} of" in drawn for i in range(20))
+
+
+def test_every_figure_shows_the_arguments_that_all_share(request):
+    for name in request.getfixturevalue("figures"):
+        draw = importlib.import_module(f"dopafit.figure.{name}").draw
+        assert {"stamp", "converged", "simulated", "ax"} <= set(inspect.signature(draw).parameters)
+        doc = inspect.getdoc(draw)
+        for part in ("stamp : str or None", "ax : Axes or None", "Returns", "FigureError"):
+            assert doc.count(part) == 1, (name, part)
+        with pytest.raises(TypeError, match="colour_of_money"):
+            draw(pd.DataFrame(), colour_of_money=3)

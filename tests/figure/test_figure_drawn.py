@@ -92,14 +92,14 @@ def test_trace_event_without_magnitude_is_still_drawn(tables):
 
 def test_gain_plane(tables):
     truth = pd.DataFrame({"channel": ["choice"], "gain_peak": [0.1], "gain_trough": [1.1]})
-    figure = gain_plane.draw(tables["plane"], rho=0.3, truth=truth)
+    figure = gain_plane.draw(tables["plane"], rays=tables["rays"], truth=truth)
     assert [a.get_title("left") for a in figure.axes if a.get_title("left")] == [
         "choice",
         "latency",
     ]
     x, y = marked(figure, "ray level")[0].get_data()
     assert y[1] / x[1] == pytest.approx(-0.3) and x[1] > 0
-    x, y = marked(figure, "ray linear deficit")[0].get_data()
+    x, y = marked(figure, "ray suppression")[0].get_data()
     assert y[1] / x[1] == pytest.approx(-0.3) and x[1] < 0
     assert_allclose(marked(figure, "ray trough")[0].get_xdata(), [0, 0])
     assert_allclose(marked(figure, "ray peak")[0].get_ydata(), [0, 0])

@@ -23,7 +23,7 @@ from dopafit.figure.table import FigureError, clean
 DRAW = {
     "curves": kernel.draw,
     "trace": trace.draw,
-    "plane": lambda t: gain_plane.draw(t, rho=0.3),
+    "plane": lambda t: gain_plane.draw(t),
     "draws": prior_posterior.draw,
     "forest": forest.draw,
     "signature": signatures.draw,
@@ -138,19 +138,19 @@ def test_draws_that_do_not_vary(tables):
     constant = tables["draws"].assign(value=2.0, scale="linear")
     ready(prior_posterior.draw(constant, tables["contraction"]))
     flat = tables["plane"].assign(gain_peak=1.0)
-    ready(gain_plane.draw(flat, rho=0.3))
+    ready(gain_plane.draw(flat))
 
 
 def test_draws_on_a_line_are_points_not_contours(tables):
     line = tables["plane"].assign(gain_trough=lambda t: -0.3 * t["gain_peak"])
-    figure = gain_plane.draw(line[line["source"] == "posterior"], rho=0.3)
+    figure = gain_plane.draw(line[line["source"] == "posterior"])
     assert figure.findobj(lambda a: a.get_gid() == "draws")
     assert not figure.findobj(lambda a: a.get_gid() == "posterior 90")
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.8, 1.0, np.nan])
-def test_any_slope_of_the_level_ray(rho, tables, faults):
-    assert faults(gain_plane.draw(tables["plane"], rho=rho)) == []
+@pytest.mark.parametrize("rho", [0.1, 0.8, 1.0, 1.3, np.nan])
+def test_any_slope_of_the_level_ray(rho, tables, faults, rays_at):
+    assert faults(gain_plane.draw(tables["plane"], rays=rays_at(rho))) == []
 
 
 @pytest.mark.parametrize("end", [0.4, 40.0, 3000.0, 20000.0, 4e5])
