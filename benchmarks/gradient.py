@@ -139,7 +139,6 @@ def one_size(rows: int) -> dict[str, Any]:
     from dopafit.backend.sampler.compiled import compile_layout
     from dopafit.drive.drive import RECTIFIER
     from dopafit.model.numpy_operations import evaluate
-    from dopafit.trace.newton import solve
     from dopafit.trace.opponent import Opponent
 
     layout = make_layout(rows)
@@ -159,7 +158,7 @@ def one_size(rows: int) -> dict[str, Any]:
     def call(link: np.ndarray, gain: float) -> Any:
         ratio, half, onset = np.exp(link)
         shape = {k: np.array([v]) for k, v in zip(names, (ratio, half, onset), strict=True)}
-        coef, rate = Opponent().exponentials(np, solve, **shape)
+        coef, rate = Opponent().exponentials(np, **shape)
         coef, rate = np.concatenate(coef), np.concatenate(rate)
         trains = (a["event_time"], a["read_time"], a["event_offset"], a["read_offset"])
         return loop(*trains, y, rest, coef, rate, gain, ratio, RECTIFIER)
@@ -200,12 +199,11 @@ def _check_gradient(c, q, theta, call, link, gain, slope) -> None:
     unit = arrays["unit"][c.place("recovery_half_life")] - 1
     scale = arrays["scale"][c.place("recovery_half_life")]
     # both rates are proportional to 1 / half-life, and the coefficients do not depend on it
-    from dopafit.trace.newton import solve
     from dopafit.trace.opponent import Opponent
 
     ratio, life, onset = (np.array([v]) for v in np.exp(link))
     _, rate = Opponent().exponentials(
-        np, solve, trough_ratio=ratio, recovery_half_life=life, onset_ratio=onset
+        np, trough_ratio=ratio, recovery_half_life=life, onset_ratio=onset
     )
     by_life = -(by_rate * np.concatenate(rate)).sum()
     _check("slope of the half-life", by_life * scale - q[unit], slope[unit], 1e-6)

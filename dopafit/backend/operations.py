@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from dopafit.core import xp as functions
-from dopafit.trace.newton import roots, slopes, solve
 
 __all__ = ["FUNCTIONS", "OPERATIONS", "Operation"]
 
@@ -292,6 +291,14 @@ FUNCTIONS = (
         _normal_or_beyond_slope_by_jax,
         alone=True,
     ),
+    # x where a residual is 0, which moves with what the residual depends on
+    Operation(
+        "settled",
+        "{0}",
+        lambda x, residual, slope: x,
+        lambda xp, g, v, x, residual, slope: (None, -(g / slope), None),
+        lambda jax, x, residual, slope: x,
+    ),
     Operation(
         "gammaln",
         "math.lgamma({0})",
@@ -310,13 +317,5 @@ FUNCTIONS = (
 )
 """Functions of the array namespace."""
 
-
-def _solve_slopes(xp: Any, g: Any, value: Any, log_ratio: Any, nu: Any) -> tuple[Any, Any]:
-    places = roots(xp.sigmoid(value), xp.sigmoid(-value), nu)
-    slope, by_onset = slopes(xp.log, places)
-    return g / slope, g * by_onset / slope
-
-
-FUNCTIONS += (Operation("solve", "solve_scalar({0}, {1})", solve, _solve_slopes, alone=True),)
 OPERATIONS = {each.name: each for each in (*ARITHMETIC, *FUNCTIONS)}
 """All of them by name."""

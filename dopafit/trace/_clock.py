@@ -13,14 +13,30 @@ import numpy as np
 from numba import njit
 
 from dopafit.core.machine_code import kept
+from dopafit.core.xp import MAX_STEPS, SMALL_STEP
 from dopafit.trace import newton
-from dopafit.trace._solve import solve_scalar
 
-__all__ = ["log_clock"]
+__all__ = ["log_clock", "solve_scalar"]
 
 _JIT = {"nogil": True, "error_model": "numpy"}
 _roots = njit(**_JIT)(newton.roots)
+_depth, _start = (njit(**_JIT)(function) for function in newton.over(np))
+_LARGEST_STEP, _LARGEST_Y = newton.LARGEST_STEP, newton.LARGEST_Y
 _LOG_LN2 = math.log(math.log(2.0))
+
+
+@njit(**_JIT)
+def solve_scalar(log_ratio, onset_ratio):
+    """Return what `dopafit.trace.newton.solve` does, for two numbers."""
+    y = _start(log_ratio, onset_ratio)
+    for _ in range(MAX_STEPS):
+        places = _roots(1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y)), onset_ratio)
+        step = (_depth(places, onset_ratio) - log_ratio) / places[0]
+        step = min(max(step, -_LARGEST_STEP), _LARGEST_STEP)
+        y = min(max(y - step, -_LARGEST_Y), _LARGEST_Y)
+        if not abs(step) > SMALL_STEP:
+            break
+    return y
 
 
 @kept(**_JIT)

@@ -8,23 +8,15 @@ S = sqrt((1+x_c)^2 + nu (nu+2)(1-x_c)^2) >= 1, so Newton's method finds the only
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = [
-    "log_depth",
-    "log_trough_ratio",
-    "newton_start",
-    "newton_step",
-    "over",
-    "roots",
-    "slopes",
-    "solve",
-    "solver",
-]
+from dopafit.core.xp import root, sigmoid
 
-MAX_STEPS = 60
+__all__ = ["LARGEST_STEP", "LARGEST_Y", "log_trough_ratio", "over", "roots", "solve"]
+
 LARGEST_STEP = 4.0
-SMALL_STEP = 1e-8  # after which y is exact: the error is of the order of the step squared
 LARGEST_Y = 700.0  # beyond, x_c or 1 - x_c is no double
 
 
@@ -32,7 +24,7 @@ def roots(x_c, gap, onset_ratio):
     """Return the places of the maximum and the minimum with their distances, as x = e^(-kap t).
 
     Every value is a sum, product or quotient of positive numbers: nothing cancels. Plain
-    arithmetic, so that it serves NumPy arrays, PyTensor variables and compiled scalars.
+    arithmetic, so that it serves arrays, expressions and compiled scalars.
 
     Parameters
     ----------
@@ -66,7 +58,7 @@ def roots(x_c, gap, onset_ratio):
 
 
 def over(xp):
-    """Return `log_depth`, `newton_start` and `newton_step` over an array namespace.
+    """Return `log_depth` and `newton_start` over an array namespace.
 
     Functions made with their namespace at hand, and not as an argument: numba compiles them too.
 
@@ -88,34 +80,16 @@ def over(xp):
         log_x = xp.minimum((log_ratio - log_k - xp.log(nu + 2)) / (1 + nu), -0.3)
         return xp.maximum(log_x - xp.log(-xp.expm1(log_x)), -LARGEST_Y)
 
-    def newton_step(y, log_ratio, onset_ratio):
-        """Return the next y, and the step that was taken off."""
-        places = roots(1 / (1 + xp.exp(-y)), 1 / (1 + xp.exp(y)), onset_ratio)
-        step = (log_depth(places, onset_ratio) - log_ratio) / places[0]
-        step = xp.clip(step, -LARGEST_STEP, LARGEST_STEP)
-        return xp.clip(y - step, -LARGEST_Y, LARGEST_Y), step
-
-    return log_depth, newton_start, newton_step
+    return log_depth, newton_start
 
 
-log_depth, newton_start, newton_step = over(np)
+def residual(xp: Any, y: Any, log_ratio: Any, onset_ratio: Any) -> tuple[Any, Any]:
+    """Return R(y, nu) less the wanted log ratio, and its derivative S by y."""
+    places = roots(sigmoid(xp, y), sigmoid(xp, -y), onset_ratio)
+    return over(xp)[0](places, onset_ratio) - log_ratio, places[0]
 
 
-def slopes(log, places):
-    """Return S and ln(x_p / x_m): y = logit(x_c) moves with R by 1/S, with nu by their ratio.
-
-    Parameters
-    ----------
-    log : callable
-        The natural logarithm over what the places are.
-    places : tuple
-        From `roots`.
-    """
-    slope, x_p, _, _, x_m, _, _ = places
-    return slope, log(x_p / x_m)
-
-
-def log_trough_ratio(y, onset_ratio):
+def log_trough_ratio(y: Any, onset_ratio: Any) -> Any:
     """Return R(y, nu), the logarithm of trough depth over peak height.
 
     Parameters
@@ -125,20 +99,16 @@ def log_trough_ratio(y, onset_ratio):
     onset_ratio : array
         nu = lam / kap > 0; shapes broadcast.
     """
-    y, nu = np.asarray(y, dtype=float), np.asarray(onset_ratio, dtype=float)
-    return log_depth(roots(1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y)), nu), nu)
+    return residual(np, np.asarray(y, dtype=float), 0.0, np.asarray(onset_ratio, dtype=float))[0]
 
 
-def solver(xp):
-    """Return the root finder (log_ratio, onset_ratio) -> y of an array namespace."""
-    return solve if xp is np else xp.solve
-
-
-def solve(log_ratio, onset_ratio):
+def solve(xp: Any, log_ratio: Any, onset_ratio: Any) -> Any:
     """Return y = logit(x_c) with R(y, nu) = ln(trough ratio), to 1e-13.
 
     Parameters
     ----------
+    xp : module
+        Array namespace.
     log_ratio : array
         Logarithm of trough depth over peak height.
     onset_ratio : array
@@ -146,14 +116,9 @@ def solve(log_ratio, onset_ratio):
 
     Returns
     -------
-    ndarray
+    array
         y; NaN where an input is NaN.
     """
-    target = np.asarray(log_ratio, dtype=float)
-    nu = np.asarray(onset_ratio, dtype=float)
-    y = newton_start(target, nu)
-    for _ in range(MAX_STEPS):
-        y, step = newton_step(y, target, nu)
-        if not np.any(np.abs(step) > SMALL_STEP):
-            break
-    return y
+    start = over(xp)[1](log_ratio, onset_ratio)
+    bounds = {"largest_step": LARGEST_STEP, "within": (-LARGEST_Y, LARGEST_Y)}
+    return root(xp, residual, start, log_ratio, onset_ratio, **bounds)

@@ -19,7 +19,7 @@ from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel
-from dopafit.trace.newton import roots, solve, solver
+from dopafit.trace.newton import roots, solve
 from dopafit.trace.parameters import (
     AREA,
     CROSSING,
@@ -134,7 +134,7 @@ class Opponent(Kernel):
         coefficients, rates : list of three arrays each
             h(t) = sum_i coefficients[i] * exp(-rates[i] * t).
         """
-        shape = _shape(xp, solver(xp)(xp.log(trough_ratio), onset_ratio), onset_ratio)
+        shape = _shape(xp, solve(xp, xp.log(trough_ratio), onset_ratio), onset_ratio)
         lam = LN2 / recovery_half_life
         kap = lam / onset_ratio
         coefficients = [-shape.scale * shape.x_c, shape.scale * (1 + shape.x_c), -shape.scale]
@@ -163,7 +163,7 @@ class Opponent(Kernel):
 
     def _unit_response(self, t, trough_ratio, recovery_half_life, onset_ratio):
         nu = onset_ratio
-        shape = _shape(np, solve(np.log(trough_ratio), nu), nu)
+        shape = _shape(np, solve(np, np.log(trough_ratio), nu), nu)
         lam = LN2 / recovery_half_life
         fallen = -np.expm1(-lam / nu * t)  # 1 - x, exact where x is near 1
         x = np.exp(-lam / nu * t)
@@ -178,7 +178,7 @@ class Opponent(Kernel):
         zero for G = 1 and negative for G > 1.
         """
         nu = onset_ratio
-        y = solve(np.log(trough_ratio), nu)
+        y = solve(np, np.log(trough_ratio), nu)
         shape = _shape(np, y, nu)
         kap = LN2 / recovery_half_life / nu
         near_one = np.minimum(shape.one_m, 0.5)  # keeps log1p finite where it is not used

@@ -20,18 +20,18 @@ import numpy as np
 import pytest
 
 from dopafit.backend.bridges.jax_functions import namespace
-from dopafit.backend.bridges.jax_operations import solve_y
 from dopafit.backend.codegen import load as fuse
-from dopafit.backend.codegen.emit import HEADER, write
+from dopafit.backend.codegen.emit import COMPILED, HEADER, write
 from dopafit.backend.codegen.expression import Graph
 from dopafit.backend.codegen.plan import make_plan
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.backend.operations import FUNCTIONS, OPERATIONS
 from dopafit.core.errors import SpecError
+from dopafit.core.xp import root
 
 ROWS = CHUNK + 45
 PLACES = ("first", "middle", "last")
-POSITIVE = {"log", "log1p", "sqrt", "pow", "div", "solve", "gammaln", "digamma"}
+POSITIVE = {"log", "log1p", "sqrt", "pow", "div", "gammaln", "digamma"}
 """Operations whose arguments are above 0; every other one gets numbers of both signs."""
 NEGATIVE = {"log1mexp"}
 WITH_DECAY = {"softplus", "sigmoid"}
@@ -77,7 +77,7 @@ POINTS = (
     | {"log_ndtr": [*FAR_DOWN, 8.0], "log_ndtr_slope": [*FAR_DOWN, 8.0]}
     | {"erfcx": [-5.5, -0.3, 1e-9, 0.4, 3.0, 11.9, 12.1, 40.0, 1e6]}
 )
-WALKED = [each for each in FUNCTIONS if each.name != "solve"]
+WALKED = [each for each in FUNCTIONS if each.name != "settled"]
 
 
 def cases(name: str) -> list[tuple[float, ...]]:
@@ -94,7 +94,7 @@ def cases(name: str) -> list[tuple[float, ...]]:
 
 def compiled_values(once: bool) -> Any:
     """Every function as the loops have it, in one compiled function that is told which."""
-    lines = [*HEADER.splitlines()[:-1], "from numba import njit", "@njit(error_model='numpy')"]
+    lines = [*HEADER.splitlines(), "@njit(error_model='numpy')"]
     lines += ["def value(which, a, b, c, decay):"]
     for k, each in enumerate(WALKED):
         parts = ["a", "decay"] if each.name in WITH_DECAY else ["a", "b", "c"]
@@ -196,7 +196,8 @@ def term(name: str, place: str, data: dict[str, Any], at: Any, make: Any) -> Any
     return make("add", make("mul", weight, found), end)
 
 
-CASES = [(name, place) for name in sorted(OPERATIONS) for place in PLACES]
+LOOPED = sorted(OPERATIONS.keys() - {"settled"})
+CASES = [(name, place) for name in LOOPED for place in PLACES]
 
 
 class Claim:
@@ -259,15 +260,13 @@ def by_jax(name: str, *values: Any) -> Any:
     if name == "decay":
         return namespace.exp(-abs(values[0]))
     values = values[:1] if name in WITH_DECAY else values
-    if name == "solve":
-        return solve_y(*values)
     called = name in {each.name for each in FUNCTIONS}
     return getattr(namespace, name)(*values) if called else by_numpy(name, *values)
 
 
 def check(claim: Claim, call: Any) -> None:
     """Hold a function's value and slopes against numpy and differences of numpy's values."""
-    arrays, theta = claim.arrays(), np.random.default_rng(6).uniform(0.7, 1.3, claim.size)
+    arrays, theta = claim.arrays(), np.random.default_rng(7).uniform(0.7, 1.3, claim.size)
     value, gradient = call(np.append(theta, 0.0), np.array(claim.size), *arrays.values())
     total, step = 0.0, 1e-5
     for prefix, place in claim.place.items():
@@ -288,17 +287,13 @@ def interpreted(claim: Claim, folder: Path) -> Any:
     """Return the generated function as plain Python: what is written, without the compiler."""
     names = tuple(claim.arrays())
     source = write(make_plan(claim, names, gradient=True), names, gradient=True)
-    assert source.startswith(HEADER)
-    imports = [
-        n
-        for n in HEADER.splitlines()
-        if "codegen.runtime" in n or "codegen.special" in n or "_solve" in n
-    ]
+    assert source.startswith(HEADER + COMPILED)
+    imports = [n for n in HEADER.splitlines() if "codegen.runtime" in n or "codegen.special" in n]
     head = ["import math", "import operator", "import numpy as np", *imports]
     head += ["exp, plus, divide = math.exp, operator.add, operator.truediv"]
     head += ["log1p_unit = math.log1p"]
     path = folder / "generated.py"
-    path.write_text("\n".join(head) + "\n" + source.removeprefix(HEADER))
+    path.write_text("\n".join(head) + "\n" + source.removeprefix(HEADER + COMPILED))
     return runpy.run_path(str(path))["density"]
 
 
@@ -312,7 +307,7 @@ def test_all_operations_in_one_loop(tmp_path) -> None:
     check(claim, interpreted(claim, tmp_path))
 
 
-ROTATED = [(name, PLACES[k % 3]) for k, name in enumerate(sorted(OPERATIONS))]
+ROTATED = [(name, PLACES[k % 3]) for k, name in enumerate(LOOPED)]
 
 
 def test_compiled() -> None:
@@ -332,3 +327,77 @@ def test_jax_differentiates_the_same() -> None:
         return float(value) - 0.5 * q @ q, np.append(np.array(slopes) - q[:-1], 0.0)
 
     check(claim, density)
+
+
+# ---------------------------------------------------------------- roots
+def cubic(xp: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Residual of a x^3 + x = b."""
+    return a * x * x * x + x - b, 3.0 * a * x * x + 1.0
+
+
+class Rooted:
+    """Rows w * x, where x solves the cubic by two entries of theta and each row's number."""
+
+    varying = frozenset()
+    model = SimpleNamespace(channels=[SimpleNamespace(prefix="here")])
+
+    @staticmethod
+    def logp(arrays: Any, theta: Any, operations: Any, length: Any = 1.0) -> dict[str, Any]:
+        xp, x = operations.xp, arrays["here.data.x"]
+        common = root(xp, cubic, 0.0, xp.exp(theta[0]), theta[1], largest_step=4.0)
+        own = root(xp, cubic, x, xp.exp(theta[0]), theta[1] * x, within=(-50.0, 50.0))
+        return {"here": theta[0] * own + common * x}
+
+    @staticmethod
+    def arrays() -> dict[str, np.ndarray]:
+        found = Claim({"here": [("add", "first")]}).arrays()
+        whole = {"loc", "power", "x_centring", "spread", "x_spread", "scale", "unit"}
+        found = {k: v[:2] if k in whole else v for k, v in found.items()}
+        return {k: v for k, v in found.items() if k not in ("here.data.y", "here.data.flag")}
+
+
+def by_roots(arrays: Any, theta: np.ndarray) -> float:
+    """The same sum by numpy's polynomial roots."""
+
+    def real(a: float, b: float) -> float:
+        found = np.roots([a, 0.0, 1.0, -b])
+        return float(found[np.abs(found.imag) < 1e-9].real[0])
+
+    x, a = arrays["here.data.x"], np.exp(theta[0])
+    own = np.array([real(a, theta[1] * number) for number in x])
+    return float((theta[0] * own + real(a, theta[1]) * x).sum())
+
+
+def test_roots_and_their_slopes() -> None:
+    arrays, theta = Rooted.arrays(), np.array([0.7, 1.3])
+    expected = by_roots(arrays, theta)
+    ends = [[by_roots(arrays, theta + s * e) for s in (-1e-5, 1e-5)] for e in np.eye(2)]
+    slopes = np.diff(ends, axis=1).ravel() / 2e-5
+    names = tuple(arrays)
+    source = write(make_plan(Rooted, names, gradient=True), names, gradient=True)
+    assert source.count("def root_") == 2  # one for each set of bounds, however often it is used
+    call = fuse.load(Rooted, names, gradient=True)
+    value, gradient = call(np.append(theta, 0.0), np.array(2), *arrays.values())
+    assert value + 0.5 * theta @ theta == pytest.approx(expected, rel=1e-11)
+    np.testing.assert_allclose(gradient[:2] + theta, slopes, rtol=1e-7)
+
+    def total(at: Any, xp: Any) -> Any:
+        return Rooted.logp(arrays, at, SimpleNamespace(xp=xp))["here"].sum()
+
+    assert total(theta, np) == pytest.approx(expected, rel=1e-11)
+    with jax.enable_x64(True):
+        value, by_jax = jax.value_and_grad(total)(theta, namespace)
+    assert float(value) == pytest.approx(expected, rel=1e-11)
+    np.testing.assert_allclose(by_jax, slopes, rtol=1e-7)
+
+
+@pytest.mark.parametrize("start", [np.nan, 0.0])
+def test_a_root_of_nothing_is_nothing(start) -> None:
+    """NaN in, NaN out; and what has no root within the bounds ends at a bound."""
+    parameters = (1.0, np.nan) if start == 0.0 else (1.0, 2.0)
+    assert np.isnan(root(np, cubic, start, *parameters, largest_step=1.0, within=(-3.0, 3.0)))
+    with jax.enable_x64(True):
+        inputs = map(np.float64, parameters)
+        bounds = {"largest_step": 1.0, "within": (-3.0, 3.0)}
+        assert np.isnan(root(namespace, cubic, np.float64(start), *inputs, **bounds))
+    assert root(np, cubic, 0.0, 1.0, 1e6, within=(-3.0, 3.0)) == 3.0

@@ -123,8 +123,8 @@ def test_response_against_mpmath():
                 top, bottom = extremes(1 / (1 + mpmath.exp(-y)))
                 return mpmath.log(-bottom / top) - mpmath.log(ratio)
 
-            y = mpmath.findroot(miss, mpmath.mpf(float(solve(np.log(float(ratio)), float(nu)))))
-            assert abs(y - solve(np.log(float(ratio)), float(nu))) < 1e-12 * (1 + abs(y))
+            y = mpmath.findroot(miss, mpmath.mpf(float(solve(np, np.log(float(ratio)), float(nu)))))
+            assert abs(y - solve(np, np.log(float(ratio)), float(nu))) < 1e-12 * (1 + abs(y))
             x_c = 1 / (1 + mpmath.exp(-y))
             x = mpmath.exp(-kap * mpmath.mpf(float(times[i])))
             exact = peak * unscaled(x, x_c) / extremes(x_c)[0]

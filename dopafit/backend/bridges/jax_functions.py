@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import jax.scipy.special
 
 from dopafit.backend.operations import OPERATIONS, Operation
+from dopafit.core.xp import MAX_STEPS, SMALL_STEP
 
 __all__ = ["namespace"]
 
@@ -47,6 +48,32 @@ class _Namespace:
         for name, operation in OPERATIONS.items():
             if operation.jax is not None:
                 setattr(self, name, _with_slope(operation))
+
+    @staticmethod
+    def root(
+        residual: Any,
+        start: Any,
+        *parameters: Any,
+        largest_step: float,
+        within: tuple[float, float],
+    ) -> Any:
+        """Return the place found by Newton's method; it is not differentiated.
+
+        See `dopafit.core.xp.root`.
+        """
+        start, *parameters = jax.lax.stop_gradient(jnp.broadcast_arrays(start, *parameters))
+
+        def going(state: Any) -> Any:
+            count, _, step = state
+            return (count < MAX_STEPS) & jnp.any(jnp.abs(step) > SMALL_STEP)
+
+        def advance(state: Any) -> Any:
+            count, x, _ = state
+            value, slope = residual(namespace, x, *parameters)
+            step = jnp.clip(value / slope, -largest_step, largest_step)
+            return count + 1, jnp.clip(x - step, *within), step
+
+        return jax.lax.while_loop(going, advance, advance((0, start, start)))[1]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(jnp, name)

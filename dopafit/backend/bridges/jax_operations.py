@@ -16,16 +16,13 @@ import numpy as np
 
 from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.model.program import Operations
-from dopafit.trace import newton
 from dopafit.trace.dynamics import Dynamics
 from dopafit.trace.gaps import trace_gaps
 
-__all__ = ["jax_operations", "prepared", "recurrence", "solve_y"]
+__all__ = ["jax_operations", "prepared", "recurrence"]
 
 PREFIX = "steps."
 """Before the names of the arrays that `prepared` adds."""
-
-_, _start, _step = newton.over(jnp)
 
 
 def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -76,35 +73,6 @@ def _linear_rows(
     parts = data * _take(theta, indices)
     rest = jax.ops.segment_sum(parts, row_of_entry, len(dense), indices_are_sorted=True)
     return full + rest
-
-
-@jax.custom_jvp
-def solve_y(log_ratio: Any, onset_ratio: Any) -> Any:
-    """Return y = logit(x_c) from (log trough ratio, onset ratio); see `dopafit.trace.newton`."""
-    target, nu = jnp.broadcast_arrays(log_ratio, onset_ratio)
-
-    def going(state: Any) -> Any:
-        count, _, step = state
-        return (count < newton.MAX_STEPS) & jnp.any(jnp.abs(step) > newton.SMALL_STEP)
-
-    def advance(state: Any) -> Any:
-        count, y, _ = state
-        return count + 1, *_step(y, target, nu)
-
-    first = _step(_start(target, nu), target, nu)
-    return jax.lax.while_loop(going, advance, (1, *first))[1]
-
-
-@solve_y.defjvp
-def _solve_slopes(at, by):
-    y = solve_y(*at)
-    slope, by_onset = newton.slopes(
-        jnp.log, newton.roots(namespace.sigmoid(y), namespace.sigmoid(-y), at[1])
-    )
-    return y, (by[0] + by_onset * by[1]) / slope
-
-
-namespace.solve = solve_y
 
 
 def _compose(first: Any, second: Any) -> Any:

@@ -152,10 +152,14 @@ class Graph:
         simple = _simple(self, op, args)
         if simple is not None:
             return simple
+        return self.leaf(op, *args, domain=self.common(op, args))
+
+    def common(self, op: str, args: tuple[Expression, ...]) -> str | None:
+        """Return the domain that an operation's arguments share."""
         domains = {a.domain for a in args} - {None}
         if len(domains) > 1:
             raise TypeError(f"{op} of rows of different tables: {', '.join(sorted(domains))}")
-        return self.leaf(op, *args, domain=next(iter(domains), None))
+        return next(iter(domains), None)
 
     # ------------------------------------------------------------------ the array namespace
     def softplus(self, x: Any) -> Expression:
@@ -173,6 +177,23 @@ class Graph:
     def square(self, x: Any) -> Expression:
         """Return x^2."""
         return self.node(x) ** 2
+
+    def root(
+        self,
+        residual: Any,
+        start: Any,
+        *parameters: Any,
+        largest_step: float,
+        within: tuple[float, float],
+    ) -> Expression:
+        """Return the place found by Newton's method; it is not differentiated.
+
+        See `dopafit.core.xp.root`. The residual is written into a loop of its own.
+        """
+        args = tuple(map(self.node, (start, *parameters)))
+        return self.leaf(
+            "root", *args, residual, largest_step, within, domain=self.common("root", args)
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

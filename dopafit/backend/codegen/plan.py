@@ -150,8 +150,11 @@ def _moved(
             values, name = node.args
             made = graph.leaf("take", values, f"{domain}.{name}", domain=domain)
         else:
-            parts = (_moved(graph, one, domain, known) for one in node.nodes)
-            made = graph.make(node.op, *parts)
+            parts = [
+                _moved(graph, one, domain, known) if isinstance(one, Expression) else one
+                for one in node.args
+            ]
+            made = graph.leaf(node.op, *parts, domain=domain)
         known[node] = made
     return known[node]
 
@@ -248,7 +251,8 @@ class ReverseMode:
         """Whether a node depends on theta."""
         if node not in self._active:
             leaf = node.op in ("theta", "rows")
-            self._active[node] = leaf or any(self.active(one) for one in node.nodes)
+            depends = leaf or any(self.active(one) for one in node.nodes)
+            self._active[node] = depends and node.op != "root"
         return self._active[node]
 
     def sum_of(self, node: Expression, domain: str) -> Expression:
