@@ -237,7 +237,7 @@ def test_a_run_that_lost_a_fit_says_which(copy, monkeypatch, capsys):
     fits = copy.out / "fits"
     spec = yaml.safe_load((copy.out / "spec.yaml").read_text("utf-8"))
     (copy.out / "spec.yaml").write_text(
-        yaml.safe_dump(spec | {"drives": ["no_drive", "trough", "level"]})
+        yaml.safe_dump(spec | {"hypotheses": ["no_drive", "trough", "level"]})
     )
     found = compare_folder(copy.out)
     assert "level is not compared: fits/level.nc is missing" in found.warnings
