@@ -100,11 +100,6 @@ class Jump(Kernel):
         lam = LN2 / recovery_half_life
         return [1 + slow, -slow], [lam / v, lam]
 
-    def unit_event(self, xp, trough_ratio, **shape):
-        """Return the trough ratio, and the slope of the fall just after the event [1/s]."""
-        numbers = super().unit_event(xp, trough_ratio=trough_ratio, **shape)
-        return numbers | {"trough_ratio": trough_ratio}
-
     def marks(self, trough_ratio, recovery_half_life, fall_ratio):
         """Return the times to crossing and trough [s], the opponent gain [1] and the area [s]."""
         v = np.clip(fall_ratio, SMALLEST, LARGEST)

@@ -74,7 +74,8 @@ class Kernel(Component, ABC, family=True):
         """
         coefficients, rates = self.exponentials(xp, **shape)
         slope = -sum(c * r for c, r in zip(coefficients, rates, strict=True))
-        return {"initial_slope": slope}
+        numbers = {"initial_slope": slope} | shape
+        return {name: numbers[name] for name in self.scales}
 
     def response(self, t: Any, *, peak: Any = 1.0, **shape: Any) -> np.ndarray:
         """Return the response to one unit event.

@@ -140,11 +140,6 @@ class Opponent(Kernel):
         coefficients = [-shape.scale * shape.x_c, shape.scale * (1 + shape.x_c), -shape.scale]
         return coefficients, [lam, lam + kap, lam + 2 * kap]
 
-    def unit_event(self, xp, trough_ratio, **shape):
-        """Return the trough ratio, and the slope C kap (1 - x_c) at the event [1/s]."""
-        numbers = super().unit_event(xp, trough_ratio=trough_ratio, **shape)
-        return numbers | {"trough_ratio": trough_ratio}
-
     @staticmethod
     def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
         """Return ln(time of a landmark / half-life), and its slopes by `log_shape`."""

@@ -187,3 +187,29 @@ def test_the_bound_of_the_jump_is_approached() -> None:
 
 def test_the_default_is_still_the_opponent() -> None:
     assert Kernel.named("opponent") is Opponent
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.3, 2.0, 20.0])
+@pytest.mark.parametrize("nu", [0.02, 0.1, 1.0, 8.0])
+def test_with_rates_in_progression_three_free_ones_are_the_opponent(ratio, nu) -> None:
+    shape = {"trough_ratio": ratio, "recovery_half_life": 20.0}
+    free = shape | {"fall_ratio": nu / (nu + 1), "rise_ratio": (nu + 1) / (nu + 2)}
+    bound = shape | {"onset_ratio": nu}
+    np.testing.assert_allclose(
+        response("opponent3", T, **free), response("opponent", T, **bound), atol=1e-9
+    )
+    one, other = (
+        Kernel.named(name)().landmarks(**values)
+        for name, values in (("opponent3", free), ("opponent", bound))
+    )
+    for name, value in other.items():
+        assert one[name] == pytest.approx(value, rel=1e-7)
+
+
+def test_three_free_rates_hold_the_jump_and_the_decay() -> None:
+    shape = {"trough_ratio": 0.3, "recovery_half_life": 20.0, "fall_ratio": 0.2}
+    sharp = response("opponent3", T, **shape, rise_ratio=1e-5)
+    np.testing.assert_allclose(sharp[T > 1], response("jump", T, **shape)[T > 1], atol=1e-3)
+    shallow = response("opponent3", T, **shape | {"trough_ratio": 1e-4}, rise_ratio=0.3)
+    decay = response("monophasic", T, decay_half_life=4.0, rise_ratio=0.3)
+    np.testing.assert_allclose(shallow, decay, atol=1e-3)

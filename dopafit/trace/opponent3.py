@@ -1,0 +1,193 @@
+r"""The opponent kernel with three free rates: rise, crossing and recovery apart.
+
+.. math:: h(t) = K e^{-\lambda t} (-a + (1 + a) f X - f r X^w),
+          \quad X = e^{-(\lambda_2 - \lambda)(t - t_p)}
+
+with the rates lam, lam_2 = lam / f and lam_3 = lam_2 / r, and w = (lam_3 - lam) / (lam_2 - lam).
+X is 1 at the maximum, s at the minimum. That the slope is 0 at both gives
+a = (s - s^w) / (1 - s), so that the trough ratio depends on s alone: one root. That the response
+begins at 0 gives the time of the maximum: another one. Neither is inside the other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from dopafit.trace.dynamics import Exponentials
+from dopafit.trace.kernel import Kernel
+from dopafit.trace.parameters import (
+    AREA,
+    CROSSING,
+    FALL_RATIO,
+    OPPONENT_GAIN,
+    PEAK_TIME,
+    RECOVERY,
+    RISE_RATIO,
+    TROUGH,
+    TROUGH_RATIO,
+)
+
+__all__ = ["Opponent3"]
+
+LN2 = math.log(2)
+SMALLEST, LARGEST = 1e-5, 0.99  # of both ratios; beyond, the shape hardly changes
+STEPS = 8  # exact in this range for trough ratios from 1e-4 to 1e2
+
+
+class _Shape(NamedTuple):
+    """What follows from trough ratio and rate ratios, with lam as the unit of rates."""
+
+    f: Any
+    r: Any
+    w: Any
+    a: Any
+    top: Any  # h(t_p) / K
+    lag: Any  # ln s, below 0
+    rise: Any  # (lam_2 - lam) t_p, above 0
+
+
+def _trough(xp, y, w, f, r):
+    """Return a, the depth over h(t_p) / K without its power of s, and both slopes by y = ln s."""
+    s, near, far = xp.exp(y), xp.expm1(y), xp.expm1((w - 1) * y)
+    power = s * (far + 1)  # s^w
+    a = s * far / near
+    by_a = a + s * ((w - 1) * (far + 1) - s * far / near) / near
+    depth = a - (1 + a) * s * f + power * f * r
+    return a, depth, by_a, by_a * (1 - s * f) - (1 + a) * s * f + w * power * f * r
+
+
+def _lag(xp, trough_ratio, w, f, r):
+    """Return y = ln s of the response with this trough ratio.
+
+    h(t_p) / K = f (1 - r) - a (1 - f), so that depth / trough ratio + a (1 - f) = f (1 - r). In
+    logarithms the left side is nearly straight in y, and Newton's method ends soon.
+    """
+    power, whole = f / (1 - f), f * (1 - r)
+    y = xp.minimum(xp.log(whole * trough_ratio / (1 - f)) / (1 + power), xp.log(whole / (1 - f)))
+    y = xp.minimum(y, -0.02)
+    for _ in range(STEPS):
+        a, depth, by_a, by_depth = _trough(xp, y, w, f, r)
+        scale = xp.exp(power * y) / trough_ratio
+        value = scale * depth + a * (1 - f)
+        slope = scale * (power * depth + by_depth) + by_a * (1 - f)
+        y = xp.minimum(y - xp.log(value / whole) * value / slope, 0.5 * y)
+    return y
+
+
+def _zero(xp, place, steps, w, f, r, a):
+    """Return the zero of the response at ln X = place or nearby, by Halley's method.
+
+    U = ln(f r X^w + a) - ln X - ln((1 + a) f) is convex in ln X. Its root above 0 is the event
+    itself, the one below 0 the crossing.
+    """
+    for _ in range(steps):
+        fast = xp.exp(w * place) * f * r
+        share = fast / (fast + a)
+        value = xp.log((fast + a) / ((1 + a) * f)) - place
+        slope = w * share - 1
+        step = value * slope / (slope * slope - 0.5 * value * w * w * share * (1 - share))
+        moved = place - step
+        # never across 0, where the maximum is
+        place = xp.where(moved * place > 0.5 * place * place, moved, 0.5 * place)
+    return place
+
+
+def _shape(xp, trough_ratio, fall_ratio, rise_ratio):
+    f = xp.minimum(xp.maximum(fall_ratio, SMALLEST), LARGEST)
+    r = xp.minimum(xp.maximum(rise_ratio, SMALLEST), LARGEST)
+    w = (1 - f * r) / (r * (1 - f))
+    lag = _lag(xp, trough_ratio, w, f, r)
+    a, depth, _, _ = _trough(xp, lag, w, f, r)
+    top = xp.exp(f / (1 - f) * lag) * depth / trough_ratio
+    # begin where U would be 0 without a, or its expansion at 0, whichever is nearer
+    value, share = xp.log1p(-top / ((1 + a) * f)), f * r / (f * r + a)
+    slope, curve = w * share - 1, w * w * share * (1 - share)
+    near = -2 * value / (slope + xp.sqrt(slope * slope - 2 * value * curve))
+    start = xp.minimum(near, xp.log((1 + a) / r) / (w - 1))
+    return _Shape(f, r, w, a, top, lag, _zero(xp, start, STEPS, w, f, r, a))
+
+
+class Opponent3(Kernel):
+    """An opponent process whose rise, crossing and recovery are free of each other.
+
+    Any parameters give one positive lobe, one crossing and one negative lobe. With a net area of 0
+    or more the trough is at most 34.5 % of the peak. With its rates in arithmetic progression it is
+    the kernel `opponent`, without a rise `jump`, without a trough `monophasic`. Behaviour seldom
+    says how an early rise went; photometry does.
+    """
+
+    name = "opponent3"
+    reference = (
+        "after the opponent process of Solomon and Corbit (1974), Psychological Review 81, "
+        "119-145 (recalled), with three free rates"
+    )
+    words = (
+        "rises to a peak, falls back through baseline into a trough and recovers, each at a rate "
+        "of its own; the responses to successive events add up"
+    )
+    dynamics = Exponentials(3)
+    scales = frozenset({"trough_ratio", "initial_slope"})
+    landmark_words: ClassVar = {
+        "time_to_peak": PEAK_TIME,
+        "time_to_crossing": CROSSING,
+        "time_to_trough": TROUGH,
+        "opponent_gain": OPPONENT_GAIN,
+        "area": AREA,
+    }
+    overlap = "time_to_trough"
+    trades_with_gains = "trough_ratio"
+    train = rf"{Kernel.train},\quad \min h = -\rho"
+    latex = (
+        r"h(t) = c_1 e^{-\lambda t} + c_2 e^{-\lambda t/f} - (c_1 + c_2) e^{-\lambda t/(f r)},"
+        r"\quad \lambda = \ln 2 / t_{1/2}"
+    )
+    notation: ClassVar = {
+        "peak": "P",
+        "trough_ratio": r"\rho",
+        "recovery_half_life": "t_{1/2}",
+        "fall_ratio": "f",
+        "rise_ratio": "r",
+    }
+    symbols: ClassVar = {
+        r"\lambda": "rate of the late return [1/s]",
+        "c_1": "size of the opponent, which follows from trough_ratio and both rate ratios",
+        "c_2": "size of the fall from the peak, which follows from them too",
+    }
+
+    trough_ratio = TROUGH_RATIO
+    recovery_half_life = RECOVERY
+    fall_ratio = FALL_RATIO
+    rise_ratio = RISE_RATIO
+
+    def exponentials(self, xp, trough_ratio, recovery_half_life, fall_ratio, rise_ratio):
+        """Return three coefficients [1] and rates [1/s] of the response with peak 1."""
+        shape = _shape(xp, trough_ratio, fall_ratio, rise_ratio)
+        f, lam = shape.f, LN2 / recovery_half_life
+        scale = xp.exp(f / (1 - f) * shape.rise) / shape.top
+        slow = -scale * shape.a
+        middle = scale * (1 + shape.a) * f * xp.exp(shape.rise)
+        return [slow, middle, -(slow + middle)], [lam, lam / f, lam / (f * shape.r)]
+
+    def marks(self, trough_ratio, recovery_half_life, fall_ratio, rise_ratio):
+        """Return times to peak, crossing and trough [s], opponent gain [1] and area [s]."""
+        shape = _shape(np, trough_ratio, fall_ratio, rise_ratio)
+        f, r, a = shape.f, shape.r, shape.a
+        below = np.minimum(np.log(a / ((1 + a) * f)), 0.5 * shape.lag)
+        crossing = _zero(np, below, 40, shape.w, f, r, a)
+        unit = recovery_half_life / LN2 * f / (1 - f)  # 1 over lam_2 - lam
+        (slow, *_), rates = found = self.exponentials(
+            np, trough_ratio, recovery_half_life, fall_ratio, rise_ratio
+        )
+        first = -sum(c * rate for c, rate in zip(*found, strict=True))  # slope at the event
+        lam, middle, fast = rates
+        gain = -slow * (middle - lam) * (fast - lam) / (first * lam)
+        return {
+            "time_to_peak": shape.rise * unit,
+            "time_to_crossing": (shape.rise - crossing) * unit,
+            "time_to_trough": (shape.rise - shape.lag) * unit,
+            "opponent_gain": gain,
+            "area": first * (1 - gain) / (middle * fast),
+        }
