@@ -30,7 +30,7 @@ TRIALS = 1_000
 SECONDS = 5_000.0
 
 
-def make_layout(rows: int) -> Any:
+def make_layout(rows: int, drive: str = "trough", kernel: str = "opponent") -> Any:
     """Lay the model out over a simulated study with so many choices."""
     import pandas as pd
 
@@ -62,7 +62,8 @@ def make_layout(rows: int) -> Any:
         simulated=True,
     )
     model = Model(
-        drive="trough",
+        drive=drive,
+        kernel=kernel,
         channels=[Choice("pursue")],
         effects={"peak": "1", "choice_rest": "(1 | subject)"},
         typical_spacing=SECONDS / TRIALS,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Dynamics", "Exponentials"]
+__all__ = ["Dynamics", "Exponentials", "State"]
 
 State = tuple[Any, ...]
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dopafit.core.xp import sigmoid, softplus
+from dopafit.core.xp import root, sigmoid, softplus
 from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel
 from dopafit.trace.parameters import (
@@ -29,22 +29,23 @@ __all__ = ["Jump"]
 
 LN2 = math.log(2)
 SMALLEST, LARGEST = 1e-6, 0.99  # of the fall ratio; above, the shape hardly changes
-STEPS = 8  # exact in this range for trough ratios from 1e-4 to 1e3
+
+
+def miss(xp, y, target, v):
+    """Return F(y) - target and its slope by y, with F = ln q - (1 - v) ln(1 - q)."""
+    value = (1 - v) * softplus(xp, y) - softplus(xp, -y)
+    return value - target, 1 - v * sigmoid(xp, y)
 
 
 def log_odds(xp, trough_ratio, v):
     """Return y = logit(q) of the response with this trough ratio; v is the fall ratio.
 
-    (1 - v) ln(trough ratio) = (1 - v) ln(1 - v) + v ln v + F(y) with F = ln q - (1 - v) ln(1 - q),
-    which is concave, rises at the rate 1 - q v, and lies below both its asymptotes y and (1 - v) y.
-    Newton's method from the larger root of these comes from the left and cannot miss.
+    F(y) = (1 - v) ln(trough ratio / (1 - v)) - v ln v, where F is concave and lies below both its
+    asymptotes y and (1 - v) y. Newton's method from the larger root of these comes from the left
+    and cannot miss.
     """
     target = (1 - v) * (xp.log(trough_ratio) - xp.log1p(-v)) - v * xp.log(v)
-    y = xp.maximum(target, target / (1 - v))
-    for _ in range(STEPS):
-        value = (1 - v) * softplus(xp, y) - softplus(xp, -y)
-        y = y - (value - target) / (1 - v * sigmoid(xp, y))
-    return y
+    return root(xp, miss, xp.maximum(target, target / (1 - v)), target, v)
 
 
 class Jump(Kernel):

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from dopafit.core.xp import root
 from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel
 from dopafit.trace.parameters import (
@@ -34,7 +35,7 @@ __all__ = ["Opponent3"]
 
 LN2 = math.log(2)
 SMALLEST, LARGEST = 1e-5, 0.99  # of both ratios; beyond, the shape hardly changes
-STEPS = 8  # exact in this range for trough ratios from 1e-4 to 1e2
+TINY, LARGE = 1e-12, 1e3
 
 
 class _Shape(NamedTuple):
@@ -54,52 +55,48 @@ def _trough(xp, y, w, f, r):
     s, near, far = xp.exp(y), xp.expm1(y), xp.expm1((w - 1) * y)
     power = s * (far + 1)  # s^w
     a = s * far / near
-    by_a = a + s * ((w - 1) * (far + 1) - s * far / near) / near
+    by_a = a + s * ((w - 1) * (far + 1) - a) / near
     depth = a - (1 + a) * s * f + power * f * r
     return a, depth, by_a, by_a * (1 - s * f) - (1 + a) * s * f + w * power * f * r
 
 
-def _lag(xp, trough_ratio, w, f, r):
-    """Return y = ln s of the response with this trough ratio.
+def _miss_lag(xp, y, trough_ratio, w, f, r):
+    """Return how far y = ln s is from the lag with this trough ratio, and the slope.
 
     h(t_p) / K = f (1 - r) - a (1 - f), so that depth / trough ratio + a (1 - f) = f (1 - r). In
-    logarithms the left side is nearly straight in y, and Newton's method ends soon.
+    logarithms the left side is nearly straight in y.
     """
-    power, whole = f / (1 - f), f * (1 - r)
-    y = xp.minimum(xp.log(whole * trough_ratio / (1 - f)) / (1 + power), xp.log(whole / (1 - f)))
-    y = xp.minimum(y, -0.02)
-    for _ in range(STEPS):
-        a, depth, by_a, by_depth = _trough(xp, y, w, f, r)
-        scale = xp.exp(power * y) / trough_ratio
-        value = scale * depth + a * (1 - f)
-        slope = scale * (power * depth + by_depth) + by_a * (1 - f)
-        y = xp.minimum(y - xp.log(value / whole) * value / slope, 0.5 * y)
-    return y
+    a, depth, by_a, by_depth = _trough(xp, y, w, f, r)
+    power = f / (1 - f)
+    scale = xp.exp(power * y) / trough_ratio
+    value = scale * depth + a * (1 - f)
+    slope = scale * (power * depth + by_depth) + by_a * (1 - f)
+    return xp.log(value / (f * (1 - r))), slope / value
 
 
-def _zero(xp, place, steps, w, f, r, a):
-    """Return the zero of the response at ln X = place or nearby, by Halley's method.
+def _miss_zero(xp, place, w, f, r, a):
+    """Return how far ln X = place is from a zero of the response, and the slope.
 
-    U = ln(f r X^w + a) - ln X - ln((1 + a) f) is convex in ln X. Its root above 0 is the event
-    itself, the one below 0 the crossing.
+    The function is convex in ln X. Its root above 0 is the event itself, the one below 0 the
+    crossing.
     """
-    for _ in range(steps):
-        fast = xp.exp(w * place) * f * r
-        share = fast / (fast + a)
-        value = xp.log((fast + a) / ((1 + a) * f)) - place
-        slope = w * share - 1
-        step = value * slope / (slope * slope - 0.5 * value * w * w * share * (1 - share))
-        moved = place - step
-        # never across 0, where the maximum is
-        place = xp.where(moved * place > 0.5 * place * place, moved, 0.5 * place)
-    return place
+    fast = xp.exp(w * place) * f * r
+    return xp.log((fast + a) / ((1 + a) * f)) - place, w * fast / (fast + a) - 1
+
+
+def _miss_crossing(xp, place, *shape):
+    value, slope = _miss_zero(xp, place, *shape)
+    return -value, -slope
 
 
 def _shape(xp, trough_ratio, fall_ratio, rise_ratio):
     f = xp.minimum(xp.maximum(fall_ratio, SMALLEST), LARGEST)
     r = xp.minimum(xp.maximum(rise_ratio, SMALLEST), LARGEST)
     w = (1 - f * r) / (r * (1 - f))
-    lag = _lag(xp, trough_ratio, w, f, r)
+    whole = f * (1 - r) / (1 - f)
+    start = xp.minimum(xp.log(whole * trough_ratio) * (1 - f), xp.log(whole))
+    start = xp.minimum(start, -0.02)
+    lag = root(xp, _miss_lag, start, trough_ratio, w, f, r, within=(-LARGE, -TINY))
     a, depth, _, _ = _trough(xp, lag, w, f, r)
     top = xp.exp(f / (1 - f) * lag) * depth / trough_ratio
     # begin where U would be 0 without a, or its expansion at 0, whichever is nearer
@@ -107,7 +104,8 @@ def _shape(xp, trough_ratio, fall_ratio, rise_ratio):
     slope, curve = w * share - 1, w * w * share * (1 - share)
     near = -2 * value / (slope + xp.sqrt(slope * slope - 2 * value * curve))
     start = xp.minimum(near, xp.log((1 + a) / r) / (w - 1))
-    return _Shape(f, r, w, a, top, lag, _zero(xp, start, STEPS, w, f, r, a))
+    rise = root(xp, _miss_zero, start, w, f, r, a, within=(TINY, LARGE))
+    return _Shape(f, r, w, a, top, lag, rise)
 
 
 class Opponent3(Kernel):
@@ -175,8 +173,8 @@ class Opponent3(Kernel):
         """Return times to peak, crossing and trough [s], opponent gain [1] and area [s]."""
         shape = _shape(np, trough_ratio, fall_ratio, rise_ratio)
         f, r, a = shape.f, shape.r, shape.a
-        below = np.minimum(np.log(a / ((1 + a) * f)), 0.5 * shape.lag)
-        crossing = _zero(np, below, 40, shape.w, f, r, a)
+        left = np.log(a / ((1 + a) * f))  # where the function would be 0 without its fast part
+        crossing = root(np, _miss_crossing, left, shape.w, f, r, a, within=(-LARGE, -TINY))
         unit = recovery_half_life / LN2 * f / (1 - f)  # 1 over lam_2 - lam
         (slow, *_), rates = found = self.exponentials(
             np, trough_ratio, recovery_half_life, fall_ratio, rise_ratio

@@ -62,7 +62,7 @@ def test_simulated_fitted_predicted(drive, kernel) -> None:
             assert np.isfinite(dataset[name].values).all(), name
     lines = kernel_table(fit)
     assert np.isfinite(lines.to_numpy()).all() and lines["median"].max() <= 1.001
-    assert set(landmark_table(fit)["landmark"]) <= marks
+    assert set(landmark_table(fit)["landmark"]) <= set(fit.posterior.data_vars)
     for source in ("prior", "posterior"):
         assert dp.predictive_check(fit, seed=5, draws=20, source=source) is not None
     assert "choice_rest" in dp.identifiability(fit, scaling=False).table["parameter"].tolist()
