@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -44,25 +45,32 @@ def _trace(
     arrays: Mapping[str, np.ndarray],
 ) -> Mapping[str, np.ndarray]:
     """Return the signals at every read: all sessions side by side, event after event."""
-    time, offset, row = (arrays[k] for k in ("event_time", "event_offset", "kernel_row"))
-    after = np.empty((dynamics.states, time.size + 1))
-    after[:, 0] = dynamics.rest  # event e leaves state e + 1
+    gaps, offset = trace_gaps(arrays), arrays["event_offset"]
     count = np.diff(offset)
+    longest = np.argsort(-count, kind="stable")  # those still running are always the first
+    first, running = offset[longest], np.cumsum(np.bincount(count)[::-1])[::-1]
+    own = _of_row(parameters, arrays["kernel_row"][longest])
+    after = np.empty((dynamics.states, size.size + 1))  # event e leaves state e + 1
+    after[:, 0] = dynamics.rest
+    state = tuple(np.full(count.size, value) for value in dynamics.rest)
     for rank in range(int(count.max(initial=0))):
-        sessions = np.flatnonzero(count > rank)
-        event = offset[sessions] + rank
-        own = _of_row(parameters, row[sessions])
-        state = tuple(after[:, event] if rank else after[:, np.zeros_like(event)])
-        gap = time[event] - time[event - 1] if rank else np.zeros(event.size)
-        moved = dynamics.kick(np, dynamics.advance(np, state, gap, own), size[event], own)
-        after[:, event + 1] = moved
-    gaps = trace_gaps(arrays)
-    own = _of_row(parameters, gaps.row)
-    return dynamics.read(np, tuple(after[:, gaps.state]), gaps.read, own)
+        left = running[rank + 1]
+        if left < state[0].size:
+            state = tuple(values[:left] for values in state)
+            own = {name: value[:left] if np.ndim(value) else value for name, value in own.items()}
+        event = first[:left] + rank
+        moved = dynamics.advance(np, state, gaps.event[event], own)
+        state = dynamics.kick(np, moved, size[event], own)
+        for values, kept in zip(state, after, strict=True):
+            kept[event + 1] = values
+    seen = tuple(values[gaps.state] for values in after)
+    return dynamics.read(np, seen, gaps.read, _of_row(parameters, gaps.row))
 
 
-def _of_row(parameters: Mapping[str, np.ndarray], row: np.ndarray) -> dict[str, np.ndarray]:
-    return {k: np.asarray(v)[row] if np.ndim(v) else v for k, v in parameters.items()}
+def _of_row(parameters: Mapping[str, Any], row: np.ndarray) -> dict[str, Any]:
+    """Return the parameters of each kernel's row; a number where all rows have the same kernel."""
+    rows = {name: np.asarray(value) for name, value in parameters.items()}
+    return {k: v[row] if v.size > 1 else v.reshape(()) for k, v in rows.items()}
 
 
 @cache
