@@ -78,7 +78,7 @@ def residuals(
         or they are too few for two bins.
     """
     layout, prefix = fit.layout, channel.prefix
-    rows, m = layout.rows[prefix], numpy_operations()
+    rows, m = layout.rows[prefix], numpy_operations(layout.arrays)
     bins = min(BINS, len(rows) // PER_BIN)
     if channel.cumulative is None or bins < 2:
         return None

@@ -179,7 +179,7 @@ def trace_table(
         window = _densest(np.sort(times), float(row["start"]), float(row["end"]), length)
     time = np.linspace(*window, points)
     view = _one_session(layout, int(found[0]), time)
-    operations = numpy_operations()
+    operations = numpy_operations(view.arrays)
     curves = np.array(
         [view.program.signals(view.arrays, one, operations)["level"] for one in fit.thinned(draws)]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import Operations
 from dopafit.trace.dynamics import Dynamics
-from dopafit.trace.gaps import trace_gaps
+from dopafit.trace.gaps import Gaps, trace_gaps
 
 __all__ = ["evaluate", "numpy_operations"]
 
@@ -39,13 +39,14 @@ def _segment_sum(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 
 def _trace(
+    gaps: Gaps,
     dynamics: Dynamics,
     size: np.ndarray,
     parameters: Mapping[str, np.ndarray],
     arrays: Mapping[str, np.ndarray],
 ) -> Mapping[str, np.ndarray]:
     """Return the signals at every read: all sessions side by side, event after event."""
-    gaps, offset = trace_gaps(arrays), arrays["event_offset"]
+    offset = arrays["event_offset"]
     count = np.diff(offset)
     longest = np.argsort(-count, kind="stable")  # those still running are always the first
     first, running = offset[longest], np.cumsum(np.bincount(count)[::-1])[::-1]
@@ -73,10 +74,9 @@ def _of_row(parameters: Mapping[str, Any], row: np.ndarray) -> dict[str, Any]:
     return {k: v[row] if v.size > 1 else v.reshape(()) for k, v in rows.items()}
 
 
-@cache
-def numpy_operations() -> Operations:
-    """Return the numpy form of the operations."""
-    return Operations(np, _linear_rows, _trace, _take, _segment_sum)
+def numpy_operations(arrays: Mapping[str, np.ndarray]) -> Operations:
+    """Return the NumPy form of the operations over a layout's arrays."""
+    return Operations(np, _linear_rows, partial(_trace, trace_gaps(arrays)), _take, _segment_sum)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -89,4 +89,4 @@ def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:
     theta : array, (entry,)
         One parameter vector.
     """
-    return layout.program.logp(layout.arrays, theta, numpy_operations())
+    return layout.program.logp(layout.arrays, theta, numpy_operations(layout.arrays))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import NoneType
 
 import numpy as np
@@ -17,6 +18,7 @@ from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import Coordinates, in_range
 from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.model.numpy_operations import numpy_operations
+from dopafit.model.program import Operations
 from dopafit.study.study import Study
 
 __all__ = ["Replicator", "draw_population", "simulate"]
@@ -36,6 +38,10 @@ class Replicator:
     """
 
     layout: Layout
+
+    @cached_property
+    def _operations(self) -> Operations:
+        return numpy_operations(self.layout.arrays)
 
     @classmethod
     def of(cls, model: Model, study: Study) -> Replicator:
@@ -62,7 +68,7 @@ class Replicator:
             What `Channel.draw` returns: for a trial-wise channel its outcome columns, one row per
             row of the layout; for acts `subject`, `session`, `time` [s].
         """
-        layout, m = self.layout, numpy_operations()
+        layout, m = self.layout, self._operations
         program, arrays = layout.program, layout.arrays
         moved = program.motivation(arrays, theta, m)
         entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}

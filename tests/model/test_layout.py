@@ -210,7 +210,7 @@ def test_sparse_people(tiny, three_channels, draw_theta) -> None:
         if drive != "no_drive":
             offset = layout.arrays["event_offset"]
             assert offset[1] == offset[2], "session 2 of a has no events"
-            operations = numpy_operations()
+            operations = numpy_operations(layout.arrays)
             level = layout.program.signals(layout.arrays, draw_theta(layout), operations)["level"]
             at = slice(*layout.arrays["read_offset"][1:3])
             assert not level[at].any(), "and its level stays at rest"

@@ -35,7 +35,7 @@ def kernels(n, seed=0):
 def level(trains, coef, rate, *, progression=False):
     """The level at every read, by the namespace's own operations."""
     dynamics = Exponentials(coef.shape[1], progression)
-    signals = numpy_operations().trace(
+    signals = numpy_operations(trains.arrays).trace(
         dynamics, trains.event_size, parameters(coef, rate), trains.arrays
     )
     return signals["level"]

@@ -158,7 +158,7 @@ def test_the_simulated_rate_is_the_likelihoods(tiny, draw_theta) -> None:
         theta = draw_theta(layout, seed=1)
         logs = []
         for one in (layout, replicator.layout):
-            program, m = one.program, numpy_operations()
+            program, m = one.program, numpy_operations(one.arrays)
             eta = program.predictor(
                 "presses", program.motivation(one.arrays, theta, m), one.arrays, theta, m
             )
