@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dopafit.backend.codegen.kept import structure
 from dopafit.backend.geometry.curvature import Dense
 from dopafit.backend.geometry.landmark_time import Clock
 from dopafit.backend.geometry.pilot import Pilot
-from dopafit.backend.sampler.compiled import Density, compile_layout, sampling_model, structure
+from dopafit.backend.sampler.compiled import Density, compile_layout, sampling_model
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from dopafit.backend.codegen.kept import kept_code
 from dopafit.backend.codegen.tables import used_arrays
 from dopafit.backend.geometry.scaled_gains import Shearable
-from dopafit.backend.sampler.compiled import kept_code
 from dopafit.model.layout.layout import Layout
 
 __all__ = ["JaxDensity"]

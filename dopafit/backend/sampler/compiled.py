@@ -8,12 +8,12 @@ disk, and called with the data; it releases the interpreter's lock, so chains ru
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dopafit.backend.codegen.kept import kept_code
 from dopafit.backend.codegen.tables import prepare, used_arrays
 from dopafit.backend.geometry.pilot import Pilot
 from dopafit.backend.geometry.scaled_gains import Shearable
@@ -32,57 +32,11 @@ __all__ = [
     "Sampled",
     "chain_modes",
     "compile_layout",
-    "kept_code",
     "sampling_model",
 ]
 
-_COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-_KEEP = 16
 JITTER = 2.0
 """Chains start uniformly within so many posterior standard deviations of the pilot's centre."""
-
-
-def structure(layout: Layout) -> tuple[Any, ...]:
-    """Return what decides the function; two layouts with equal structures share compiled code."""
-    program = layout.program
-    # a channel's options may be numbers in its formula
-    channels = tuple((type(c), repr(c)) for c in program.model.channels)
-    constants = tuple(
-        (name, p.fixed)
-        for name, p in program.model.parameters.items()
-        if p.prior is None and name not in program.varying
-    )
-    return (
-        program.model.kernel,
-        tuple(program.model.drive_of(c.prefix).name for c in program.model.channels),
-        channels,
-        program.varying,
-        constants,
-        tuple(program.places.items()),
-        tuple(used_arrays(layout)),
-    )
-
-
-def kept_code(kind: str, layout: Layout, build: Callable[[], Any]) -> tuple[Any, bool]:
-    """Return code for a layout's structure, and whether it had to be built.
-
-    Parameters
-    ----------
-    kind : str
-        What the code computes.
-    layout : Layout
-        Whose structure it is for.
-    build : callable () -> code
-        Builds it.
-    """
-    key = (kind, *structure(layout))
-    fresh = key not in _COMPILED
-    if fresh:
-        _COMPILED[key] = build()
-        while len(_COMPILED) > _KEEP:
-            _COMPILED.popitem(last=False)
-    _COMPILED.move_to_end(key)
-    return _COMPILED[key], fresh
 
 
 def _code(layout: Layout, names: tuple[str, ...], *, gradient: bool) -> tuple[Any, bool]:
