@@ -35,7 +35,8 @@ def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def _segment_sum(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    return np.add.reduceat(values, offset[:-1])
+    row = np.repeat(np.arange(offset.size - 1), np.diff(offset))
+    return np.bincount(row, weights=values, minlength=offset.size - 1)
 
 
 def _trace(

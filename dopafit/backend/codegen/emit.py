@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from dopafit.backend.codegen.expression import Expression
 from dopafit.backend.codegen.numbers import Numbers
-from dopafit.backend.codegen.plan import EVENTS, KERNEL, Pass, Plan
+from dopafit.backend.codegen.plan import EVENTS, KERNEL, MOMENTS, Pass, Plan
 from dopafit.backend.operations import OPERATIONS
 
 __all__ = ["COORDINATES", "identifier", "write"]
@@ -87,7 +87,7 @@ class _Writer(Numbers):
     def module(self, gradient: bool) -> str:
         """Write everything."""
         plan = self.plan
-        channels = [one.domain for one in plan.channels]
+        channels = [one.domain for one in plan.reads if not one.domain.endswith(MOMENTS)]
         tables = sorted({n.removesuffix(".dense") for n in self.names if n.endswith(".dense")})
         for name in tables:
             self.put(f"own_{name} = theta[{name}_columns]")
@@ -101,7 +101,7 @@ class _Writer(Numbers):
             self.run(one)
         if plan.states is not None:
             self.states(gradient)
-        for one in plan.channels:
+        for one in plan.reads:
             self.run(one)
         arguments = ", ".join(map(identifier, self.names))
         if not gradient:
@@ -118,21 +118,21 @@ class _Writer(Numbers):
                 f"    theta, prior = place(q, normals, {at})",
                 "    by_theta = np.zeros(theta.size)",
             ]
-            head += [
-                f"    {name} = np.zeros({self.length(domain)})"
-                for name, domain in plan.gathered.items()
-            ]
             total = self.scalar(plan.total)
             tail = [
                 f"    return prior + {total}, pull(by_theta, theta, q, normals, {at})",
             ]
+        head += [f"    {k} = np.zeros({self.length(v)})" for k, v in plan.gathered.items()]
         head.append(f"    w = np.empty({self.slots} * STRIDE)")
         functions = "".join(self.functions.values())
         return HEADER + functions + COMPILED + "\n".join([*head, *self.lines, *tail]) + "\n"
 
     def length(self, domain: str) -> str:
         """Return the number of a domain's rows."""
-        return f"{LENGTH.get(domain, f'{domain}_zero')}.size"
+        of_channel = f"{domain}_zero"
+        if domain.endswith(MOMENTS):
+            of_channel = identifier(f"{domain.removesuffix(MOMENTS)}.moment_weight")
+        return f"{LENGTH.get(domain, of_channel)}.size"
 
     def states(self, gradient: bool) -> None:
         """Run the recurrence over the events."""
@@ -174,7 +174,7 @@ class _Writer(Numbers):
         """Write a pass over the rows of a domain."""
         nodes = _own(one.values, one.domain)
         for node in nodes:
-            for part in node.nodes if node.op not in ("take", "rows") else ():
+            for part in node.nodes if not _leaf(node) else ():
                 if part.domain is None:
                     self.scalar(part)
         for node in one.values:
@@ -183,7 +183,7 @@ class _Writer(Numbers):
         for node in one.sums:
             self.put(f"s{node.number} = 0.0")
         for text, _ in one.stores:
-            if text.startswith(("size", "taken")):
+            if text.startswith(("size", "taken", "by_sum")):
                 self.put(f"{text.partition('[')[0]} = np.empty({self.length(one.domain)})")
         length = self.length(one.domain)
         self.put(f"for c in range(0, {length}, CHUNK):")
@@ -228,6 +228,8 @@ class _Chunk:
                 # a part of its own: an index from 0 up needs no check for negative ones
                 name = identifier(node.args[0])
                 put(f"{name}_ = {name}[c : c + m]")
+            elif node.op == "segments":
+                put(f"sum{node.number}_ = sum{node.number}[c : c + m]")
             elif node.op == "take":
                 self.taken.setdefault(node.args[1], []).append(node)
             elif node.op == "rows":
@@ -237,12 +239,11 @@ class _Chunk:
             put(f"    r = {identifier(index)}[c + i]")
             for node in nodes:
                 values = node.args[0]
-                source = (
-                    f"state_{values.args[1]}[r]"
-                    if values.op == "state"
-                    else f"taken{values.number}[r]"
-                )
-                put(f"    w[{self.place(node)} + i] = {source}")
+                source = {
+                    "state": f"state_{values.args[-1]}",
+                    "array": values.args[0],
+                }.get(values.op, f"taken{values.number}")
+                put(f"    w[{self.place(node)} + i] = {source}[r]")
         ends = set(self.one.leaving)
         last = max(self.part.values(), default=0)
         for part in range(last + 1):
@@ -255,7 +256,8 @@ class _Chunk:
             self._loop(fast, keep, [n for n in sums if n.args[0] not in alone])
             for node in alone:
                 self._loop([node], [node], [n for n in sums if n.args[0] is node])
-        for node in dict.fromkeys(n for n in ends if n.domain is None or n.op == "array"):
+        copied = [n for n in ends if n.domain is None or n.op in ("array", "segments")]
+        for node in dict.fromkeys(copied):
             put("for i in range(m):")
             put(f"    w[{self.place(node)} + i] = {self.read(node, set())}")
         self._leave()
@@ -270,6 +272,8 @@ class _Chunk:
             return self.writer.scalar(node)
         if node in local:
             return f"v{node.number}"
+        if node.op == "segments":
+            return f"sum{node.number}_[i]"
         if node.op == "array":
             name = node.args[0]
             return name.format(r="c + i") if "{r}" in name else f"{identifier(name)}_[i]"
@@ -324,7 +328,8 @@ def _runs(name: str) -> str:
 
 
 def _leaf(node: Expression) -> bool:
-    return node.op in ("array", "take", "rows", "state") or node.domain is None
+    leaves = ("array", "take", "rows", "state", "segments")
+    return node.op in leaves or node.domain is None
 
 
 def _alone(node: Expression) -> bool:

@@ -19,9 +19,11 @@ from dopafit.model.program import Operations, Program
 from dopafit.trace.dynamics import Dynamics
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["EVENTS", "KERNEL", "Pass", "Plan", "make_plan"]
+__all__ = ["EVENTS", "KERNEL", "MOMENTS", "Pass", "Plan", "make_plan"]
 
 KERNEL, EVENTS, READS = "kernel", "events", "reads"
+MOMENTS = ".moments"
+"""After a channel's prefix: the domain of the moments at which its rows read the trace."""
 DOMAINS = {"kernel_ones": KERNEL, "event_magnitude": EVENTS}
 
 
@@ -68,8 +70,9 @@ class Plan:
     ----------
     forward : list of Pass
         Before the trace's states: kernel, events.
-    channels : list of Pass
-        One per channel.
+    reads : list of Pass
+        After the states: over the moments that make sums for rows, one per channel, and over the
+        moments backwards.
     backward : list of Pass
         After the states' pullback: events, kernel.
     theta : list of (place, Expression)
@@ -81,11 +84,11 @@ class Plan:
     progression : bool
         Whether its rates are lam, lam + kap, lam + 2 kap.
     gathered : dict of str to str
-        Arrays that take gradients, beside those by the states, and their domain.
+        Arrays to which passes add, beside those of the states, and their domain.
     """
 
     forward: list[Pass]
-    channels: list[Pass]
+    reads: list[Pass]
     backward: list[Pass]
     theta: list[tuple[int, Expression]]
     total: Expression
@@ -116,14 +119,17 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     """
     graph = Graph()
     found: list[tuple[Expression, bool]] = []
-    arrays, operations = _arrays(graph, program, names), _operations(graph, program, found)
+    arrays = _arrays(graph, program, names)
+    operations = _operations(graph, program, found, names)
     rows = program.logp(arrays, _Theta(graph), operations)
     states, progression = found[0] if found else (None, False)
     sweep = ReverseMode(graph, states)
     if not gradient:
         channels = [Pass(p, stores=[(f"{p}_rows[{{r}}]", n)]) for p, n in rows.items()]
         forward = sweep.forward(rows.values())
-        return Plan(forward, channels, [], [], graph.node(0.0), states, progression, {})
+        reads = [*sweep.moments(rows.values()), *channels]
+        zero = graph.node(0.0)
+        return Plan(forward, reads, [], [], zero, states, progression, sweep.gathered)
     channels = [Pass(prefix) for prefix in rows]
     sweep.passes |= {one.domain: one for one in channels}
     total = graph.node(0.0)
@@ -131,10 +137,10 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
         total = total + sweep.sum_of(node, prefix)
     sweep.run({node: graph.node(1.0) for node in rows.values()})
     backward = [sweep.passes[d] for d in (EVENTS, KERNEL) if d in sweep.passes]
-    forward = sweep.forward(n for one in (*channels, *backward) for n in one.values)
-    return Plan(
-        forward, channels, backward, sweep.theta, total, states, progression, sweep.gathered
-    )
+    back = [one for domain, one in sweep.passes.items() if domain.endswith(MOMENTS)]
+    values = [n for one in (*channels, *back, *backward) for n in one.values]
+    forward, reads = sweep.forward(values), [*sweep.moments(values), *channels, *back]
+    return Plan(forward, reads, backward, sweep.theta, total, states, progression, sweep.gathered)
 
 
 def _moved(
@@ -144,11 +150,12 @@ def _moved(
     if node.domain != READS:
         return node
     if node not in known:
+        prefix = domain.removesuffix(MOMENTS)
         if node.op == "array":  # only the time since the last event is one
-            made = graph.leaf("array", f"{domain}.gap", domain=domain)
+            made = graph.leaf("array", f"{prefix}.gap", domain=domain)
         elif node.op == "take":
             values, name = node.args
-            made = graph.leaf("take", values, f"{domain}.{name}", domain=domain)
+            made = graph.leaf("take", values, f"{prefix}.{name}", domain=domain)
         else:
             parts = [
                 _moved(graph, one, domain, known) if isinstance(one, Expression) else one
@@ -174,6 +181,9 @@ def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[s
         prefix, _, rest = name.partition(".")
         if rest == "zero":
             found[name] = 0.0
+        elif rest == "moment_weight":
+            found[name] = graph.leaf("array", name, domain=f"{prefix}{MOMENTS}")
+            found[f"{prefix}.moment_offset"] = f"{prefix}.moment_row"
         elif name == "kernel_ones" and not varies_by_session(program):
             found[name] = 1.0  # one kernel for all: its parameters are numbers
         elif name in DOMAINS or (prefix in prefixes and rest.startswith("data.")):
@@ -183,8 +193,14 @@ def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[s
     return found
 
 
-def _operations(graph: Graph, program: Program, level: list[tuple[Expression, bool]]) -> Operations:
-    prefixes = [channel.prefix for channel in program.model.channels]
+def _operations(
+    graph: Graph,
+    program: Program,
+    level: list[tuple[Expression, bool]],
+    names: tuple[str, ...],
+) -> Operations:
+    # the longest first: of `press` and `press_left` a parameter belongs to the one it names whole
+    prefixes = sorted((c.prefix for c in program.model.channels), key=len, reverse=True)
 
     def linear_rows(dense: str, *rest: Any) -> Expression:
         name = dense.rpartition(".")[0]
@@ -192,7 +208,12 @@ def _operations(graph: Graph, program: Program, level: list[tuple[Expression, bo
         return graph.leaf("rows", name, domain=own or (EVENTS if name == "peak" else KERNEL))
 
     def take(values: Expression, index: str) -> Expression:
-        return _moved(graph, values, index.partition(".")[0], {})
+        prefix = index.partition(".")[0]
+        moments = MOMENTS if f"{prefix}.moment_weight" in names else ""
+        return _moved(graph, values, f"{prefix}{moments}", {})
+
+    def segment_sum(values: Expression, index: str) -> Expression:
+        return graph.leaf("segments", values, index, domain=index.partition(".")[0])
 
     def at_reads(node: Any) -> Any:
         varies = isinstance(node, Expression) and node.domain is not None
@@ -209,7 +230,7 @@ def _operations(graph: Graph, program: Program, level: list[tuple[Expression, bo
         own = {name: at_reads(value) for name, value in parameters.items()}
         return dynamics.read(graph, last, gap, own)
 
-    return Operations(graph, linear_rows, trace, take)
+    return Operations(graph, linear_rows, trace, take, segment_sum)
 
 
 class ReverseMode:
@@ -239,6 +260,8 @@ class ReverseMode:
                     self._pass(node.domain).tables.append((node.args[0], slope))
                 case "take":
                     self._scatter(node, slope)
+                case "segments":
+                    self._spread(node, slope)
                 case "state":  # its gradient is gathered; the pullback takes all of them
                     self._slopes[node.args[0]] = slope
                 case "states":
@@ -276,9 +299,20 @@ class ReverseMode:
                     passes[KERNEL].stores.append((f"rate[{{r}}, {k}]", rate))
         taken = {n.args[0] for n in _reachable(values) if n.op == "take"}
         for node in sorted(taken, key=lambda one: one.number):
-            if node.op != "state":
+            if node.op not in ("state", "array"):
                 passes[node.domain].stores.append((f"taken{node.number}[{{r}}]", node))
         return [one for one in passes.values() if one.stores]
+
+    def moments(self, values: Any) -> list[Pass]:
+        """Return the passes over the moments that make the sums which channels take."""
+        passes: dict[str, Pass] = {}
+        segments = {node for node in _reachable(values) if node.op == "segments"}
+        for node in sorted(segments, key=lambda one: one.number):
+            (summed, index), name = node.args, f"sum{node.number}"
+            self.gathered[name] = node.domain
+            one = passes.setdefault(summed.domain, Pass(summed.domain))
+            one.scatters.append((name, index, summed))
+        return list(passes.values())
 
     def _pass(self, domain: str) -> Pass:
         return self.passes.setdefault(domain, Pass(domain))
@@ -301,6 +335,14 @@ class ReverseMode:
                 self.gathered[name] = values.domain
             self._add(values, self.graph.leaf("array", name, domain=values.domain), values.domain)
         self._pass(node.domain).scatters.append((name, index, slope))
+
+    def _spread(self, node: Expression, slope: Expression) -> None:
+        """Take a row's gradient back to each of its moments."""
+        (values, index), name = node.args, f"by_sum{node.number}"
+        self._pass(node.domain).stores.append((f"{name}[{{r}}]", slope))
+        of_row = self.graph.leaf("array", name, domain=node.domain)
+        share = self.graph.leaf("take", of_row, index, domain=values.domain)
+        self._add(values, share, values.domain)
 
     def _trace(self, node: Expression) -> None:
         size, *rates = node.args

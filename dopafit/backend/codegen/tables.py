@@ -28,6 +28,7 @@ TRACE = frozenset(
         "kernel_ones",
     }
 )
+READING = frozenset({"read", "moment_weight", "moment_offset"})
 TIMES = frozenset({"event_time", "read_time", "read_offset"})
 
 PARTS = ("dense", "columns", "start", "run", "first_run", "indptr", "indices", "data")
@@ -41,20 +42,26 @@ def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
     idle = not layout.program.model.moved
     found = {}
     for name, value in sorted(layout.arrays.items()):
-        if not (idle and (name.split(".")[0] in TRACE or name.endswith(".read"))):
+        if not (idle and (name.split(".")[0] in TRACE or name.partition(".")[2] in READING)):
             kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float64
             found[name] = np.ascontiguousarray(value, dtype=kind)
     return found
 
 
 def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a layout's arrays with every table by runs, and times since the last event."""
+    """Return a layout's arrays with every table by runs, and times since the last event.
+
+    Of moments it is each one's row that is kept.
+    """
     found: dict[str, np.ndarray] = _gaps(arrays) if "read_time" in arrays else {}
     for name, value in arrays.items():
         table, _, part = name.rpartition(".")
         if part == "dense" and f"{table}.indptr" in arrays:
             made = run_table(*(arrays[f"{table}.{one}"] for one in MATRIX))
             found |= {f"{table}.{key}": one for key, one in made.items()}
+        elif part == "moment_offset":
+            row = np.repeat(np.arange(value.size - 1, dtype=np.uint64), np.diff(value))
+            found[f"{table}.moment_row"] = row
         elif name in TIMES or part == "read" or (part in MATRIX and f"{table}.dense" in arrays):
             continue
         else:
