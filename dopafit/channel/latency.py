@@ -264,6 +264,6 @@ class Latency(Channel):
     def simulate(
         self, rng: np.random.Generator, eta: np.ndarray, data: dict[str, Any], sigma: Any
     ) -> dict[str, np.ndarray]:
-        """Draw latencies and censor them at ``data["deadline"]`` [s]."""
+        """Draw latencies and censor them at ``data["deadline"]`` [s], if there is one."""
         drawn = np.exp(-eta + sigma * rng.standard_normal(eta.shape))
-        return apply_deadline(drawn, data["deadline"], self.column, self.censored)
+        return apply_deadline(drawn, data.get("deadline", np.inf), self.column, self.censored)

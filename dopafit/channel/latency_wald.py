@@ -194,9 +194,9 @@ class WaldLatency(Channel):
         threshold: Any,
         shift: Any,
     ) -> dict[str, np.ndarray]:
-        """Draw latencies and censor them at ``data["deadline"]`` [s]."""
+        """Draw latencies and censor them at ``data["deadline"]`` [s], if there is one."""
         drift, a = np.exp(eta), np.asarray(threshold)
         u = rng.wald(a / drift, a**2 + 0.0 * drift)
         # a latency is above 0: only a threshold near 0 and no shift come so low
         drawn = np.maximum(shift * self.longest_shift + u - SOFT**2 / u, 0.1 * SOFT)
-        return apply_deadline(drawn, data["deadline"], self.column, self.censored)
+        return apply_deadline(drawn, data.get("deadline", np.inf), self.column, self.censored)

@@ -143,6 +143,7 @@ class Reducer:
     def frame(self) -> pd.DataFrame:
         """The x axis and the amount of data behind every number that `values` returns."""
         edges, signature = self.lags.edges, self.channel.signature
+        whose = f"{self.channel.called}: " if self.channel.called else ""
         axes = {
             "channel": self.channel.prefix,
             "x": np.sqrt(np.maximum(edges[:-1], edges[1] / 3) * edges[1:]),
@@ -155,7 +156,7 @@ class Reducer:
         parts = []
         for group, n in self._amounts.items():
             compared = " by time since event" if group == "all" else ": paired and single events"
-            words = {"signature": signature.label + compared, "group": group, "n": n}
+            words = {"signature": whose + signature.label + compared, "group": group, "n": n}
             parts.append(pd.DataFrame(words | axes))
         return pd.concat(parts, ignore_index=True)
 

@@ -50,7 +50,7 @@ def on_link(link: str, values: Any) -> Any:
     return np.log(values) - np.log1p(-values) if link == "logit" else values
 
 
-def in_range(name: str, value: object, link: str) -> float:
+def in_range(name: str, value: object, link: str, where: str = "truth") -> float:
     """Return the value as a number, or say that the link cannot take it.
 
     Raises
@@ -63,7 +63,7 @@ def in_range(name: str, value: object, link: str) -> float:
     if not inside:
         allowed = {"log": "a number above 0", "logit": "a number between 0 and 1"}
         raise SpecError(
-            f"truth: {name} = {value!r}",
+            f"{where}: {name} = {value!r}",
             allowed=allowed.get(link, "a finite number"),
             todo=f"give {name} a value inside its range, or leave it out",
         )

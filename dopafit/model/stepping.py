@@ -1,0 +1,216 @@
+"""Closed loops: behaviour drawn act by act, where acts make the events that move the trace."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from dopafit.channel import Channel
+from dopafit.core.arguments import takes
+from dopafit.core.errors import SpecError, suggest
+from dopafit.model.claim import Model
+from dopafit.model.layout.coordinates import in_range
+from dopafit.study.study import Study
+from dopafit.trace.kernel import Kernel
+
+__all__ = ["Event", "Offer", "Task", "play"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that moves the trace: its time [s], magnitude and kind."""
+
+    time: float
+    magnitude: float = 1.0
+    kind: str = "event"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An occasion to act.
+
+    Parameters
+    ----------
+    time : float
+        When [s].
+    channel : str
+        Name of the channel by which is acted.
+    data : mapping of str to float
+        What the channel's `simulate` takes beside the predictor, e.g. ``{"deadline": 8.0}``.
+    """
+
+    time: float
+    channel: str
+    data: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Task(Protocol):
+    """What turns acts into events: see `play`."""
+
+    duration: float
+    """Length of the session [s]; what comes later is dropped."""
+
+    def begin(self) -> Iterable[Event | Offer]:
+        """Return the events and offers that are there from the start."""
+
+    def after(self, offer: Offer, act: Mapping[str, float]) -> Iterable[Event | Offer]:
+        """Return what follows from an act: the outcome columns that the channel drew."""
+
+
+@takes(model=Model, parameters=Mapping, rng=np.random.Generator)
+def play(
+    task: Task, model: Model, parameters: Mapping[str, float], rng: np.random.Generator
+) -> Study:
+    """Play one session of a task: events move the trace, the trace acts, acts make events.
+
+    An offer reads the trace before the events of its own time, as the likelihood does.
+
+    Parameters
+    ----------
+    task : Task
+        What is offered, and what follows from acts.
+    model : Model
+        The claim; formulas and unresolved units of magnitude do not enter: magnitudes are then in
+        unit events.
+    parameters : mapping of str to float
+        The session's parameters by name; those with a fixed value may be left out.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Study
+        One session, labelled simulated: its events, and one observation per offer.
+
+    Raises
+    ------
+    SpecError
+        A parameter is missing or unknown; an offer to a channel that is none, or whose outcomes do
+        not belong to single moments; something that follows before its cause.
+    """
+    session = _Session.of(model, parameters)
+    number, now = itertools.count(), 0.0
+    ahead: list[tuple[float, bool, int, Event | Offer]] = []
+    events: list[Event] = []
+    acts: list[dict[str, float]] = []
+
+    def expect(things: Iterable[Event | Offer]) -> None:
+        for thing in things:
+            if not now <= thing.time < np.inf:
+                raise SpecError(
+                    f"the task: {thing!r} comes at {thing.time} s, and it is {now:g} s",
+                    allowed="finite times, not before the act that they follow from",
+                    todo="correct the times that begin and after return",
+                )
+            if thing.time <= task.duration:
+                heapq.heappush(ahead, (thing.time, isinstance(thing, Event), next(number), thing))
+
+    expect(task.begin())
+    while ahead:
+        now, _, _, thing = heapq.heappop(ahead)
+        if isinstance(thing, Event):
+            session.kick(thing)
+            events.append(thing)
+        else:
+            act = session.act(thing, rng)
+            acts.append({"time": thing.time, **act})
+            expect(task.after(thing, act))
+    keys = {"subject": "s1", "session": "1"}
+    return Study(
+        "played",
+        sessions=pd.DataFrame([{**keys, "start": 0.0, "end": float(task.duration)}]),
+        events=pd.DataFrame([{**keys, **vars(event)} for event in events]) if events else None,
+        observations=pd.DataFrame([{**keys, **act} for act in acts]) if acts else None,
+        simulated=True,
+    )
+
+
+class _Session:
+    """The state of the trace after the last event, and what it takes to act on it."""
+
+    def __init__(self, model: Model, values: Mapping[str, float]) -> None:
+        self.model, self.values = model, values
+        self.channels = {channel.prefix: channel for channel in model.channels}
+        self.time = 0.0
+        if model.moved:
+            kernel = Kernel.named(model.kernel)()
+            shape = {name: values[name] for name in kernel.parameters if name != "peak"}
+            self.dynamics = kernel.dynamics
+            self.prepared = kernel.prepare(np, **{k: np.array([v]) for k, v in shape.items()})
+            self.unit = kernel.unit_event(np, **shape)
+            self.state = tuple(np.array([value]) for value in self.dynamics.rest)
+
+    @classmethod
+    def of(cls, model: Model, parameters: Mapping[str, float]) -> _Session:
+        """Check the parameters against the model's."""
+        declared = model.parameters
+        for name in parameters:
+            if name not in declared:
+                raise SpecError(
+                    f"parameters: {name!r} is not a parameter of this model",
+                    allowed=", ".join(declared),
+                    todo=suggest(name, declared) or "take one of those allowed",
+                )
+        given = {n: p.fixed for n, p in declared.items() if p.fixed is not None}
+        for name, value in parameters.items():
+            given[name] = in_range(name, value, declared[name].link, "parameters")
+        if missing := [name for name in declared if name not in given]:
+            raise SpecError(
+                f"parameters: {', '.join(missing)} not given",
+                allowed="a value for every parameter that is not fixed",
+                todo=f"give {missing[0]} a value ({declared[missing[0]].meaning})",
+            )
+        return cls(model, given)
+
+    def kick(self, event: Event) -> None:
+        """Let an event move the trace."""
+        counts = self.model.events is None or event.kind in self.model.events
+        if not self.model.moved or not counts:
+            return
+        unit = self.model.unit_magnitude
+        unit = unit.get(event.kind) if isinstance(unit, Mapping) else unit
+        size = event.magnitude / unit if isinstance(unit, Real) else event.magnitude
+        gap = np.array([event.time - self.time])
+        moved = self.dynamics.advance(np, self.state, gap, self.prepared)
+        self.state = self.dynamics.kick(
+            np, moved, np.array([size * self.values["peak"]]), self.prepared
+        )
+        self.time = event.time
+
+    def act(self, offer: Offer, rng: np.random.Generator) -> dict[str, float]:
+        """Draw the act at an offer: the outcome columns of its channel."""
+        channel = self.channels.get(offer.channel)
+        if channel is None or channel.on_grid:
+            momentary = [name for name, each in self.channels.items() if not each.on_grid]
+            raise SpecError(
+                f"the task: an offer to the channel {offer.channel!r}",
+                allowed="channels of the model whose outcomes belong to single moments: "
+                + (", ".join(momentary) or "it has none"),
+                todo=suggest(offer.channel, momentary) or "offer one of those allowed",
+            )
+        prefix, drive = channel.prefix, self.model.drive_of(channel.prefix)
+        eta = np.array([self.values[f"{prefix}_rest"]])
+        if drive.gains:
+            gap = np.array([offer.time - self.time])
+            signals = self.dynamics.read(np, self.state, gap, self.prepared)
+            own = {name: self.values[name] for name in drive.parameters}
+            moved = drive().motivation(np, signals, self.unit, **own)
+            for gain, motivation in zip(drive.gains, moved, strict=True):
+                eta = eta + self.values[f"{prefix}_{gain}"] * motivation
+        return self._drawn(channel, eta, offer, rng)
+
+    def _drawn(
+        self, channel: Channel, eta: np.ndarray, offer: Offer, rng: np.random.Generator
+    ) -> dict[str, float]:
+        own = {k: self.values[f"{channel.prefix}_{k}"] for k in channel.active() if k != "rest"}
+        data = {name: np.array([value]) for name, value in offer.data.items()}
+        drawn = channel.simulate(rng, eta, data, **own)
+        return {column: float(values[0]) for column, values in drawn.items()}
