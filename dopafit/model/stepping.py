@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel import Channel
-from dopafit.core.arguments import takes
+from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import in_range
@@ -31,6 +31,10 @@ class Event:
     time: float
     magnitude: float = 1.0
     kind: str = "event"
+
+    def __post_init__(self) -> None:
+        require("Event: time", self.time, Real)
+        require("Event: magnitude", self.magnitude, Real)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class Offer:
     time: float
     channel: str
     data: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        require("Offer: time", self.time, Real)
+        require("Offer: channel", self.channel, str)
 
 
 class Task(Protocol):

@@ -57,6 +57,9 @@ WRONG = {
     ],
     "identifiability": [(lambda: dp.identifiability(MODEL), "cannot be Model")],
     "load_dataset": [(lambda: dp.load_dataset(3), "load_dataset: name cannot be int 3")],
+    "Event": [(lambda: dp.Event("a"), "Event: time")],
+    "Offer": [(lambda: dp.Offer(1.0, 3), "Offer: channel")],
+    "play": [(lambda: dp.play(None, STUDY, {}, None), "play: model cannot be Study")],
     "predictive_check": [
         (lambda: dp.predictive_check(MODEL, seed=1), "predictive_check: fit cannot be Model")
     ],

@@ -123,7 +123,7 @@ def test_the_example_priors_and_channels_are_read():
 def test_the_example_component_works():
     # in a process of its own: defining a drive makes it known to the whole process
     page = ROOT / "docs" / "extending.md"
-    (source,) = [body for body in blocks(page, "python") if "class " in body]
+    (source,) = [body for body in blocks(page, "python") if "class Saturation" in body]
     check = (
         "\nimport numpy as np\nfrom dopafit.drive.drive import Drive\n"
         "signals = {'level': np.array([0.0, 1.0, -1.0])}\n"

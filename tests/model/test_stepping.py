@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,3 +139,11 @@ def test_refusals(things, values, message) -> None:
     with pytest.raises(SpecError) as caught:
         play(Fixed(things), with_presses, values, np.random.default_rng(0))
     assert message in caught.value.wrong and caught.value.allowed and caught.value.todo
+
+
+def test_the_guides_example_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "extending.md").read_text("utf-8")
+    source = page.partition("### Close the loop")[2].partition("```python\n")[2].partition("```")[0]
+    found: dict = {}
+    exec(compile(source, "extending.md", "exec"), found)
+    assert len(found["study"].observations) == 300 and len(found["study"].events) > 10
