@@ -16,7 +16,7 @@ import numpy as np
 
 from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.model.program import Operations
-from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.dynamics import Dynamics, Exponentials
 from dopafit.trace.gaps import trace_gaps
 
 __all__ = ["jax_operations", "prepared", "recurrence"]
@@ -123,6 +123,22 @@ def _of_row(table: Any, row: Any) -> Any:
     return table if len(table) == 1 else _take(table, row)
 
 
+def _scan(steps: Mapping[str, Any], dynamics: Dynamics, size: Any, table: Mapping[str, Any]) -> Any:
+    """Return the states (event, state) after each event, one event after the other."""
+    rows = {name: _of_row(value, steps["event_row"]) for name, value in table.items()}
+    own = {name: jnp.broadcast_to(value, size.shape) for name, value in rows.items()}
+
+    def after(state: Any, event: Any) -> Any:
+        keep, gap, own_size, parameters = event
+        before = jnp.where(keep > 0.0, state, jnp.array(dynamics.rest))
+        moved = dynamics.advance(namespace, tuple(before), gap, parameters)
+        state = jnp.stack(dynamics.kick(namespace, moved, own_size, parameters))
+        return state, state
+
+    events = (steps["event_keep"], steps["event_gap"], size, own)
+    return jax.lax.scan(after, jnp.array(dynamics.rest), events)[1]
+
+
 def _trace(
     steps: Mapping[str, Any],
     dynamics: Dynamics,
@@ -131,16 +147,19 @@ def _trace(
     _arrays: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     """Return the signals at each read; see `Operations.trace`."""
+    ones, rest = jnp.ones((1,)), jnp.array([dynamics.rest])
+    table = {name: value * ones for name, value in parameters.items()}
     if not size.size:
-        none = (jnp.zeros_like(steps["read_gap"]),) * dynamics.states
-        return dynamics.read(namespace, none, steps["read_gap"], parameters)
-    ones = jnp.ones((1,))
-    rate = jnp.stack([parameters[f"rate_{k}"] * ones for k in range(dynamics.states)], axis=-1)
-    fallen = jnp.exp(-_of_row(rate, steps["event_row"]) * steps["event_gap"][:, None])
-    states = recurrence(steps["event_keep"][:, None] * fallen, size)
-    states = jnp.concatenate([jnp.zeros_like(states[:1]), states])  # before the first event
+        states = rest[:0]
+    elif isinstance(dynamics, Exponentials):
+        rate = jnp.stack([table[f"rate_{k}"] for k in range(dynamics.states)], axis=-1)
+        fallen = jnp.exp(-_of_row(rate, steps["event_row"]) * steps["event_gap"][:, None])
+        states = recurrence(steps["event_keep"][:, None] * fallen, size)
+    else:
+        states = _scan(steps, dynamics, size, table)
+    states = jnp.concatenate([rest, states])  # before the first event
     seen = _take(states, steps["read_last"])
-    own = {name: _of_row(value * ones, steps["read_row"]) for name, value in parameters.items()}
+    own = {name: _of_row(value, steps["read_row"]) for name, value in table.items()}
     return dynamics.read(namespace, tuple(seen.T), steps["read_gap"], own)
 
 

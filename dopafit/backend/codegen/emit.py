@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dopafit.backend.codegen.expression import Expression
 from dopafit.backend.codegen.numbers import Numbers
 from dopafit.backend.codegen.plan import EVENTS, KERNEL, MOMENTS, Pass, Plan
+from dopafit.backend.codegen.scan import Scan
 from dopafit.backend.operations import OPERATIONS
 
 __all__ = ["COORDINATES", "identifier", "write"]
@@ -124,7 +125,8 @@ class _Writer(Numbers):
             ]
         head += [f"    {k} = np.zeros({self.length(v)})" for k, v in plan.gathered.items()]
         head.append(f"    w = np.empty({self.slots} * STRIDE)")
-        functions = "".join(self.functions.values())
+        scan = plan.loop.source(self.functions) if isinstance(plan.loop, Scan) else ""
+        functions = "".join(self.functions.values()) + scan
         return HEADER + functions + COMPILED + "\n".join([*head, *self.lines, *tail]) + "\n"
 
     def length(self, domain: str) -> str:
@@ -137,29 +139,35 @@ class _Writer(Numbers):
     def states(self, gradient: bool) -> None:
         """Run the recurrence over the events."""
         _, *rates = self.plan.states.args
+        count = len(rates) if isinstance(self.plan.loop, str) else len(self.plan.loop.rest)
         for k, rate in enumerate(rates):
             if rate.domain is None:
                 self.put(f"rate[0, {k}] = {self.scalar(rate)}")
-        # of a progression two decays give all three
-        kept = 2 if self.plan.progression else len(rates)
-        self.put(f"decay = np.empty(({kept}, event_gap.size))")
-        self.put(f"state = np.empty(({len(rates)}, event_gap.size + 1))")
-        suffix = "_progression" if self.plan.progression else ""
-        self.put(f"states{suffix}({STATES}, decay, state)")
+        if isinstance(self.plan.loop, str):
+            # of a progression two decays give all three
+            kept = 2 if self.plan.loop == "states_progression" else len(rates)
+            self.put(f"decay = np.empty(({kept}, event_gap.size))")
+        self.put(f"state = np.empty(({count}, event_gap.size + 1))")
+        self.put(self.loop("", "state"))
         if gradient:
             self.put("by_state = np.zeros(state.shape)")
-        for k in range(len(rates)):
+        for k in range(count):
             self.put(f"state_{k} = state[{k}]")
             if gradient:
                 self.put(f"by_state_{k} = by_state[{k}]")
 
+    def loop(self, back: str, arguments: str) -> str:
+        """Return the call of the loop over the events, or of its reverse."""
+        if isinstance(self.plan.loop, str):
+            return f"{self.plan.loop}{back}({STATES}, decay, {arguments})"
+        return f"scan{back}({STATES}, {arguments})"
+
     def backward(self, tables: list[str]) -> None:
         """Run the gradient back to theta."""
         if self.plan.states is not None:
-            suffix = "_progression" if self.plan.progression else ""
             self.put("by_size = np.empty(event_gap.size)")
             self.put("by_rate = np.zeros(rate.shape)")
-            self.put(f"states{suffix}_back({STATES}, decay, state, by_state, by_size, by_rate)")
+            self.put(self.loop("_back", "state, by_state, by_size, by_rate"))
         for one in self.plan.backward:
             self.run(one)
         for name in tables:

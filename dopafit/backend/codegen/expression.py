@@ -7,12 +7,13 @@ expressions are one. `Graph.pull` is the derivative of every operation, again as
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dopafit.backend.operations import FUNCTIONS, OPERATIONS
 from dopafit.core.errors import SpecError
 
-__all__ = ["Expression", "Graph"]
+__all__ = ["Expression", "Graph", "reachable"]
 
 
 class Expression:
@@ -223,6 +224,28 @@ class Graph:
             for argument, share in zip(node.args, shares, strict=True)
             if share is not None
         ]
+
+    def gradients(self, ends: Mapping[Expression, Expression]) -> dict[Expression, Expression]:
+        """Return the gradients of a sum of numbers, each times its slope, by all they depend on."""
+        slopes = dict(ends)
+        for node in sorted(reachable(ends), key=lambda one: -one.number):
+            if node not in slopes or node.op in ("constant", "value", "root"):
+                continue
+            for argument, share in self.pull(node, slopes[node]):
+                slopes[argument] = slopes[argument] + share if argument in slopes else share
+        return slopes
+
+
+def reachable(ends: Iterable[Expression]) -> set[Expression]:
+    """Return expressions and everything they are made from."""
+    found: set[Expression] = set()
+    stack = list(ends)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            stack.extend(node.nodes)
+    return found
 
 
 CALLED = tuple(operation.name for operation in FUNCTIONS)

@@ -33,12 +33,14 @@ class Numbers:
     ----------
     functions : dict of key to str, optional
         Where the source of functions that the statements call is gathered.
+    indent : int
+        Depth of the statements.
     """
 
-    def __init__(self, functions: dict[Any, str] | None = None) -> None:
+    def __init__(self, functions: dict[Any, str] | None = None, indent: int = 1) -> None:
         self.functions = {} if functions is None else functions
         self.lines: list[str] = []
-        self.indent = 1
+        self.indent = indent
         self._written: set[Expression] = set()
 
     def put(self, text: str) -> None:
@@ -83,8 +85,7 @@ class Numbers:
         name, self.functions[key] = f"root_{len(known)}", ""
         graph, names = Graph(), ["x", *(f"parameter_{k}" for k in range(count))]
         value, slope = residual(graph, *(graph.leaf("value", v, domain=None) for v in names))
-        inner = Numbers(self.functions)
-        inner.indent = 2
+        inner = Numbers(self.functions, indent=2)
         change = inner.scalar(graph.node(value) / slope)
         self.functions[key] = NEWTON.format(
             name=name,

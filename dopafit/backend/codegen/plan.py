@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dopafit.backend.codegen.expression import Expression, Graph
+from dopafit.backend.codegen.expression import Expression, Graph, reachable
+from dopafit.backend.codegen.scan import Scan
 from dopafit.backend.codegen.tables import TIMES
 from dopafit.model.program import Operations, Program
-from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.dynamics import Dynamics, Exponentials
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["EVENTS", "KERNEL", "MOMENTS", "Pass", "Plan", "make_plan"]
@@ -81,8 +82,8 @@ class Plan:
         The log likelihood; a constant where only rows are asked for.
     states : Expression or None
         The trace's states after each event, where the claim has a trace.
-    progression : bool
-        Whether its rates are lam, lam + kap, lam + 2 kap.
+    loop : str or Scan
+        Which loop makes them: `states`, `states_progression`, or one to be written.
     gathered : dict of str to str
         Arrays to which passes add, beside those of the states, and their domain.
     """
@@ -93,7 +94,7 @@ class Plan:
     theta: list[tuple[int, Expression]]
     total: Expression
     states: Expression | None
-    progression: bool
+    loop: str | Scan
     gathered: dict[str, str]
 
 
@@ -118,18 +119,18 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
         Whether to sum the rows and differentiate; else every row's value is kept.
     """
     graph = Graph()
-    found: list[tuple[Expression, bool]] = []
+    found: list[tuple[Expression, str | Scan]] = []
     arrays = _arrays(graph, program, names)
     operations = _operations(graph, program, found, names)
     rows = program.logp(arrays, _Theta(graph), operations)
-    states, progression = found[0] if found else (None, False)
+    states, loop = found[0] if found else (None, "")
     sweep = ReverseMode(graph, states)
     if not gradient:
         channels = [Pass(p, stores=[(f"{p}_rows[{{r}}]", n)]) for p, n in rows.items()]
         forward = sweep.forward(rows.values())
         reads = [*sweep.moments(rows.values()), *channels]
         zero = graph.node(0.0)
-        return Plan(forward, reads, [], [], zero, states, progression, sweep.gathered)
+        return Plan(forward, reads, [], [], zero, states, loop, sweep.gathered)
     channels = [Pass(prefix) for prefix in rows]
     sweep.passes |= {one.domain: one for one in channels}
     total = graph.node(0.0)
@@ -140,7 +141,7 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     back = [one for domain, one in sweep.passes.items() if domain.endswith(MOMENTS)]
     values = [n for one in (*channels, *back, *backward) for n in one.values]
     forward, reads = sweep.forward(values), [*sweep.moments(values), *channels, *back]
-    return Plan(forward, reads, backward, sweep.theta, total, states, progression, sweep.gathered)
+    return Plan(forward, reads, backward, sweep.theta, total, states, loop, sweep.gathered)
 
 
 def _moved(
@@ -196,7 +197,7 @@ def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[s
 def _operations(
     graph: Graph,
     program: Program,
-    level: list[tuple[Expression, bool]],
+    level: list[tuple[Expression, str | Scan]],
     names: tuple[str, ...],
 ) -> Operations:
     # the longest first: of `press` and `press_left` a parameter belongs to the one it names whole
@@ -221,9 +222,16 @@ def _operations(
 
     def trace(dynamics: Dynamics, size: Any, parameters: Mapping[str, Any], _arrays: Any) -> Any:
         """Read the states after the last event, over the time since then."""
-        rates = [parameters[f"rate_{k}"] for k in range(dynamics.states)]
-        states = graph.leaf("states", graph.node(size), *map(graph.node, rates), domain=None)
-        level.append((states, dynamics.progression))
+        loop: str | Scan
+        if isinstance(dynamics, Exponentials):
+            loop = "states_progression" if dynamics.progression else "states"
+            carried = [f"rate_{k}" for k in range(dynamics.states)]
+        else:
+            loop = Scan(dynamics, parameters)
+            carried = loop.names
+        moving = [graph.node(parameters[name]) for name in carried]
+        states = graph.leaf("states", graph.node(size), *moving, domain=None)
+        level.append((states, loop))
         gap = graph.leaf("array", "gap", domain=READS)
         each = [graph.leaf("state", states, k, domain=EVENTS) for k in range(dynamics.states)]
         last = tuple(graph.leaf("take", state, "state", domain=READS) for state in each)
@@ -248,7 +256,7 @@ class ReverseMode:
     def run(self, slopes: dict[Expression, Expression]) -> None:
         """Propagate the gradients of some nodes to theta."""
         self._slopes |= slopes
-        written = sorted(_reachable(slopes), key=lambda node: -node.number)
+        written = sorted(reachable(slopes), key=lambda node: -node.number)
         for node in written:  # the graph grows meanwhile; what is new is not differentiated
             slope = self._slopes.get(node)
             if slope is None or not self.active(node):
@@ -297,7 +305,7 @@ class ReverseMode:
             for k, rate in enumerate(rates):
                 if rate.domain == KERNEL:
                     passes[KERNEL].stores.append((f"rate[{{r}}, {k}]", rate))
-        taken = {n.args[0] for n in _reachable(values) if n.op == "take"}
+        taken = {n.args[0] for n in reachable(values) if n.op == "take"}
         for node in sorted(taken, key=lambda one: one.number):
             if node.op not in ("state", "array"):
                 passes[node.domain].stores.append((f"taken{node.number}[{{r}}]", node))
@@ -306,7 +314,7 @@ class ReverseMode:
     def moments(self, values: Any) -> list[Pass]:
         """Return the passes over the moments that make the sums which channels take."""
         passes: dict[str, Pass] = {}
-        segments = {node for node in _reachable(values) if node.op == "segments"}
+        segments = {node for node in reachable(values) if node.op == "segments"}
         for node in sorted(segments, key=lambda one: one.number):
             (summed, index), name = node.args, f"sum{node.number}"
             self.gathered[name] = node.domain
@@ -353,15 +361,3 @@ class ReverseMode:
                 ("array", f"by_rate[{{r}}, {k}]") if varies else ("value", f"by_rate[0, {k}]")
             )
             self._add(rate, self.graph.leaf(op, name, domain=rate.domain), rate.domain)
-
-
-def _reachable(roots: Any) -> set[Expression]:
-    """Return nodes and everything they are made from."""
-    found: set[Expression] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack.extend(node.nodes)
-    return found
