@@ -31,6 +31,25 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Run folder; mad
 Which = Annotated[
     str, typer.Option("--hypothesis", "--drive", help="Which hypothesis of the analysis.")
 ]
+
+
+def _load_components(paths: list[Path] | None) -> list[Path] | None:
+    for path in paths or ():
+        from dopafit.core.outside import load_components
+
+        load_components(path)
+    return paths
+
+
+Components = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--components",
+        metavar="FILE.py",
+        callback=_load_components,
+        help="Your own kernels, drives or channels: a Python file, which is run; may be repeated.",
+    ),
+]
 Show = Annotated[
     str, typer.Option("--progress", help="auto, terminal, log or silent.", metavar="HOW")
 ]
@@ -61,7 +80,9 @@ def _command() -> str:
 
 
 @app.command("run")
-def run_command(analysis: AnalysisFile, out: Out, progress: Show = "auto") -> None:
+def run_command(
+    analysis: AnalysisFile, out: Out, progress: Show = "auto", components: Components = None
+) -> None:
     """Fit every hypothesis of an analysis, check, compare, draw figures and write the report.
 
     Exit status 0: every fit converged; 3: the report is written, but a fit did not converge.
@@ -91,6 +112,7 @@ def fit_command(
     hypothesis: Which,
     out: Out,
     progress: Show = "auto",
+    components: Components = None,
 ) -> None:
     """Fit one hypothesis of an analysis into a run folder.
 
@@ -116,6 +138,7 @@ def explore_command(
     analysis: AnalysisFile,
     hypothesis: Which,
     method: Annotated[str, typer.Option("--method", help="laplace or pathfinder.")] = "laplace",
+    components: Components = None,
 ) -> None:
     """Look at one hypothesis's posterior quickly and approximately; nothing is written.
 
@@ -151,6 +174,7 @@ def compare_command(
         typer.Option("--unit", help="What is left out: trial or session; as in the run if absent."),
     ] = None,
     progress: Show = "auto",
+    components: Components = None,
 ) -> None:
     """Compare the fits of a run folder by leave-one-out; dopafit report then shows it."""
     from dopafit.fit.progress import auto_progress
@@ -177,6 +201,7 @@ def simulate_command(
     analysis: AnalysisFile,
     out: Annotated[Path, typer.Option("--out", metavar="STUDY", help="Folder of the new study.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Source of randomness.")],
+    components: Components = None,
 ) -> None:
     """Simulate an analysis: write a study folder with truth.json beside it."""
     from dopafit.report.simulated import simulate_folder
@@ -191,6 +216,7 @@ def validate_command(
     path: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="A study folder, or an analysis file.")
     ],
+    components: Components = None,
 ) -> None:
     """Print what a study holds and everything that is wrong with it; of an analysis, the claim too.
 

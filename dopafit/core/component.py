@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 
-__all__ = ["Component", "Landmark", "Parameter"]
+__all__ = ["OUTSIDE", "Component", "Landmark", "Parameter"]
 
 LINKS = ("identity", "log", "logit")
 TABLES = ("event", "session", "row", "population")
@@ -147,14 +149,22 @@ class Component:
             if unused:
                 raise TypeError(f"{cls.__name__}.{cls.formula} does not take {sorted(unused)}")
         rival = cls._members.get(cls.name, cls)
-        if (rival.__module__, rival.__qualname__) != (cls.__module__, cls.__qualname__):
+        again = rival.__module__ == cls.__module__ and (
+            rival.__qualname__ == cls.__qualname__ or cls.__module__ == "__main__"
+        )  # a cell of a notebook run again, or a file imported again
+        if rival is not cls and not again:
             raise TypeError(f"{cls.__name__}: {rival.__name__} is called {cls.name!r} already")
         cls._members[cls.name] = cls
 
     @classmethod
     def members(cls) -> dict[str, type]:
-        """Return all members of this family by name; every module of its folder is read."""
+        """Return all members of this family by name; every module of its folder is read.
+
+        So are installed packages that name modules of theirs in the group ``dopafit.components``
+        of their entry points. One that cannot be loaded is left out with a warning.
+        """
         _read_all(cls.__module__.rpartition(".")[0])
+        _read_packages()
         return dict(sorted(cls._members.items()))
 
     @classmethod
@@ -175,6 +185,28 @@ class Component:
                 todo=suggest(name, members) or "take one of those allowed",
             )
         return known[name]
+
+
+OUTSIDE: dict[str, str] = {}
+"""What brought components from outside: SHA-256 of a file, version of a package, by its name."""
+
+
+@functools.cache
+def _read_packages() -> None:
+    for entry in importlib.metadata.entry_points(group="dopafit.components"):
+        package = entry.dist.name if entry.dist else entry.value
+        try:
+            entry.load()
+        except Exception as error:
+            problem = SpecError(
+                f"the installed package {package} cannot bring its components: "
+                f"{type(error).__name__}: {error}",
+                allowed="a package made for this version of dopafit",
+                todo=f"update {package}, or uninstall it",
+            )
+            warnings.warn(str(problem), stacklevel=2)
+        else:
+            OUTSIDE[package] = entry.dist.version if entry.dist else entry.value
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from dopafit.backend.sampler.backends import require_backend
 from dopafit.backend.sampler.draw import Interrupted, SamplerSettings
 from dopafit.backend.store import read_tree, write_tree
 from dopafit.core.arguments import PATH, require, takes
+from dopafit.core.component import OUTSIDE
 from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.seed import generator, integer_seed
 from dopafit.core.shown import Shown
@@ -301,6 +302,7 @@ def fit(
     *draws_made, verdict = looks.judge(tree, stopped=stopped)
     record = {
         "settings": settings.to_dict(),
+        "components": dict(OUTSIDE),
         "interrupted": stopped,
         "pilot": {k: v for k, v in notes.items() if k != "places"},
         "looks": looks.record,

@@ -16,6 +16,7 @@ import pandas as pd
 from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
+from dopafit.core.component import OUTSIDE
 from dopafit.core.errors import FitError
 from dopafit.core.files import read_regular
 from dopafit.core.yaml_text import dump_yaml
@@ -228,6 +229,7 @@ def write_environment(
         {
             **stamp_versions(),
             "python": platform.python_version(),
+            "components": OUTSIDE,
             "seed": seed,
             "command": command or shlex.join([*_program(), *sys.argv[1:]]),
             "machine": {

@@ -14,6 +14,7 @@ from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.core.arguments import PATH, takes
+from dopafit.core.component import OUTSIDE
 from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, suggest
 from dopafit.core.files import remove_parts
 from dopafit.core.hold import hold
@@ -341,6 +342,7 @@ def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Prog
         return None
     settings = {"backend": "numba"} | found.record.get("settings", {})
     same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
+    same &= found.record.get("components", {}) == OUTSIDE
     if found.model == model and found.study.hash == study.hash and same:
         return found if found.seed == analysis.seed else None
     return None

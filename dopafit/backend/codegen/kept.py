@@ -8,6 +8,7 @@ from typing import Any
 
 from dopafit.backend.codegen.tables import used_arrays
 from dopafit.model.layout.layout import Layout
+from dopafit.trace.kernel import Kernel
 
 __all__ = ["kept_code", "structure"]
 
@@ -26,8 +27,9 @@ def structure(layout: Layout) -> tuple[Any, ...]:
         if p.prior is None and name not in program.varying
     )
     return (
-        program.model.kernel,
-        tuple(program.model.drive_of(c.prefix).name for c in program.model.channels),
+        # classes: a cell of a notebook may define one of the same name again
+        Kernel.named(program.model.kernel),
+        tuple(program.model.drive_of(c.prefix) for c in program.model.channels),
         channels,
         program.varying,
         constants,

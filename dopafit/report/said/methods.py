@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -242,8 +243,17 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
             f" Compiling and sampling took {seconds(took) or f'{number(took)} s'} in all."
             if took
             else "",
+            *_outside(environment.get("components") or {}),
         )
     ]
+
+
+def _outside(components: Mapping[str, str]) -> tuple[Span | str, ...]:
+    """Say whose kernels, drives and channels were at hand beside dopafit's own."""
+    told = [f"{clean(file)} ({clean(mark[:12])})" for file, mark in components.items()]
+    told = ["Components from outside dopafit were loaded, with the start of a file's SHA-256 or a "
+            "package's version: ", series(told), "."] if told else []  # fmt: skip
+    return tuple([" ", *told]) if told else ()
 
 
 def _sampled(folder: RunFolder) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,7 @@ DATA = {
 ENVIRONMENT = {
     **dict.fromkeys("dopafit python command started finished".split(), TEXT),
     "packages": {EACH: TEXT},
+    "components": {EACH: TEXT},
     "seed": NUMBER,
     "machine": {EACH: ANY},
     "seconds": {EACH: {EACH: NUMBER}},
