@@ -6,11 +6,14 @@ import copy
 import multiprocessing
 import pickle
 
+import numpy as np
 import pytest
 
 import dopafit as dp
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
+from dopafit.model.layout.layout import build_layout
+from dopafit.model.numpy_operations import evaluate
 
 
 def make() -> Model:
@@ -75,3 +78,32 @@ def test_a_channel_is_called_by_a_word(name) -> None:
         return
     with pytest.raises(SpecError, match="called"):
         dp.Choice("pursue", called=name)
+
+
+def test_two_kinds_of_press_are_two_channels_in_every_row() -> None:
+    """Simulated together; the density of each is that of the claim that has it alone."""
+    left, right = dp.Presses("lever", called="left"), dp.Presses("poke", called="right")
+    drives = {"left": "trough", "right": "peak"}
+    both = Model(drive=drives, channels=[left, right], effects=PLAIN)
+    design = dp.timetable({"subjects": 2, "duration": 60, "cue_interval": 10}, seed=1)
+    truth = {"left_rest": -1.5, "right_rest": -2.0, "trough_ratio": 0.4}
+    study, values = dp.simulate(both, design, seed=2, truth=truth)
+    assert set(study.presses["kind"]) == {"lever", "poke"}
+    found = density(both, study, values)
+    for channel, drive in ((left, "trough"), (right, "peak")):
+        own = {"peak": "1", f"{channel.prefix}_rest": "1"}
+        alone = Model(drive=drive, channels=[channel], effects=own)
+        mine = density(alone, study, values)
+        assert mine == {channel.prefix: pytest.approx(found[channel.prefix], rel=1e-12)}
+    swapped = Model(drive={"left": "peak", "right": "trough"}, channels=[left, right])
+    assert swapped != both and swapped.gains == ["left_gain_peak", "right_gain_trough"]
+
+
+PLAIN = {"peak": "1", "left_rest": "1", "right_rest": "1"}
+
+
+def density(model: Model, study: dp.Study, values: dict[str, float]) -> dict[str, float]:
+    layout = build_layout(model, study)
+    coordinates = layout.coordinates
+    theta = coordinates.theta_from_truth(values, np.zeros(len(coordinates.entries)))
+    return {name: float(rows.sum()) for name, rows in evaluate(layout, theta).items()}
