@@ -207,7 +207,7 @@ def test_simulate_writes_a_study_with_its_truth(typed, analysis, tmp_path):
     study = read_study(tmp_path / "a/s")
     assert study.simulated and "seed 1" in study.description
     truth = yaml.safe_load((tmp_path / "a/s/truth.json").read_text("utf-8"))
-    assert truth["simulated"] is True and truth["drive"] == "trough"
+    assert truth["simulated"] is True and truth["hypothesis"] == "trough"
     assert truth["study_hash"] == study.hash and truth["values"]["trough_ratio"] == 0.4
     assert truth["values"]["choice_gain_trough"] > 0  # drawn from its prior
 
