@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Choice": "dopafit.channel.choice",
     "Comparison": "dopafit.compare.loo",
+    "Counts": "dopafit.channel.counts",
     "DopafitError": "dopafit.core.errors",
     "Event": "dopafit.model.stepping",
     "Fit": "dopafit.fit.fit",

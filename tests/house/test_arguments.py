@@ -57,6 +57,7 @@ WRONG = {
     ],
     "identifiability": [(lambda: dp.identifiability(MODEL), "cannot be Model")],
     "load_dataset": [(lambda: dp.load_dataset(3), "load_dataset: name cannot be int 3")],
+    "Counts": [(lambda: dp.Counts(3), "Counts: column cannot be int 3")],
     "Event": [(lambda: dp.Event("a"), "Event: time")],
     "Offer": [(lambda: dp.Offer(1.0, 3), "Offer: channel")],
     "play": [(lambda: dp.play(None, STUDY, {}, None), "play: model cannot be Study")],
