@@ -51,7 +51,11 @@ def study_of(start, length, count=0.0, events=(20.0, 26.0, 80.0), end=400.0) -> 
 
 
 def model(drive="level", **changes) -> Model:
-    options = {"effects": {"counts_rest": "1", "peak": "1"}, "typical_spacing": 20.0, "unit_magnitude": 1.0}
+    options = {
+        "effects": {"counts_rest": "1", "peak": "1"},
+        "typical_spacing": 20.0,
+        "unit_magnitude": 1.0,
+    }
     return Model(drive, [Counts()], **(options | changes))
 
 
