@@ -136,7 +136,7 @@ class Kernel(Component, ABC, family=True):
         values = dict(zip(values, np.broadcast_arrays(*values.values()), strict=True))
         size = values.pop("peak")
         marks = self.marks(**values)
-        return marks | {"area": size * marks["area"]}
+        return {name: size * v if name == "area" else v for name, v in marks.items()}
 
     def marks(self, **shape: np.ndarray) -> dict[str, np.ndarray]:
         """Return the landmarks of the response with peak 1; a subclass adds its own to the area."""

@@ -56,7 +56,8 @@ def test_simulated_fitted_predicted(drive, kernel) -> None:
     assert own <= set(truth)
     fit = dp.fit(model, made, draws=60, tune=60, chains=2, seed=4, progress="silent")
     marks = set(Kernel.named(kernel).landmark_words) - {"time_to_peak"}  # absent without a rise
-    assert own | marks | {"load"} <= set(fit.posterior.data_vars)
+    assert own | marks <= set(fit.posterior.data_vars)
+    assert ("load" in fit.posterior) == ("area" in marks)
     for dataset in (fit.posterior, fit.prior):
         for name in dataset.data_vars:
             assert np.isfinite(dataset[name].values).all(), name

@@ -10,6 +10,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 from dopafit.core.errors import SpecError
+from dopafit.model.numpy_operations import numpy_operations
 from dopafit.trace import Kernel, Opponent
 
 KERNELS = sorted(Kernel.members())
@@ -72,6 +73,8 @@ def test_landmarks_stand_where_an_optimiser_finds_them(name) -> None:
             assert np.sum(np.diff(np.sign(values[1:])) != 0) == 1
         else:
             assert (values >= 0).all() and "time_to_crossing" not in marks
+        if "area" not in marks:
+            continue
         ends = [0, *np.geomspace(1e-4 * slow, slow, 9)]
         parts = [quad(h, *ends[k : k + 2], epsrel=1e-10)[0] for k in range(9)]
         assert marks["area"] == pytest.approx(sum(parts), abs=1e-6 * np.abs(parts).sum())
@@ -213,3 +216,51 @@ def test_three_free_rates_hold_the_jump_and_the_decay() -> None:
     shallow = response("opponent3", T, **shape | {"trough_ratio": 1e-4}, rise_ratio=0.3)
     decay = response("monophasic", T, decay_half_life=4.0, rise_ratio=0.3)
     np.testing.assert_allclose(shallow, decay, atol=1e-3)
+
+
+# ------------------------------------------------------------------ the pool
+def level_of(name: str, events, sizes, reads, **shape) -> np.ndarray:
+    """The level by the house's recursion over one session."""
+    kernel = Kernel.named(name)()
+    arrays = {
+        "event_time": np.asarray(events, float),
+        "event_offset": np.array([0, len(events)]),
+        "read_time": np.asarray(reads, float),
+        "read_offset": np.array([0, len(reads)]),
+        "kernel_row": np.array([0]),
+    }
+    parameters = kernel.prepare(np, **{k: np.array([v]) for k, v in shape.items()})
+    size = np.asarray(sizes, float)
+    return numpy_operations(arrays).trace(kernel.dynamics, size, parameters, arrays)["level"]
+
+
+def test_the_pool_is_the_recursion_written_out() -> None:
+    rng = np.random.default_rng(7)
+    events, reads = np.sort(rng.uniform(0, 100, 30)), np.sort(rng.uniform(0, 130, 50))
+    sizes = rng.uniform(0.2, 2, 30)
+    shape = {"decay_half_life": 6.0, "release_share": 0.4, "refill_half_life": 15.0}
+    left, effect = 1.0, np.empty(30)
+    for j in range(30):
+        if j:
+            gap = events[j] - events[j - 1]
+            left = 1 - (1 - left * (1 - 0.4)) * 0.5 ** (gap / 15.0)
+        effect[j] = sizes[j] * left
+    expected = [
+        sum(e * 0.5 ** ((t - at) / 6.0) for e, at in zip(effect, events, strict=True) if at < t)
+        for t in reads
+    ]
+    np.testing.assert_allclose(level_of("pool", events, sizes, reads, **shape), expected)
+    # control: the same events without a memory of the pool
+    plain = level_of("monophasic", events, sizes, reads, decay_half_life=6.0, rise_ratio=0.0)
+    assert not np.allclose(plain, expected, rtol=0.1)
+    endless = shape | {"release_share": 0.0}
+    np.testing.assert_allclose(level_of("pool", events, sizes, reads, **endless), plain)
+
+
+def test_the_pool_at_a_steady_rate_settles_where_release_is_refill() -> None:
+    # R = 1 - (1 - (1 - U) R) d at every event: R = (1 - d) / (1 - (1 - U) d)
+    events = np.arange(0, 4000, 10.0)
+    d, share = 0.5 ** (10 / 20.0), 0.3
+    shape = {"decay_half_life": 1e-3, "release_share": share, "refill_half_life": 20.0}
+    just_after = level_of("pool", events, np.ones(400), [events[-1] + 1e-9], **shape)
+    assert just_after == pytest.approx((1 - d) / (1 - (1 - share) * d), rel=1e-5)
