@@ -410,3 +410,14 @@ def test_predictive_checks_are_shown_where_they_were_made(make):
     ]
     marks = [row[3].mark for row in table.rows if not isinstance(row, str)]
     assert marks == ["", "warn"] and table.rows[1][0].sub == "placebo"
+
+
+def test_components_from_outside_are_said(make):
+    folder = make()
+    before = write_methods(RunFolder.read(folder)).read_text("utf-8")
+    path = folder / "environment.json"
+    marks = {"mine.py": "ab" * 32, "their-kit": "1.2"}
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"components": marks}))
+    after = write_methods(RunFolder.read(folder)).read_text("utf-8")
+    assert "outside dopafit" not in before
+    assert "outside dopafit" in after and "mine.py (abababababab)" in after and "1.2" in after
