@@ -40,9 +40,10 @@ def draw(
         Columns ``signature``, ``x``, ``observed``, ``replicate_median``, ``lower_90``,
         ``upper_90``; optional ``lower_50``, ``upper_50``, ``channel``, ``group``, ``hypothesis``,
         ``source`` (``posterior`` or ``prior``), ``x_lower`` and ``x_upper`` (edges of the bin),
-        ``x_name`` (names of categories), ``x_label``, ``y_label``. A panel shows one signature,
-        channel and group; several hypotheses are laid over each other in their colours. Where the
-        label of x ends in ``[s]`` the axis takes the unit that reads best.
+        ``x_name`` (names of categories), ``style`` (``line`` or ``bars``), ``x_label``,
+        ``y_label``. A panel shows one signature, channel and group; several hypotheses are laid
+        over each other in their colours. Where the label of x ends in ``[s]`` the axis takes the
+        unit that reads best.
     labels : DataFrame or None
         Columns ``signature``, ``x_label``, ``y_label``, if not columns of `signature`.
     """
@@ -240,7 +241,9 @@ def _band(
     if not len(x):
         return
     name = "prior" if prior else "replicates"
-    bars = names is not None or len(x) == 1
+    bars = (
+        names is not None or len(x) == 1 or ("style" in table and (table["style"] == "bars").all())
+    )
     at = x + shift if names is not None else x
     for mass, alpha, wide in (("90", 0.2 if few else 0.13, 1.0), ("50", 0.3, 2.4)):
         if mass == "50" and (prior or not few or not has(table, "lower_50", "upper_50")):

@@ -39,7 +39,7 @@ class Operations:
     linear_rows: Callable[..., Any]
     trace: Callable[..., Any]
     take: Callable[..., Any]
-    segment_sum: Callable[..., Any] | None = None
+    segment_sum: Callable[..., Any]
 
 
 @dataclass(frozen=True)

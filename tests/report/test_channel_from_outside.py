@@ -11,6 +11,7 @@ import pytest
 import yaml
 from scipy import stats
 
+import dopafit as dp
 from dopafit.channel import Channel, Rows, Signature
 from dopafit.channel.channel import with_columns
 from dopafit.check.predict import predictive_check
@@ -91,6 +92,9 @@ def test_predictive_check_and_residuals(quitting, fit_at, tiny_design) -> None:
         assert set(check.table["channel"]) == {"quitting"}
         first = check.table.iloc[0]
         assert first["y_label"] == "mean time until quitting [s]" and first["style"] == "bars"
+        bands = [b for ax in dp.plot.signatures(check).axes for b in ax.collections]
+        drawn = [b for b in bands if b.get_gid() == "replicates 90"]
+        assert {type(b).__name__ for b in drawn} > {"LineCollection"}  # bars; residuals are a band
         placed = residuals(fit, model.channels[0], fit.thinned(10), np.random.default_rng(0))
         assert (placed.p_value > 0.01) == fits and (fits or placed.p_value == LEAST)
 
