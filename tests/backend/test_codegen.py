@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -37,6 +40,7 @@ from tests.backend.claims import (
     study,
 )
 
+ROOT = Path(__file__).parents[2]
 LONG = pytest.mark.slow  # each compiles two functions
 
 
@@ -258,6 +262,18 @@ def test_the_source_follows_from_the_claim_alone() -> None:
     (text,) = texts
     assert text == write(make_plan(layout.program, names, gradient=False), names, gradient=False)
     assert "read_gap" not in text and "state" not in text  # nothing of a trace
+
+
+def test_the_annotated_example_is_what_is_generated() -> None:
+    """Comments and line breaks aside."""
+    page = (ROOT / "docs" / "generated.md").read_text(encoding="utf-8")
+    _, shown = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    effects = {"choice_rest": "1", "peak": "1"}
+    model = Model("level", [Choice()], effects, kernel="monophasic")
+    layout = build_layout(model, study())
+    names = tuple(prepare(used_arrays(layout)))
+    source = write(make_plan(layout.program, names, gradient=True), names, gradient=True)
+    assert ast.dump(ast.parse(shown)) == ast.dump(ast.parse(source))
 
 
 def test_no_source_or_bytecode_is_read_from_the_cache(tmp_path, monkeypatch) -> None:

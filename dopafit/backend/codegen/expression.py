@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from dopafit.backend.operations import FUNCTIONS, OPERATIONS
 from dopafit.core.errors import SpecError
 
@@ -255,11 +257,9 @@ CALLED = tuple(operation.name for operation in FUNCTIONS)
 def _simple(graph: Graph, op: str, args: tuple[Expression, ...]) -> Expression | None:
     """Return what an operation comes to without being done; None where it has to be."""
     values = [a.constant for a in args]
-    if op in ("add", "sub", "mul", "div", "neg") and None not in values:
-        a, b = values[0], values[-1]
-        if op != "div" or b:
-            done = {"add": a + b, "sub": a - b, "mul": a * b, "neg": -a}
-            return graph.node(a / b if op == "div" else done[op])
+    if None not in values and not (op == "div" and values[1] == 0.0):
+        with np.errstate(all="ignore"):
+            return graph.node(OPERATIONS[op].numpy(*values))
     match op, args, values:
         case ("add", (_, b), (0.0, _)) | ("mul", (_, b), (1.0, _)):
             return b
@@ -271,8 +271,8 @@ def _simple(graph: Graph, op: str, args: tuple[Expression, ...]) -> Expression |
             return -b
         case "neg", (a,), _ if a.op == "neg":
             return a.args[0]
-        case "where", (_, a, b), _ if a is b:
-            return a
+        case "where", (_, a, b), (number, _, _) if number is not None or a is b:
+            return a if number else b
         case "decay", (a,), _ if a.op == "neg":  # of either sign it is the same
             return graph.make("decay", a.args[0])
     return None
