@@ -40,10 +40,10 @@ def measure(began: float) -> dict[str, Any]:
     marks["layout"] = time.time() - began
     density = compile_layout(layout)
     marks["compiled"] = time.time() - began
-    pilot = locate(layout, density.sheared, seed=1)
+    pilot = locate(layout, density, seed=1)
     marks["located"] = time.time() - began
     run(
-        sampling_model(layout, density, pilot),
+        sampling_model(density, pilot),
         SamplerSettings(draws=1, tune=1, chains=1, cores=1, seed=1),
     )
     marks["first draw"] = time.time() - began

@@ -20,12 +20,13 @@ from typing import Any
 import llvmlite
 import numba
 from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps, loads
 
 from dopafit.core.cache import own_folder, read_own, sweep_own, write_own
 
-__all__ = ["kept"]
+__all__ = ["kept", "kept_callback"]
 
 FOLDER = "compiled"
 UNUSED_DAYS, LARGEST_TOTAL = 90.0, 512 * 2**20
@@ -50,6 +51,26 @@ def kept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         compiled = numba.njit(**options)(function)
         compiled._cache = _Kept(function)
+        return compiled
+
+    return decorate
+
+
+def kept_callback(signature: Any, **options: Any) -> Callable[[Callable[..., Any]], CFunc]:
+    """Compile a function that others call by its address, and keep its machine code on disk.
+
+    Parameters
+    ----------
+    signature : numba signature
+        Its types in C.
+    **options
+        Those of `numba.cfunc`, but for ``cache``.
+    """
+
+    def decorate(function: Callable[..., Any]) -> CFunc:
+        compiled = CFunc(function, (signature.args, signature.return_type), {}, options)
+        compiled._cache = _Kept(function)
+        compiled.compile()
         return compiled
 
     return decorate

@@ -122,17 +122,17 @@ def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> t
     normals = layout.coordinates.normals
     if method == "pathfinder":
         none = Pilot(np.zeros(density.size), None, np.zeros(normals), (), ())
-        target = Sampled(layout, density, none)
+        target = Sampled(density, none)
         starts = starting_points(layout.coordinates, pilot_seed(layout, seed))
         return pathfinder(target, starts, rng, count), target.expand
-    pilot = locate(layout, density.sheared, seed=seed)
+    pilot = locate(layout, density, seed=seed)
     if pilot.shape is None:
         raise SpecError(
             f"Laplace over {density.size} coordinates that subjects share",
             todo="use method 'pathfinder'",
             allowed=f"at most {LARGEST} of them",
         )
-    target = Sampled(layout, density, pilot)
+    target = Sampled(density, pilot)
     return standard(target, density.size, rng, count), target.expand
 
 

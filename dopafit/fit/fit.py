@@ -336,14 +336,14 @@ def _compile(
 
     density = compile_layout(layout, backend)
     show.phase("locating", layout.program.model.hypothesis)
-    pilot = locate(layout, density.sheared, seed=seed)
+    pilot = locate(layout, density, seed=seed)
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)
-    notes["modes"], notes["places"] = found_modes(layout, density, pilot)
-    notes["scaling"] = "none" if pilot.shape is None else type(pilot.shape).__name__.lower()
-    notes["clock"] = "" if pilot.clock is None else pilot.clock.name
+    notes["modes"], notes["places"] = found_modes(layout, pilot)
+    notes["scaling"] = "none" if pilot.shape is None else pilot.shape.name
+    notes["clock"] = pilot.clock
     notes["centring"] = layout.coordinates.centred_terms(pilot.centring)
-    return sampling_model(layout, density, pilot, chains=chains)
+    return sampling_model(density, pilot, chains=chains)
 
 
 def _size(layout: Layout) -> str:

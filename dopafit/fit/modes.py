@@ -10,9 +10,7 @@ from dopafit.fit.verdict import Diagnostic
 from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
-    from dopafit.backend.bridges.jax_density import JaxDensity
     from dopafit.backend.geometry.pilot import Pilot
-    from dopafit.backend.sampler.compiled import Density
 
 __all__ = ["VISITS", "found_modes", "judge_modes", "nearest_mode"]
 
@@ -26,9 +24,7 @@ ADVICE = (
 )
 
 
-def found_modes(
-    layout: Layout, density: Density | JaxDensity, pilot: Pilot
-) -> tuple[list[dict[str, Any]], np.ndarray]:
+def found_modes(layout: Layout, pilot: Pilot) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Return what a reader is told of each mode of comparable mass, and where it lies.
 
     Returns
@@ -39,9 +35,12 @@ def found_modes(
     array, (mode, coordinate)
         x and log h.
     """
+    from dopafit.backend.geometry.reparametrisation import Reparametrisation
+    from dopafit.backend.geometry.scaled_gains import scaled_gains
+
     coordinates, normals = layout.coordinates, layout.coordinates.normals
-    plain = density.sheared(np.zeros(normals)).plain
-    places = np.array([plain(point) for point in pilot.points])
+    plain = Reparametrisation(coordinates, gains=scaled_gains(layout, np.zeros(normals)))
+    places = np.array([plain.to_model(point) for point in pilot.points])
     masses = np.array(pilot.masses[: len(places)])
     share = np.exp(masses - masses.max())
     x, h = places[:, :normals], np.exp(places[:, normals:])

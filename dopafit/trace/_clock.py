@@ -40,8 +40,9 @@ def solve_scalar(log_ratio, onset_ratio):
 
 
 @kept(**_JIT)
-def log_clock(which, log_ratio, log_onset):
-    """Return ln(time / half-life) of one of `Opponent.clocks`, and its slopes by both logs."""
+def log_clock(which, log_shape, slopes):
+    """Return ln(time / half-life) of one of `Opponent.clocks`; write its slopes by both logs."""
+    log_ratio, log_onset = log_shape[0], log_shape[1]
     nu = np.exp(log_onset)
     y = solve_scalar(log_ratio, nu)
     x_c, gap = 1 / (1 + np.exp(-y)), 1 / (1 + np.exp(y))
@@ -56,6 +57,7 @@ def log_clock(which, log_ratio, log_onset):
         x, late = x_m, -np.log1p(-one_m) if one_m < 0.5 else -np.log(x_m)
         by_cross, by_nu = (nu - (nu + 1) * x_m) / slope, one_m * under_m / slope
     by_y = by_cross * x_c * gap
-    by_ratio = -by_y / (slope * x * late)
+    slopes[0] = -by_y / (slope * x * late)
     own = (by_nu + by_y * np.log(x_p / x_m) / slope) / (x * late)
-    return log_onset + np.log(late) - _LOG_LN2, by_ratio, 1.0 - nu * own
+    slopes[1] = 1.0 - nu * own
+    return log_onset + np.log(late) - _LOG_LN2

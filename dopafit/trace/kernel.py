@@ -216,8 +216,8 @@ class Kernel(Component, ABC, family=True):
         _, rates = self.exponentials(np, **shape)
         return 4.0 * np.log(2.0) / np.min(np.broadcast_arrays(*rates), axis=0)
 
-    @staticmethod
-    def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
+    @classmethod
+    def clock(cls, name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
         """Return ln(time of a landmark / `clock_unit`), and its slopes by `log_shape`.
 
         Parameters
@@ -227,7 +227,19 @@ class Kernel(Component, ABC, family=True):
         log_shape : array, (len(clock_by),)
             Logarithms of the parameters in `clock_by`.
         """
-        raise TypeError(f"this kernel has no clock {name!r}")
+        if name not in cls.clocks:
+            raise TypeError(f"this kernel has no clock {name!r}")
+        slopes = np.empty(len(cls.clock_by))
+        return cls.clock_code()(cls.clocks.index(name), log_shape, slopes), slopes
+
+    @staticmethod
+    def clock_code() -> Any:
+        """Return the compiled (which, log_shape, slopes) -> ln(time / `clock_unit`), or None.
+
+        `which` counts `clocks`; `log_shape` holds the logarithms of the parameters in `clock_by`;
+        the slopes by them are written to `slopes`. Made with `dopafit.core.machine_code.kept`.
+        """
+        return None
 
 
 def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:

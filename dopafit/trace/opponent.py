@@ -141,12 +141,11 @@ class Opponent(Kernel):
         return coefficients, [lam, lam + kap, lam + 2 * kap]
 
     @staticmethod
-    def clock(name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return ln(time of a landmark / half-life), and its slopes by `log_shape`."""
+    def clock_code() -> Any:
+        """Return the compiled form of the landmarks' times; see `Kernel.clock_code`."""
         from dopafit.trace._clock import log_clock  # compiled: not for whoever only reads a study
 
-        value, *slopes = log_clock(Opponent.clocks.index(name), *log_shape)
-        return value, np.array(slopes)
+        return log_clock
 
     def shortest_time(self, **shape: Any) -> np.ndarray:
         """Return the time to the peak [s]: nothing of the response is faster."""

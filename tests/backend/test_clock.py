@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.geometry.landmark_time import Clock, best_clock
+from dopafit.backend.geometry.landmark_time import best_landmark, deviation
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.model.layout.layout import build_layout
 from dopafit.trace.opponent import Opponent
@@ -23,25 +24,28 @@ def shape_at(coordinates, point: np.ndarray) -> dict[str, float]:
 def test_the_coordinate_is_the_log_of_the_landmark(tiny_model, tiny_world, name) -> None:
     layout = build_layout(tiny_model("trough"), tiny_world)
     c, rng = layout.coordinates, np.random.default_rng(1)
-    clock, density = Clock(c, name), compile_layout(layout).sheared(np.zeros(c.normals))
-    wound = clock.of(density)
+    clock, density = Reparametrisation(c, clock=name), compile_layout(layout)
+    wound, by_code = clock.wrap(density), density.changed(clock)
     own = c.unit[c.place("recovery_half_life")] - 1
     scale, centre = c.scale[c.place("recovery_half_life")], c.loc[c.place("recovery_half_life")]
     for _ in range(3):
         x, h = c.prior_draws(rng, ())
         point = flat(0.5 * x, 0.5 * h)
-        q = clock.wound(point)
-        np.testing.assert_allclose(clock.plain(q), point, rtol=0, atol=1e-12)
+        q = clock.from_model(point)
+        np.testing.assert_allclose(clock.to_model(q), point, rtol=0, atol=1e-12)
         assert np.array_equal(np.delete(q, own), np.delete(point, own))
         time = Opponent().landmarks(peak=1.0, **shape_at(c, point))[name]
         assert centre + scale * q[own] == pytest.approx(np.log(time), abs=1e-12)
         value, gradient = wound(q)
-        assert value == density(clock.plain(q))[0]  # volume 1
+        assert value == density(clock.to_model(q))[0]  # volume 1
+        assert value == pytest.approx(by_code(q)[0], rel=1e-13)
+        np.testing.assert_allclose(by_code(q)[1], gradient, rtol=1e-9, atol=1e-9)
         step = 1e-5 * rng.standard_normal(q.size)
         change = wound(q + step)[0] - wound(q - step)[0]
         assert change == pytest.approx(2 * gradient @ step, rel=1e-4, abs=1e-7)
     for far in (-400.0, 400.0):
-        assert not wound(far * np.ones(q.size))[0] > -1e6
+        for one in (wound, by_code):
+            assert not one(far * np.ones(q.size))[0] > -1e6
 
 
 @pytest.mark.parametrize("fixed", [(), ("onset_ratio",), ("trough_ratio", "onset_ratio")])
@@ -50,7 +54,7 @@ def test_what_is_fixed_stays_fixed(tiny_model, tiny_world, fixed) -> None:
     layout = build_layout(model, tiny_world)
     c = layout.coordinates
     density = compile_layout(layout)
-    wound = Clock(c, "time_to_trough").of(density)
+    wound = density.changed(Reparametrisation(c, clock="time_to_trough"))
     q = 0.1 * np.random.default_rng(2).standard_normal(density.size)
     gradient = wound(q)[1]
     for i in range(q.size):
@@ -67,23 +71,22 @@ def test_the_clock_known_best_is_taken(tiny_model, tiny_world) -> None:
     every = np.arange(point.size)
     own = c.unit[c.place("recovery_half_life")] - 1
     for name in Opponent.clocks:
-        clock = Clock(c, name)
+        clock = Reparametrisation(c, clock=name)
         # in wound coordinates everything is independent and the landmark sharp
         wide = np.full(point.size, 0.5**2)
         wide[own] = (0.01 / c.scale[c.place("recovery_half_life")]) ** 2
-        q, turn = clock.wound(point), []
+        q, turn = clock.from_model(point), []
         for i in range(point.size):
             step = np.zeros(point.size)
             step[i] = 1e-5
-            turn.append((clock.plain(q + step) - clock.plain(q - step)) / 2e-5)
+            turn.append((clock.to_model(q + step) - clock.to_model(q - step)) / 2e-5)
         turn = np.array(turn).T
         covariance = turn @ np.diag(wide) @ turn.T
-        assert clock.deviation(point, every, covariance) == pytest.approx(0.01, rel=1e-6)
-        found = best_clock(c, point, every, covariance)
-        assert found is not None and found.name == name
+        assert deviation(c, name, point, every, covariance) == pytest.approx(0.01, rel=1e-6)
+        assert best_landmark(c, point, every, covariance) == name
     sharp = np.diag(np.where(np.arange(point.size) == own, 1e-6, 0.25))
-    assert best_clock(c, point, every, sharp) is None
+    assert best_landmark(c, point, every, sharp) == ""
     null = build_layout(tiny_model("no_drive"), tiny_world).coordinates
-    assert best_clock(null, np.zeros(99), np.arange(99), np.eye(99)) is None
+    assert best_landmark(null, np.zeros(99), np.arange(99), np.eye(99)) == ""
     held = build_layout(tiny_model("trough", fixed={"recovery_half_life": 20.0}), tiny_world)
-    assert best_clock(held.coordinates, np.zeros(99), np.arange(99), np.eye(99)) is None
+    assert best_landmark(held.coordinates, np.zeros(99), np.arange(99), np.eye(99)) == ""

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from dopafit.backend.codegen import load as fuse
-from dopafit.backend.codegen.emit import identifier, write
+from dopafit.backend.codegen.emit import write
 from dopafit.backend.codegen.expression import Expression, Graph
 from dopafit.backend.codegen.numbers import Numbers
 from dopafit.backend.codegen.plan import make_plan
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.backend.codegen.special import log1p_unit, log_ndtr, log_ndtr_slope
+from dopafit.backend.codegen.step import identifier
 from dopafit.backend.codegen.tables import prepare, run_table, used_arrays
 from dopafit.backend.operations import OPERATIONS
 from dopafit.backend.sampler.compiled import RowDensity, compile_layout
@@ -74,8 +75,7 @@ def test_a_wrong_number_is_noticed() -> None:
     """The comparison above is no formality: another time, another density."""
     layout = build_layout(plain("trough"), study())
     density, at = compile_layout(layout), points(layout)[1:2]
-    density._named["choice.gap"] = density._named["choice.gap"] * 1.001
-    density._arrays = tuple(density._named.values())
+    density = density._with({"choice.gap": density._arrays["choice.gap"] * 1.001})
     with pytest.raises(AssertionError):
         compare(oracle(layout), density, at)
 
@@ -256,11 +256,12 @@ def test_the_source_follows_from_the_claim_alone() -> None:
     texts = set()
     for data in (study(), study(7, trials=12)):
         layout = build_layout(plain("no_drive"), data)
-        names = tuple(prepare(used_arrays(layout)))
-        module = sys.modules[fuse.load(layout.program, names, gradient=False).__module__]
+        arrays = prepare(used_arrays(layout))
+        module = sys.modules[fuse.load(layout.program, arrays, gradient=False).__module__]
         texts.add(module.__loader__.get_source(module.__name__))
     (text,) = texts
-    assert text == write(make_plan(layout.program, names, gradient=False), names, gradient=False)
+    plan = make_plan(layout.program, tuple(arrays), gradient=False)
+    assert text == write(plan, arrays, gradient=False)
     assert "read_gap" not in text and "state" not in text  # nothing of a trace
 
 
@@ -280,12 +281,12 @@ def test_no_source_or_bytecode_is_read_from_the_cache(tmp_path, monkeypatch) -> 
     """What lies under the names that an earlier version used is not run."""
     monkeypatch.setenv("DOPAFIT_CACHE", str(tmp_path))
     layout = build_layout(plain("no_drive"), study())
-    names = tuple(prepare(used_arrays(layout)))
-    function = fuse.load(layout.program, names, gradient=False)
+    arrays = prepare(used_arrays(layout))
+    function = fuse.load(layout.program, arrays, gradient=False)
     (tmp_path / "compiled").mkdir()
     stem = function.__module__.removeprefix("dopafit_")
     (tmp_path / "compiled" / f"{stem}.py").write_text("raise SystemExit")
-    assert callable(fuse.load(layout.program, names, gradient=False))
+    assert callable(fuse.load(layout.program, arrays, gradient=False))
     assert [p.name for p in tmp_path.iterdir()] == ["compiled"]  # nothing is kept before a call
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from dopafit.backend.codegen.kept import structure
-from dopafit.backend.geometry.curvature import Dense
-from dopafit.backend.geometry.landmark_time import Clock
+from dopafit.backend.geometry.blocks import Blocks, find_blocks
+from dopafit.backend.geometry.curvature import Arrowhead
 from dopafit.backend.geometry.pilot import Pilot
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
+from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.backend.sampler.compiled import Density, compile_layout, sampling_model
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
@@ -79,44 +83,81 @@ def test_other_data_share_the_code_and_have_their_own_density(
         assert second(q)[0] - first(q)[0] == pytest.approx(gap, rel=1e-9, abs=1e-8)
 
 
-@pytest.mark.parametrize("dense", [True, False])
+def shaped(layout: Layout, kind: str, rng: np.random.Generator) -> Arrowhead | None:
+    """A random map near the identity: of every pair, of a border and blocks, or none."""
+    if kind == "none":
+        return None
+    size = layout.coordinates.normals + layout.coordinates.halves
+    blocks = find_blocks(layout) if kind == "arrow" else Blocks(np.arange(size), ())
+
+    def near(*shape: int) -> np.ndarray:
+        return 0.05 * rng.standard_normal(shape) + 0.3 * np.eye(shape[-1])
+
+    local = tuple(near(*own.shape, own.shape[1]) for own in blocks.own)
+    pull = tuple(0.1 * rng.standard_normal((*o.shape, blocks.shared.size)) for o in blocks.own)
+    return Arrowhead(blocks, near(blocks.shared.size, blocks.shared.size), local, pull)
+
+
+@pytest.mark.parametrize("kind", ["dense", "arrow", "none"])
 @pytest.mark.parametrize("clock", ["", "time_to_peak"])
-def test_what_the_sampler_sees_is_the_density(layout, dense, clock, monkeypatch) -> None:
+def test_what_the_sampler_sees_is_the_density(layout, kind, clock) -> None:
     """Stretched by L and centred, the sampler's density is the plain one up to a constant."""
-    import nutpie.compiled_pyfunc
-
-    taken = {}
-
-    def capture(size, logp, expand, dtypes, shapes, names, *, make_initial_point_fn):
-        taken.update(size=size, logp=logp(), expand=expand(0, 0, 0), start=make_initial_point_fn)
-        taken.update(shapes=shapes, names=names)
-
-    monkeypatch.setattr(nutpie.compiled_pyfunc, "from_pyfunc", capture)
     plain, c = compile_layout(layout), layout.coordinates
     size = plain.size
     rng = np.random.default_rng(4)
-    shape = Dense(0.05 * rng.standard_normal((size, size)) + 0.3 * np.eye(size)) if dense else None
+    shape = shaped(layout, kind, rng)
     w = np.where(c.arrays()["x_spread"] > 0, 0.6, 0.0)
     centre = np.concatenate([np.zeros(c.normals), np.log(0.3 * c.arrays()["half_scale"])])
-    told = Clock(c, clock) if clock else None
-    sampling_model(layout, plain, Pilot(centre, shape, w, (0.0,), (0.0,), told))
-    assert taken["shapes"] == [(c.normals,), (c.halves,)] and taken["names"] == ["x", "h"]
+    target = sampling_model(plain, Pilot(centre, shape, w, (0.0,), (0.0,), clock))
+    assert target.shapes == {"x": (c.normals,), "h": (c.halves,)} and target.size == size
+    change = Reparametrisation(c, centre, shape, clock, scaled_gains(layout, w))
+    by_python = change.wrap(plain.centred(w))
     ours, theirs = [], []
     for _ in range(3):
         u = 0.5 * rng.standard_normal(size)
-        value, gradient = taken["logp"](u)
-        named = taken["expand"](u)
+        value, gradient = target.density(u)
+        expected, slopes = by_python(u)  # the same change, step by step
+        assert value == pytest.approx(expected, rel=1e-13)
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(change.from_model(change.to_model(u)), u, atol=1e-10)
+        named = target.expand(u)
         log_h = np.log(named["h"])
         jacobian = (w * np.concatenate([[0.0], log_h])[c.arrays()["x_spread"]]).sum()
         ours.append(value + jacobian)
         theirs.append(plain(flat(named["x"], named["h"]))[0])
         step = 1e-6 * rng.standard_normal(size)
-        slope = taken["logp"](u + step)[0] - taken["logp"](u - step)[0]
-        assert 2 * gradient @ step == pytest.approx(slope, rel=1e-3, abs=1e-6)
+        change_of_value = target.density(u + step)[0] - target.density(u - step)[0]
+        assert 2 * gradient @ step == pytest.approx(change_of_value, rel=1e-3, abs=1e-6)
     np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-9, atol=1e-7)
-    one, again, other = (taken["start"](seed) for seed in (1, 1, 2))
+    one, again, other = (target.start(seed, 0) for seed in (1, 1, 2))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
-    assert np.isfinite(taken["logp"](one)[0])
+    assert np.isfinite(target.density(one)[0])
+
+
+def test_threads_get_their_own_answers(layout) -> None:
+    """More threads than slots of memory: whoever finds none takes fresh memory."""
+    density, at = compile_layout(layout), points(layout, 6)
+    expected = [density(q) for q in at]
+    density._arrays["busy"][1:] = 1
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(density, at * 20))
+    assert density._arrays["busy"][0] == 0  # given back
+    for (value, slope), (ours, gradient) in zip(expected * 20, found, strict=True):
+        assert ours == value and np.array_equal(gradient, slope)
+
+
+def test_a_slot_too_small_is_made_good(layout) -> None:
+    density, q = compile_layout(layout), points(layout, 1)[0]
+    small = density._with({"work": np.empty((len(density._arrays["busy"]), 3))})
+    assert density._arrays["needed"][0] > 3 and small(q)[0] == density(q)[0]
+
+
+def test_steps_off_the_map_are_refused_in_silence(layout, recwarn) -> None:
+    density = compile_layout(layout)
+    for far in (-1e4, 1e4, np.nan, np.inf):
+        value, _ = density(np.full(density.size, far))
+        assert not np.isfinite(value) or value < -1e6
+    assert not recwarn.list
 
 
 def test_one_code_serves_data_of_any_size_and_other_priors() -> None:

@@ -72,8 +72,7 @@ def test_numba_jax_and_what_is_sampled(tiny) -> None:
     assert compare(numba, jax, at) >= 4
     w = np.random.default_rng(5).uniform(0, 1, tiny.coordinates.normals)
     assert compare(numba.centred(w), jax.centred(w), at) >= 3
-    assert not jax.sheared(w).idle
-    assert compare(numba.sheared(w), jax.sheared(w), at) >= 3
+    assert compare(numba.scaled(w), jax.scaled(w), at) >= 3
 
 
 def test_threads_get_their_own_answers_and_may_change_them(tiny) -> None:

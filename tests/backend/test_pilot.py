@@ -12,6 +12,7 @@ from dopafit.backend.diagnostics import scalars
 from dopafit.backend.geometry import pilot as pilots
 from dopafit.backend.geometry.curvature import FLOOR
 from dopafit.backend.geometry.pilot import MODES, REACH, STARTS, _starts, find_pilot
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
@@ -32,17 +33,17 @@ def hessian(density, point: np.ndarray, step: float = 1e-5) -> np.ndarray:
 def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     layout = build_layout(tiny_model("trough"), tiny_world)
     density = compile_layout(layout)
-    pilot = find_pilot(layout.coordinates, density.sheared, seed=1)
+    pilot = find_pilot(layout.coordinates, density.scaled, seed=1)
     assert 1 <= len(pilot.optima) <= MODES and pilot.optima[0] == max(pilot.optima)
     assert len(pilot.masses) <= MODES and pilot.masses[0] == max(pilot.masses)
-    here = density.sheared(pilot.centring)
-    assert pilot.clock is not None  # some time is known better than the half-life
-    here = pilot.clock.of(here)
+    assert pilot.clock  # some time is known better than the half-life
+    change = Reparametrisation(layout.coordinates, clock=pilot.clock)
+    here = change.wrap(density.scaled(pilot.centring))
     precision = hessian(here, pilot.centre)
     # directions that the data leave flatter than FLOOR keep the scale of the floor
     value, vector = np.linalg.eigh(0.5 * (precision + precision.T))
     assert value.max() / value.min() > 100  # it was far from round before
-    root = pilot.shape.root
+    root = pilot.shape.border
     round_ = root.T @ precision @ root
     np.testing.assert_allclose(
         np.sort(np.linalg.eigvalsh(0.5 * (round_ + round_.T))),
@@ -55,7 +56,7 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     assert (pilot.centring[owner == 0] == 0).all()
     for k in np.unique(owner[owner > 0]):
         assert np.ptp(pilot.centring[owner == k]) == 0 <= pilot.centring[owner == k][0] <= 1
-    again = find_pilot(layout.coordinates, density.sheared, seed=1)
+    again = find_pilot(layout.coordinates, density.scaled, seed=1)
     assert np.array_equal(again.centre, pilot.centre)
 
 

@@ -9,25 +9,17 @@ import threading
 import numpy as np
 import pytest
 import xarray as xr
-from nutpie.compiled_pyfunc import from_pyfunc
 
 from dopafit.backend.sampler.draw import Interrupted, SamplerSettings, Snapshot, run
-from dopafit.backend.sampler.gate import ByRank
+from dopafit.backend.sampler.engine import Target
 from dopafit.core.errors import FitError, SpecError
 
 SMALL = SamplerSettings(draws=300, tune=300, chains=2, cores=2, seed=7, target_accept=0.8)
 
 
-def model(log_density, size=3):
-    """A compiled model from a Python function that returns the log density and its gradient."""
-
-    def make_log_density():
-        return log_density
-
-    def make_expand(seed1, seed2, chain):
-        return lambda x: {"x": np.array(x, dtype=float)}
-
-    return from_pyfunc(size, make_log_density, make_expand, [np.dtype(float)], [(size,)], ["x"])
+def model(log_density, size=3, start=None):
+    """A target from a Python function that returns the log density and its gradient."""
+    return Target(size, {"x": (size,)}, log_density, lambda u: {"x": u}, start)
 
 
 def normal(x):
@@ -62,25 +54,6 @@ def test_a_normal_has_its_moments_and_its_settings(capfd):
     assert seen and all(a.share <= b.share for a, b in itertools.pairwise(seen))
     assert all(s.total == 1500 and len(s.finished) == 2 for s in seen)
     assert tree["sample_stats"]["n_steps"].dtype.kind == "i"
-
-
-def test_named_dimensions_stay_on_the_way_to_disk(tmp_path):
-    terms = ["drug[placebo]", "drug[precursor]"]
-    compiled = from_pyfunc(
-        2,
-        lambda: normal,
-        lambda seed1, seed2, chain: lambda x: {"effect": np.array(x, dtype=float)},
-        [np.dtype(float)],
-        [(2,)],
-        ["effect"],
-        coords={"effect_term": terms},
-        dims={"effect": ("effect_term",)},
-    )
-    tree = run(compiled, SamplerSettings(draws=60, tune=60, chains=2))
-    assert tree["posterior"]["effect"].dims == ("chain", "draw", "effect_term")
-    tree.to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
-    with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as back:
-        assert list(back["posterior"]["effect_term"].values) == terms
 
 
 def test_the_seed_decides():
@@ -362,15 +335,7 @@ def test_chains_start_by_the_rank_of_their_seed():
     def start(seed, rank):
         return places[[rank]] + np.random.default_rng(seed).uniform(-1, 1, 1)
 
-    compiled = from_pyfunc(
-        1,
-        lambda: comb,
-        lambda seed1, seed2, chain: lambda x: {"x": np.array(x, dtype=float)},
-        [np.dtype(float)],
-        [(1,)],
-        ["x"],
-        make_initial_point_fn=ByRank(start),
-    )
+    compiled = model(comb, 1, start)
     means = [
         run(compiled, SamplerSettings(draws=50, tune=60, chains=3, seed=2, cores=cores))[
             "posterior"

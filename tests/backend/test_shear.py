@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
+from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.model.layout.layout import Layout, build_layout
 from tests.backend.claims import flat
@@ -17,6 +19,10 @@ def layout(request, tiny_model, tiny_world) -> Layout:
     return build_layout(tiny_model(request.param, effects=PEAKS), tiny_world)
 
 
+def gains(layout: Layout, centring: np.ndarray) -> Reparametrisation:
+    return Reparametrisation(layout.coordinates, gains=scaled_gains(layout, centring))
+
+
 def point(layout: Layout, seed: int) -> np.ndarray:
     x, h = layout.coordinates.prior_draws(np.random.default_rng(seed), ())
     return flat(0.5 * x, 0.5 * h)
@@ -26,36 +32,38 @@ def point(layout: Layout, seed: int) -> np.ndarray:
 def test_the_density_is_that_of_the_moved_point_times_the_volume(layout, share) -> None:
     plain, c = compile_layout(layout), layout.coordinates
     centring = np.where(c.arrays()["x_spread"] > 0, share, 0.0)
-    sheared, inner = plain.sheared(centring), plain.centred(centring)
-    assert not sheared.idle
+    change, inner = gains(layout, centring), plain.centred(centring)
+    assert change.gains
     for seed in range(3):
         q = point(layout, seed)
         columns = []
         for i in range(q.size):
             step = np.zeros(q.size)
             step[i] = 1e-5
-            columns.append((sheared.plain(q + step) - sheared.plain(q - step)) / 2e-5)
+            columns.append((change.to_model(q + step) - change.to_model(q - step)) / 2e-5)
         sign, volume = np.linalg.slogdet(np.array(columns))
         assert sign == 1
-        value, gradient = sheared(q)
-        assert value == pytest.approx(inner(sheared.plain(q))[0] + volume, abs=1e-6)
-        step = 1e-5 * np.random.default_rng(seed).standard_normal(q.size)
-        change = sheared(q + step)[0] - sheared(q - step)[0]
-        assert change == pytest.approx(2 * gradient @ step, rel=1e-4, abs=1e-7)
+        np.testing.assert_allclose(change.from_model(change.to_model(q)), q, atol=1e-12)
+        for scaled in (plain.scaled(centring), change.wrap(inner)):
+            value, gradient = scaled(q)
+            assert value == pytest.approx(inner(change.to_model(q))[0] + volume, abs=1e-6)
+            step = 1e-5 * np.random.default_rng(seed).standard_normal(q.size)
+            moved = scaled(q + step)[0] - scaled(q - step)[0]
+            assert moved == pytest.approx(2 * gradient @ step, rel=1e-4, abs=1e-7)
 
 
 def test_gains_keep_their_size_at_the_mean_peak(layout) -> None:
     """Moved peaks leave gain x peak alone: the mean over events of ln peak is what is taken off."""
     c = layout.coordinates
-    sheared = compile_layout(layout).sheared(np.zeros(c.normals))
-    gains = [c.place(f"{p}_gain_trough") for p in ("choice", "latency", "presses")]
+    change = gains(layout, np.zeros(c.normals))
+    places = [c.place(f"{p}_gain_trough") for p in ("choice", "latency", "presses")]
     q = point(layout, 5)
     found = []
     for scale in (1.0, 3.0):  # the same coordinates, other peaks
         moved = q.copy()
         labels = [e.parameter == "peak" and e.role != "population" for e in c.entries]
         moved[c.arrays()["unit"][labels] - 1] *= scale
-        own = sheared.plain(moved)
+        own = change.to_model(moved)
         theta = c.theta(own[: c.normals], np.exp(own[c.normals :]))
         rows = layout.designs["peak"]
         log_peak = rows.fixed @ theta[c.start("peak") :][: rows.fixed.shape[1]]
@@ -63,7 +71,7 @@ def test_gains_keep_their_size_at_the_mean_peak(layout) -> None:
         for term in rows.groups:
             log_peak = log_peak + theta[first + term.codes] * term.values
             first += len(term.levels)
-        found.append(theta[gains] * np.exp(log_peak.mean()))
+        found.append(theta[places] * np.exp(log_peak.mean()))
     np.testing.assert_allclose(*found, rtol=1e-10)
 
 
@@ -71,16 +79,17 @@ def test_without_peaks_or_gains_nothing_moves(tiny_model, tiny_world) -> None:
     for drive, effects in (("no_drive", PEAKS), ("trough", {"peak": "1"})):
         layout = build_layout(tiny_model(drive, effects=effects), tiny_world)
         density = compile_layout(layout)
-        sheared = density.sheared(np.zeros(layout.coordinates.normals))
+        none = np.zeros(layout.coordinates.normals)
         q = point(layout, 1)
-        assert sheared.idle and sheared.plain(q) is q
-        assert sheared(q)[0] == density(q)[0]
+        assert not scaled_gains(layout, none)
+        assert np.array_equal(gains(layout, none).to_model(q), q)
+        assert density.scaled(none)(q)[0] == density(q)[0]
 
 
 def test_a_point_far_off_the_map_is_turned_back_from_in_silence(layout) -> None:
-    sheared = compile_layout(layout).sheared(np.zeros(layout.coordinates.normals))
+    scaled = compile_layout(layout).scaled(np.zeros(layout.coordinates.normals))
     for sign in (-1.0, 1.0):
-        value, _ = sheared(
+        value, _ = scaled(
             sign * 400.0 * np.ones(layout.coordinates.normals + layout.coordinates.halves)
         )
         assert not value > -1e6

@@ -55,8 +55,8 @@ def test_the_oracle_knows_the_answer() -> None:
 def test_both_modes_are_found_from_any_seed(made, study, seed) -> None:
     layout = build_layout(made.model(), study)
     density = compile_layout(layout)
-    pilot = pilots.locate(layout, density.sheared, seed=seed)
-    modes, places = found_modes(layout, density, pilot)
+    pilot = pilots.locate(layout, density, seed=seed)
+    modes, places = found_modes(layout, pilot)
     assert len(modes) == len(places) == 2
     top = sorted(modes, key=lambda mode: mode["values"]["choice_gain_peak"])
     deficit, excess = (mode["values"] for mode in top)
@@ -112,4 +112,4 @@ def test_one_mode_is_not_called_two(tiny_model, tiny_world) -> None:
         layout = build_layout(tiny_model(drive), tiny_world)
         density = compile_layout(layout)
         for seed in range(3):
-            assert len(pilots.locate(layout, density.sheared, seed=seed).points) == 1
+            assert len(pilots.locate(layout, density, seed=seed).points) == 1

@@ -6,9 +6,9 @@ import signal
 
 import numpy as np
 import pytest
-from nutpie.compiled_pyfunc import from_pyfunc
 
 from dopafit.backend.sampler.draw import Interrupted, SamplerSettings
+from dopafit.backend.sampler.engine import Target
 from dopafit.core.errors import FitError
 from dopafit.fit.progress import LogProgress
 from dopafit.fit.sampling import draw
@@ -17,10 +17,7 @@ SETTINGS = SamplerSettings(draws=100, tune=100, chains=2, seed=1)
 
 
 def build(log_density=lambda x: (-0.5 * float(x @ x), -x)):
-    def make_expand(seed1, seed2, chain):
-        return lambda x: {"x": np.array(x, dtype=float)}
-
-    return from_pyfunc(2, lambda: log_density, make_expand, [np.dtype(float)], [(2,)], ["x"])
+    return Target(2, {"x": (2,)}, log_density, lambda u: {"x": u})
 
 
 def test_both_phases_are_shown():

@@ -13,7 +13,8 @@ import numpy as np
 
 from dopafit.backend.codegen.kept import kept_code
 from dopafit.backend.codegen.tables import used_arrays
-from dopafit.backend.geometry.scaled_gains import Shearable
+from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation
+from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.model.layout.layout import Layout
 
 __all__ = ["JaxDensity"]
@@ -53,7 +54,7 @@ def _function(layout: Layout) -> Any:
     return jax.jit(jax.value_and_grad(value))
 
 
-class JaxDensity(Shearable):
+class JaxDensity:
     """Log density and gradient of one layout by JAX; stands in for `compiled.Density`.
 
     The function is traced once per claim. The data are arguments, on the device from the start;
@@ -76,7 +77,7 @@ class JaxDensity(Shearable):
     def __init__(self, layout: Layout) -> None:
         from dopafit.backend.bridges.jax_operations import prepared
 
-        self._layout = layout
+        self.layout = layout
         self._call, self.fresh = kept_code("jax", layout, lambda: _function(layout))
         self._arrays = self._placed(prepared(used_arrays(layout)))
         self.size = layout.coordinates.normals + layout.coordinates.halves
@@ -103,10 +104,20 @@ class JaxDensity(Shearable):
 
         other = copy.copy(self)
         other._arrays = self._arrays | self._placed(
-            prepared(self._layout.coordinates.arrays(centring))
+            prepared(self.layout.coordinates.arrays(centring))
         )
         other.fresh = False
         return other
+
+    def scaled(self, centring: np.ndarray) -> Density:
+        """Return it as the pilot takes it: centred, and gains at the mean peak."""
+        gains = scaled_gains(self.layout, centring)
+        change = Reparametrisation(self.layout.coordinates, gains=gains)
+        return self.centred(centring).changed(change)
+
+    def changed(self, change: Reparametrisation) -> Density:
+        """Return the density as a function of other coordinates; every call passes Python."""
+        return change.wrap(self)
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from types import CodeType
 from typing import Any
 
+import numpy as np
+
 from dopafit.model.program import Program
+from dopafit.trace.kernel import Kernel
 
 __all__ = ["load"]
 
@@ -32,23 +36,25 @@ class _Text(InspectLoader):
         return self.source_to_code(self.source, f"<{fullname}>")
 
 
-def load(program: Program, names: tuple[str, ...], *, gradient: bool) -> Any:
+def load(program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool) -> Any:
     """Return the compiled function of a claim.
 
     Parameters
     ----------
     program : Program
         The claim.
-    names : tuple of str
-        The arrays, in the order in which the function will get them.
+    arrays : mapping of str to array
+        In the order in which the function will get them; only their kinds and dimensions count.
     gradient : bool
-        `density(q, normals, *arrays)`, which returns (log density, gradient); else
-        `rows_of(theta, *arrays)`, which returns every row's log density by channel.
+        The C function `density(size, u, gradient, value, addresses)`, which returns 0 where all
+        is finite; else `rows_of(theta, *arrays)`, which returns every row's log density by channel.
     """
     from dopafit.backend.codegen.emit import write
     from dopafit.backend.codegen.plan import make_plan
 
-    source = write(make_plan(program, names, gradient=gradient), names, gradient=gradient)
+    clock = Kernel.named(program.model.kernel).clock_code() if gradient else None
+    plan = make_plan(program, tuple(arrays), gradient=gradient)
+    source = write(plan, arrays, gradient=gradient, clock=clock)
     name = f"dopafit_density_{hashlib.sha256(source.encode()).hexdigest()[:20]}"
     loader = _Text(source)
     module = importlib.util.module_from_spec(ModuleSpec(name, loader))

@@ -13,7 +13,6 @@ __all__ = [
     "CHUNK",
     "STRIDE",
     "keep",
-    "linear_rows_transposed",
     "place",
     "pull",
     "rows",
@@ -102,18 +101,6 @@ def keep(w, at, target, first, count):
     """Write w to some rows of target."""
     for i in range(count):
         target[first + i] = w[at + i]
-
-
-@kept(**JIT)
-def linear_rows_transposed(dense, columns, indptr, indices, data, gradient, size):
-    """Return (size,): the transposed table, parts as in `MATRIX`, times `gradient` (row,)."""
-    out = np.zeros(size)
-    for i in range(gradient.size):
-        for j in range(columns.size):
-            out[columns[j]] += dense[i, j] * gradient[i]
-        for j in range(indptr[i], indptr[i + 1]):
-            out[indices[j]] += data[j] * gradient[i]
-    return out
 
 
 @kept(**JIT)

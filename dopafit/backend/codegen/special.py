@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, divide
 
 __all__ = [
-    "affine",
     "digamma",
     "erfcx",
     "log1mexp",
@@ -20,7 +18,6 @@ __all__ = [
     "log_ndtr_slope",
     "normal_or_beyond",
     "normal_or_beyond_slope",
-    "transposed",
 ]
 
 
@@ -126,25 +123,3 @@ def digamma(x):
     high = 1.0 / 240.0 - z * (1.0 / 132.0 - z * (691.0 / 32760.0 - z / 12.0))
     series = 1.0 / 12.0 - z * (1.0 / 120.0 - z * (1.0 / 252.0 - z * high))
     return value + math.log(x) - 0.5 / x - z * series
-
-
-@kept(nogil=True)
-def affine(centre, shape, u):
-    """Return centre + shape @ u; a loop, because BLAS would start threads beside the chains'."""
-    out = centre.copy()
-    for i in range(out.size):
-        total = 0.0
-        for j in range(u.size):
-            total += shape[i, j] * u[j]
-        out[i] += total
-    return out
-
-
-@kept(nogil=True)
-def transposed(shape, g):
-    """Return shape.T @ g."""
-    out = np.zeros(shape.shape[1])
-    for i in range(g.size):
-        for j in range(out.size):
-            out[j] += shape[i, j] * g[i]
-    return out

@@ -1,7 +1,8 @@
-"""Linear maps that make a posterior round: q = m + L u, with L L' the covariance found.
+"""A linear map that makes a posterior round: q = m + L u, with L L' the covariance found.
 
-`Dense` holds every pair of coordinates; `Arrow` a border and one block per subject, so that
-thousands of subjects cost no more than their rows.
+Given everything that subjects share, the likelihood is a product over subjects, so the curvature is
+an arrowhead: a border of shared coordinates and one small block per subject. Thousands of subjects
+cost no more than their rows; where all coordinates are shared, every pair of them is held.
 """
 
 from __future__ import annotations
@@ -10,73 +11,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dopafit.backend.codegen.special import affine, transposed
 from dopafit.backend.geometry.blocks import Blocks
 
-__all__ = ["FLOOR", "Arrow", "Dense", "Density", "Shape"]
+__all__ = ["FLOOR", "Arrowhead"]
 
 FLOOR = 0.3
 """Least precision of any direction; the prior alone gives about 1."""
 
 STEP = 1e-4
 
-Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
-"""A log density and its gradient (coordinate,) at a point."""
 
-
-class Dense:
-    """A square root of the inverse of minus the Hessian, over some or all coordinates.
-
-    Parameters
-    ----------
-    root : array, (coordinate, coordinate)
-        L.
-    """
-
-    def __init__(self, root: np.ndarray) -> None:
-        self.root = np.ascontiguousarray(root)
-
-    @classmethod
-    def measure(cls, density: Density, point: np.ndarray, free: np.ndarray) -> Dense:
-        """Measure the curvature over the free coordinates, a gradient for each of them."""
-        at = np.flatnonzero(free)
-        rows = np.empty((at.size, at.size))
-        here = density(point)[1]
-        for row, i in enumerate(at):
-            step = np.zeros(point.size)
-            step[i] = STEP
-            rows[row] = (here - density(point + step)[1])[at] / STEP
-        return cls(_root(0.5 * (rows + rows.T)))
-
-    @property
-    def variance(self) -> np.ndarray:
-        """Variance of each coordinate measured."""
-        return (self.root**2).sum(axis=1)
-
-    @property
-    def log_det(self) -> float:
-        """Logarithm of the determinant of L."""
-        return float(np.linalg.slogdet(self.root)[1])
-
-    def covariance(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the shared coordinates and their covariance; here all of them."""
-        return np.arange(len(self.root)), self.root @ self.root.T
-
-    def place(self, centre: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Return m + L u."""
-        return affine(centre, self.root, u)
-
-    def back(self, gradient: np.ndarray) -> np.ndarray:
-        """Return L' g."""
-        return transposed(self.root, gradient)
-
-    def solve(self, step: np.ndarray) -> np.ndarray:
-        """Return the u of a step q - m."""
-        return np.linalg.solve(self.root, step)
-
-
-class Arrow:
-    """The same for a border and blocks: locals given the shared, and the shared with them out.
+class Arrowhead:
+    """A square root L of the inverse of minus the Hessian.
 
     Parameters
     ----------
@@ -94,15 +40,19 @@ class Arrow:
         self,
         blocks: Blocks,
         border: np.ndarray,
-        local: tuple[np.ndarray, ...],
-        pull: tuple[np.ndarray, ...],
+        local: tuple[np.ndarray, ...] = (),
+        pull: tuple[np.ndarray, ...] = (),
     ) -> None:
         self.blocks, self.border, self.local, self.pull = blocks, border, local, pull
 
     @classmethod
     def measure(
-        cls, density: Density, point: np.ndarray, free: np.ndarray, blocks: Blocks
-    ) -> Arrow:
+        cls,
+        density: Callable[[np.ndarray], tuple[float, np.ndarray]],
+        point: np.ndarray,
+        free: np.ndarray,
+        blocks: Blocks,
+    ) -> Arrowhead:
         """Measure the curvature: a gradient per shared coordinate and per place in a block.
 
         Shared coordinates that are not free get the row of the identity.
@@ -137,6 +87,30 @@ class Arrow:
             inner = inner - np.einsum("skj,ski->ji", side, move)
         return cls(blocks, _root(0.5 * (inner + inner.T)), local, pull)
 
+    @classmethod
+    def none(cls) -> Arrowhead:
+        """Return the map of no coordinates."""
+        return cls(Blocks(np.zeros(0, np.int64), ()), np.zeros((0, 0)))
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the loops need: the blocks one after the other; ``first``, where each begins."""
+        shared, blocks = self.blocks.shared, self.blocks.own
+        counts = [own.shape[1] for own in blocks for _ in range(len(own))]
+        return {
+            "shape.shared": shared.astype(np.int64),
+            "shape.border": np.ascontiguousarray(self.border, dtype=float),
+            "shape.first": np.cumsum([0, *counts]),
+            "shape.own": _flat(blocks, np.int64),
+            "shape.local": _flat(self.local, np.float64),
+            "shape.pull": _flat(self.pull, np.float64).reshape(sum(counts), shared.size),
+        }
+
+    @property
+    def name(self) -> str:
+        """What it is called in a fit's record."""
+        return "arrow" if self.blocks.own else "dense"
+
     @property
     def variance(self) -> np.ndarray:
         """Variance of every coordinate."""
@@ -156,26 +130,6 @@ class Arrow:
         """Return the shared coordinates and their covariance."""
         return self.blocks.shared, self.border @ self.border.T
 
-    def place(self, centre: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Return m + L u."""
-        q = centre.copy()
-        step = self.border @ u[self.blocks.shared]
-        q[self.blocks.shared] += step
-        for own, root, move in zip(self.blocks.own, self.local, self.pull, strict=True):
-            q[own] += (root @ u[own][:, :, None])[:, :, 0] - move @ step
-        return q
-
-    def back(self, gradient: np.ndarray) -> np.ndarray:
-        """Return L' g."""
-        found = np.empty(gradient.size)
-        border = gradient[self.blocks.shared].copy()
-        for own, root, move in zip(self.blocks.own, self.local, self.pull, strict=True):
-            mine = gradient[own]
-            found[own] = (mine[:, None, :] @ root)[:, 0, :]
-            border -= mine.ravel() @ move.reshape(-1, border.size)
-        found[self.blocks.shared] = self.border.T @ border
-        return found
-
     def solve(self, step: np.ndarray) -> np.ndarray:
         """Return the u of a step q - m."""
         found, shared = np.empty(step.size), step[self.blocks.shared]
@@ -185,7 +139,8 @@ class Arrow:
         return found
 
 
-Shape = Dense | Arrow
+def _flat(parts: tuple[np.ndarray, ...], kind: type) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *(part.ravel() for part in parts)]).astype(kind)
 
 
 def _root(precision: np.ndarray) -> np.ndarray:

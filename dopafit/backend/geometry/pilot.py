@@ -19,12 +19,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dopafit.backend.geometry.blocks import Blocks, find_blocks
-from dopafit.backend.geometry.curvature import Arrow, Dense, Density, Shape
-from dopafit.backend.geometry.landmark_time import Clock, best_clock
+from dopafit.backend.geometry.curvature import Arrowhead
+from dopafit.backend.geometry.landmark_time import best_landmark
+from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation
 from dopafit.core.seed import integer_seed
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
@@ -93,7 +95,7 @@ class Pilot:
     ----------
     centre : array, (coordinate,)
         Reference point, in coordinates centred by `centring`.
-    shape : Shape or None
+    shape : Arrowhead or None
         L; None where there are too many coordinates, and each keeps its own scale.
     centring : array, (normals,)
         Share of centring of each normal coordinate.
@@ -102,19 +104,20 @@ class Pilot:
     masses : tuple of float
         Log mass (Laplace) of the best distinct optima, largest first; their log density where
         there are too many coordinates to measure a shape.
-    clock : Clock or None
-        What stands for the half-life among the coordinates; None where it stands for itself.
+    clock : str
+        Landmark whose time stands for the half-life among the coordinates; empty where it stands
+        for itself.
     points : tuple of array, (coordinate,)
         Modes with more than about one per cent of the largest one's mass, that one first, in
         coordinates that are not centred: where chains start.
     """
 
     centre: np.ndarray
-    shape: Shape | None
+    shape: Arrowhead | None
     centring: np.ndarray
     optima: tuple[float, ...]
     masses: tuple[float, ...]
-    clock: Clock | None = None
+    clock: str = ""
     points: tuple[np.ndarray, ...] = ()
 
 
@@ -152,16 +155,15 @@ def find_pilot(
     tries = _distinct([_climb(plain, point, free) for point, _ in scouts], away)
     optima = tuple(value for _, value in tries)
     distinct = [one for one in tries if tries[0][1] - one[1] < FAR]
-    found_blocks = blocks() if blocks is not None and free.size > LARGEST else None
-    if free.size <= LARGEST:
-        measure = Dense.measure
-    elif found_blocks is not None and found_blocks.shared.size <= LARGEST:
-        measure = functools.partial(Arrow.measure, blocks=found_blocks)
-    else:
+    owners = Blocks(np.arange(free.size), ())
+    if free.size > LARGEST and blocks is not None:
+        owners = blocks()
+    if owners.shared.size > LARGEST:  # each keeps its own scale
         masses = tuple(value for _, value in distinct)
         points = tuple(point for point, value in distinct if masses[0] - value < RIVAL)
         none = np.zeros(normals)
-        return Pilot(tries[0][0], None, none, optima, masses, None, points)
+        return Pilot(tries[0][0], None, none, optima, masses, "", points)
+    measure = functools.partial(Arrowhead.measure, blocks=owners)
     found = [
         _shaped(coordinates, density, plain, point, free, measure)
         for point, _ in distinct[:MEASURED]
@@ -177,21 +179,21 @@ def find_pilot(
     return Pilot(best.centre, best.shape, best.centring, optima, masses, best.clock, points)
 
 
-def locate(layout: Layout, density: Callable[[np.ndarray], Density], *, seed: int) -> Pilot:
+def locate(layout: Layout, density: Any, *, seed: int) -> Pilot:
     """Return the pilot of a fit.
 
     Parameters
     ----------
     layout : Layout
         A model laid out over a study.
-    density : callable (centring) -> callable (q) -> (log density, gradient)
-        As in `find_pilot`.
+    density : Density or JaxDensity
+        Its compiled log density.
     seed : int
         The seed of the fit; the search gets a stream of its own.
     """
     return find_pilot(
         layout.coordinates,
-        density,
+        density.scaled,
         seed=pilot_seed(layout, seed),
         blocks=functools.partial(find_blocks, layout),
     )
@@ -209,14 +211,9 @@ class _Mode:
     mass: float
     point: np.ndarray
     centre: np.ndarray
-    shape: Shape
+    shape: Arrowhead
     centring: np.ndarray
-    clock: Clock | None
-
-    def place(self, coordinates: Coordinates, point: np.ndarray) -> np.ndarray:
-        """Return a point that is not centred in this mode's coordinates."""
-        q = coordinates.centred(point, self.centring)
-        return q if self.clock is None else self.clock.wound(q)
+    clock: str
 
 
 def starting_points(coordinates: Coordinates, seed: int, starts: int = STARTS) -> list[np.ndarray]:
@@ -262,8 +259,9 @@ def _near(one: Found, found: list[Found]) -> bool:
 
 def _apart(coordinates: Coordinates, one: _Mode, other: _Mode) -> bool:
     """Whether two modes lie further apart than the posterior around the first one reaches."""
-    step = one.place(coordinates, other.point) - one.centre
-    return bool(np.abs(one.shape.solve(step)).max() > APART)
+    change = Reparametrisation(coordinates, one.centre, one.shape, one.clock)
+    step = change.from_model(coordinates.centred(other.point, one.centring))
+    return bool(np.abs(step).max() > APART)
 
 
 def _starts(coordinates: Coordinates, free: np.ndarray, seed: int, starts: int) -> list[np.ndarray]:
@@ -295,7 +293,7 @@ def _shaped(
     plain: Density,
     start: np.ndarray,
     free: np.ndarray,
-    measure: Callable[[Density, np.ndarray, np.ndarray], Shape],
+    measure: Callable[[Density, np.ndarray, np.ndarray], Arrowhead],
 ) -> _Mode:
     """Find the spreads from an optimum on, and measure the posterior around it."""
     point, variance = _spreads(coordinates, plain, start, free, measure)
@@ -303,9 +301,10 @@ def _shaped(
     centre = coordinates.centred(point, centring)
     here, every = density(centring), np.ones(free.size, bool)
     shape = measure(here, centre, every)
-    clock = best_clock(coordinates, centre, *shape.covariance())
-    if clock is not None:
-        here, centre = clock.of(here), clock.wound(centre)
+    clock = best_landmark(coordinates, centre, *shape.covariance())
+    if clock:
+        change = Reparametrisation(coordinates, clock=clock)
+        here, centre = change.wrap(here), change.from_model(centre)
         shape = measure(here, centre, every)
     mass = float(here(centre)[0]) + shape.log_det
     return _Mode(mass, point, centre, shape, centring, clock)
@@ -347,7 +346,7 @@ def _spreads(
     density: Density,
     point: np.ndarray,
     free: np.ndarray,
-    measure: Callable[[Density, np.ndarray, np.ndarray], Shape],
+    measure: Callable[[Density, np.ndarray, np.ndarray], Arrowhead],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the group standard deviations; return the point and the normals' posterior variances."""
     normals = coordinates.normals

@@ -9,107 +9,51 @@ exp(-m). The posterior is the same.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from dopafit.backend.codegen.runtime import linear_rows_transposed
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
 
-if TYPE_CHECKING:
-    from dopafit.backend.bridges.jax_density import JaxDensity
-    from dopafit.backend.sampler.compiled import Density
-
-__all__ = ["Shearable", "Sheared"]
+__all__ = ["scaled_gains"]
 
 
-class Shearable(ABC):
-    """A layout's log density, which can be had with its gains at the mean peak."""
-
-    _layout: Layout
-
-    @abstractmethod
-    def centred(self, centring: np.ndarray) -> Density | JaxDensity:
-        """Return the same density in coordinates with another centring; the data are shared."""
-
-    def sheared(self, centring: np.ndarray) -> Sheared:
-        """Return the density as sampled: centred, and gains at the mean peak."""
-        return Sheared(self.centred(centring), self._layout, centring)
-
-
-class Sheared:
-    """A log density in coordinates where gains stand for their size at the mean log peak.
+def scaled_gains(layout: Layout, centring: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of a change to gains at the mean log peak.
 
     Parameters
     ----------
-    density : Density or JaxDensity
-        The log density in its own coordinates.
     layout : Layout
-        What it was made from.
+        A model laid out over a study.
     centring : array, (normals,)
         Share of centring of each normal coordinate.
+
+    Returns
+    -------
+    dict of str to array
+        The mean log peak is the sum of ``gains.weight`` exp(``power`` log h[``spread``]) q[``x``];
+        ``half`` and ``free`` are the coordinates of gains of one sign, and of either. Empty where
+        every peak is 1, or no drive has a gain.
     """
-
-    def __init__(self, density: Density | JaxDensity, layout: Layout, centring: np.ndarray) -> None:
-        coordinates, model = layout.coordinates, layout.program.model
-        self._density = density
-        self._normals = coordinates.normals
-        arrays = coordinates.arrays(centring)
-        kept = np.zeros(len(coordinates.entries))
-        gains = model.gains
-        if gains and "peak" in layout.designs:
-            parts = [layout.arrays[f"peak.{part}"] for part in MATRIX]
-            share = np.full(len(parts[0]), 1.0 / max(len(parts[0]), 1))
-            kept = linear_rows_transposed(*parts, share, kept.size) * arrays["scale"]
-        used = np.flatnonzero(kept)
-        self._weight, self._power = kept[used], arrays["power"][used]
-        self._x, self._spread = arrays["unit"][used] - 1, arrays["spread"][used]
-        places = [coordinates.place(name) for name in gains] if used.size else []
-        half = [self._normals + arrays["spread"][p] - 1 for p in places if arrays["spread"][p]]
-        free = [arrays["unit"][p] - 1 for p in places if arrays["unit"][p]]
-        self._half, self._free = np.array(half, dtype=int), np.array(free, dtype=int)
-
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to shear: every peak is 1, or no drive has a gain."""
-        return not self._weight.size
-
-    def _slope(self, q: np.ndarray) -> np.ndarray:
-        """Return the derivative of the mean log peak by each normal coordinate it depends on."""
-        lifted = np.concatenate([[0.0], q[self._normals :]])
-        return self._weight * np.exp(self._power * lifted[self._spread])
-
-    def _moved(self, q: np.ndarray, mean: float) -> np.ndarray:
-        point = q.copy()
-        point[self._half] -= mean
-        point[self._free] *= np.exp(-mean)
-        return point
-
-    def plain(self, q: np.ndarray) -> np.ndarray:
-        """Return the point in the density's own coordinates."""
-        return q if self.idle else self._moved(q, float(self._slope(q) @ q[self._x]))
-
-    def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the log density and its gradient (coordinate,)."""
-        if self.idle:
-            return self._density(q)
-        # a step far off the map ends as infinity, which the sampler turns back from
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self._sheared(q)
-
-    def _sheared(self, q: np.ndarray) -> tuple[float, np.ndarray]:
-        by_x = self._slope(q)
-        part = by_x * q[self._x]
-        mean = float(part.sum())
-        point = self._moved(q, mean)
-        value, slope = self._density(point)
-        gradient = slope.copy()
-        gradient[self._free] *= np.exp(-mean)
-        by_mean = -slope[self._half].sum() - slope[self._free] @ point[self._free] - self._free.size
-        np.add.at(gradient, self._x, by_mean * by_x)
-        own = self._spread > 0
-        at = self._normals + self._spread[own] - 1
-        np.add.at(gradient, at, by_mean * (self._power * part)[own])
-        return value - self._free.size * mean, gradient
+    coordinates, model = layout.coordinates, layout.program.model
+    gains = model.gains
+    if not gains or "peak" not in layout.designs:
+        return {}
+    own = coordinates.arrays(centring)
+    dense, columns, _, indices, data = (layout.arrays[f"peak.{part}"] for part in MATRIX)
+    share = np.zeros(len(coordinates.entries))
+    np.add.at(share, columns, dense.sum(axis=0))
+    np.add.at(share, indices, data)
+    share *= own["scale"] / max(len(dense), 1)
+    used = np.flatnonzero(share)
+    if not used.size:
+        return {}
+    places = [coordinates.place(name) for name in gains]
+    spread, unit = own["spread"][places], own["unit"][places]
+    return {
+        "gains.weight": share[used],
+        "gains.power": own["power"][used],
+        "gains.x": own["unit"][used] - 1,
+        "gains.spread": own["spread"][used],
+        "gains.half": coordinates.normals + spread[spread > 0] - 1,
+        "gains.free": unit[unit > 0] - 1,
+    }

@@ -1,14 +1,16 @@
 """From a claim to machine code that nutpie can sample, compiled once per claim.
 
 nutpie's own route from a PyMC model binds the data into the code and compiles anew in every
-process. Here the function of `dopafit.backend.codegen.load` is compiled with open shapes, kept on
-disk, and called with the data; it releases the interpreter's lock, so chains run side by side.
+process. Here the function of `dopafit.backend.codegen.load` is compiled with open shapes and kept
+on disk. It is called with the address of a table of addresses, by nutpie's threads directly: no
+step passes through Python, and chains run side by side.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +18,11 @@ import numpy as np
 from dopafit.backend.codegen.kept import kept_code
 from dopafit.backend.codegen.tables import prepare, used_arrays
 from dopafit.backend.geometry.pilot import Pilot
-from dopafit.backend.geometry.scaled_gains import Shearable
-from dopafit.backend.sampler.allocator import keep_pages
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
+from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.backend.sampler.backends import require_backend
-from dopafit.backend.sampler.gate import ByRank
-from dopafit.backend.sampler.nutpie_module import nutpie_module
+from dopafit.backend.sampler.engine import Target
+from dopafit.backend.sampler.settings import available_cores
 from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
@@ -35,19 +37,19 @@ __all__ = [
     "sampling_model",
 ]
 
+STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 JITTER = 2.0
 """Chains start uniformly within so many posterior standard deviations of the pilot's centre."""
 
 
-def _code(layout: Layout, names: tuple[str, ...], *, gradient: bool) -> tuple[Any, bool]:
+def _code(layout: Layout, arrays: Mapping[str, np.ndarray], *, gradient: bool) -> tuple[Any, bool]:
     """Return the compiled function for a layout's structure, and whether it had to be built."""
 
     def build() -> Any:
         from dopafit.backend.codegen.load import load
 
-        return load(layout.program, names, gradient=gradient)
+        return load(layout.program, arrays, gradient=gradient)
 
-    keep_pages()
     return kept_code("density" if gradient else "rows", layout, build)
 
 
@@ -66,7 +68,7 @@ class RowDensity:
 
     def __init__(self, layout: Layout) -> None:
         arrays = _arrays(layout)
-        self._call, _ = _code(layout, tuple(arrays), gradient=False)
+        self._call, _ = _code(layout, arrays, gradient=False)
         self._arrays = tuple(arrays.values())
         self._names = tuple(channel.prefix for channel in layout.program.model.channels)
 
@@ -76,8 +78,8 @@ class RowDensity:
         return dict(zip(self._names, found, strict=True))
 
 
-class Density(Shearable):
-    """Log density and gradient of one layout.
+class Density:
+    """Log density and gradient of one layout; may be called from several threads at once.
 
     Parameters
     ----------
@@ -90,26 +92,64 @@ class Density(Shearable):
         Whether the function had to be built; False where a compiled one was at hand.
     size : int
         Number of coordinates.
+    address, table : int
+        Of the function, and of the addresses that it is called with.
     """
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._named = _arrays(layout)
-        self._call, self.fresh = _code(layout, tuple(self._named), gradient=True)
-        self._normals = np.array(layout.coordinates.normals, dtype=np.int64)
-        self._arrays = tuple(self._named.values())
+        self.layout = layout
         self.size = layout.coordinates.normals + layout.coordinates.halves
+        # a slot of memory for whoever computes at a time; see `dopafit.backend.codegen.workspace`
+        slots = available_cores() + 1
+        memory = {
+            "busy": np.zeros(slots, np.int64),
+            "work": np.empty((slots, 0)),
+            "needed": np.zeros(1, np.int64),
+        }
+        arrays = _arrays(layout) | Reparametrisation(layout.coordinates).arrays | memory
+        code, self.fresh = _code(layout, arrays, gradient=True)
+        self.address = code.address
+        self._call = STEP(code.address)
+        self._bind(arrays)
+        self(np.zeros(self.size))
+        self._bind(arrays | {"work": np.empty((slots, int(memory["needed"][0])))})
+
+    def _bind(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take these arrays as the function's data."""
+        self._arrays = arrays
+        sizes = np.zeros((1 + len(arrays), 2), np.int64)
+        for row, value in zip(sizes[1:], arrays.values(), strict=True):
+            row[: value.ndim] = value.shape
+        self._sizes = sizes
+        self._addresses = np.array([a.ctypes.data for a in (sizes, *arrays.values())], np.uintp)
+        self.table = self._addresses.ctypes.data
+
+    def _with(self, arrays: Mapping[str, np.ndarray]) -> Density:
+        other = copy.copy(self)
+        other.fresh = False
+        other._bind(self._arrays | arrays)
+        return other
 
     def centred(self, centring: np.ndarray) -> Density:
         """Return the same density in coordinates with another centring; the data are shared."""
-        other = copy.copy(self)
-        other._named = self._named | self._layout.coordinates.arrays(centring)
-        other._arrays = tuple(other._named.values())
-        return other
+        return self._with(self.layout.coordinates.arrays(centring))
+
+    def scaled(self, centring: np.ndarray) -> Density:
+        """Return it as the pilot takes it: centred, and gains at the mean peak."""
+        return self._with(
+            self.layout.coordinates.arrays(centring) | scaled_gains(self.layout, centring)
+        )
+
+    def changed(self, change: Reparametrisation) -> Density:
+        """Return the density as a function of other coordinates; the data are shared."""
+        return self._with(change.arrays)
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
-        return self._call(q, self._normals, *self._arrays)
+        q = np.ascontiguousarray(q, dtype=np.float64)
+        gradient, value = np.empty(self.size), np.empty(1)
+        self._call(self.size, q.ctypes.data, gradient.ctypes.data, value.ctypes.data, self.table)
+        return float(value[0]), gradient
 
 
 def compile_layout(layout: Layout, backend: str = "numba") -> Density | JaxDensity:
@@ -143,46 +183,31 @@ class Sampled:
 
     Parameters
     ----------
-    layout : Layout
-        A model laid out over a study.
     density : Density or JaxDensity
-        Its compiled log density.
+        A compiled log density.
     pilot : Pilot
         Start and scale; it changes the coordinates, not the posterior.
     """
 
-    def __init__(self, layout: Layout, density: Density | JaxDensity, pilot: Pilot) -> None:
-        self._coordinates, self._pilot = layout.coordinates, pilot
-        self._sheared = density.sheared(pilot.centring)
-        self._inner = self._sheared if pilot.clock is None else pilot.clock.of(self._sheared)
-        self._shape = pilot.shape
+    def __init__(self, density: Density | JaxDensity, pilot: Pilot) -> None:
+        self._coordinates, self._centring = density.layout.coordinates, pilot.centring
+        geometry = (self._coordinates, pilot.centre, pilot.shape, pilot.clock)
+        self._found = Reparametrisation(*geometry)
+        self._change = Reparametrisation(*geometry, scaled_gains(density.layout, pilot.centring))
+        self.density = density.centred(pilot.centring).changed(self._change)
         self.size = density.size
-
-    @property
-    def round(self) -> bool:
-        """Whether the coordinates are scaled by the shape of the posterior."""
-        return self._shape is not None
-
-    def _place(self, u: np.ndarray) -> np.ndarray:
-        centre = self._pilot.centre
-        return centre + u if self._shape is None else self._shape.place(centre, u)
-
-    def moved(self, point: np.ndarray) -> np.ndarray:
-        """Return the coordinates of one of the pilot's points."""
-        q, pilot = self._coordinates.centred(point, self._pilot.centring), self._pilot
-        step = (q if pilot.clock is None else pilot.clock.wound(q)) - pilot.centre
-        return step if self._shape is None else self._shape.solve(step)
 
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient."""
-        value, gradient = self._inner(self._place(u))
-        return value, gradient if self._shape is None else self._shape.back(gradient)
+        return self.density(u)
+
+    def moved(self, point: np.ndarray) -> np.ndarray:
+        """Return the coordinates of one of the pilot's points."""
+        return self._found.from_model(self._coordinates.centred(point, self._centring))
 
     def expand(self, u: np.ndarray) -> dict[str, np.ndarray]:
         """Return the standard coordinates ``x`` and ``h`` of a point."""
-        q, clock = self._place(u), self._pilot.clock
-        q = self._sheared.plain(q if clock is None else clock.plain(q))
-        q = self._coordinates.centred(q, -self._pilot.centring)
+        q = self._coordinates.centred(self._change.to_model(u), -self._centring)
         normals = self._coordinates.normals
         return {"x": q[:normals], "h": np.exp(q[normals:])}
 
@@ -205,34 +230,25 @@ def chain_modes(masses: Sequence[float], chains: int) -> tuple[int, ...]:
     return tuple(int(k) for k in found[:chains])
 
 
-def sampling_model(
-    layout: Layout, density: Density | JaxDensity, pilot: Pilot, *, chains: int = 1
-) -> Any:
-    """Return a model that nutpie samples, its variables ``x`` and ``h`` standard coordinates.
+def sampling_model(density: Density | JaxDensity, pilot: Pilot, *, chains: int = 1) -> Target:
+    """Return what the sampler takes; its variables ``x`` and ``h`` are standard coordinates.
 
     Parameters
     ----------
-    layout, density, pilot
+    density, pilot
         As in `Sampled`.
     chains : int
         Chains that will start; they share the pilot's modes by `chain_modes`.
-
-    Returns
-    -------
-    nutpie.CompiledModel
     """
-    nutpie_module()
-    from nutpie.compiled_pyfunc import from_pyfunc
-
-    logp = Sampled(layout, density, pilot)
-    size, coordinates = logp.size, layout.coordinates
+    logp = Sampled(density, pilot)
+    size, coordinates = logp.size, density.layout.coordinates
     modes = chain_modes(pilot.masses[: max(1, len(pilot.points))], chains)
     places = [np.zeros(size), *(logp.moved(point) for point in pilot.points[1:])]
     origins = [logp(place)[0] for place in places]
 
-    def start(seed: int, rank: int = 0) -> np.ndarray:
+    def start(seed: int, rank: int) -> np.ndarray:
         place, origin = places[modes[rank]], origins[modes[rank]]
-        reach = JITTER if logp.round else 0.1 * JITTER
+        reach = 0.1 * JITTER if pilot.shape is None else JITTER
         u = np.random.default_rng(seed).uniform(-reach, reach, size)
         # where the posterior is not round a far point may lie off the map: come closer
         while not logp(place + u)[0] > origin - 2.0 * size - 20.0:
@@ -241,12 +257,5 @@ def sampling_model(
                 break
         return place + u
 
-    return from_pyfunc(
-        size,
-        lambda: logp,
-        lambda seed, other, chain: logp.expand,
-        [np.dtype("float64")] * 2,
-        [(coordinates.normals,), (coordinates.halves,)],
-        ["x", "h"],
-        make_initial_point_fn=ByRank(start) if len(set(modes)) > 1 else start,
-    )
+    shapes = {"x": (coordinates.normals,), "h": (coordinates.halves,)}
+    return Target(size, shapes, logp.density, logp.expand, start)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dopafit.backend.sampler.engine import Engine, Target, library
 from dopafit.backend.sampler.gate import Gate
-from dopafit.backend.sampler.nutpie_module import nutpie_module
-from dopafit.backend.sampler.settings import SamplerSettings
+from dopafit.backend.sampler.settings import SamplerSettings, available_cores
 from dopafit.core.errors import FitError
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Interrupted", "SamplerSettings", "Snapshot", "run"]
 
 KEEP = 50  # draws per chain below which an interrupted run holds nothing worth keeping
+NOT_FINITE = "Logp function returned error code: 1"  # what the generated function's 1 means
 POLL = 0.1  # [s] between two glances at the running sampler
 
 
@@ -113,14 +112,14 @@ class Interrupted(FitError):
 
 
 def run(
-    compiled: Any,
+    target: Target,
     settings: SamplerSettings,
     *,
     progress: Callable[[Snapshot], None] | None = None,
     keep_warmup: bool = False,
     enough: Callable[[xr.DataTree], bool] | None = None,
 ) -> xr.DataTree:
-    """Draw from a compiled model.
+    """Draw from a target.
 
     At every look (`SamplerSettings.looks`) all chains wait, and `enough` decides whether they go
     on; no draw is discarded. Nothing is printed. On the main thread the first Ctrl-C stops the
@@ -128,8 +127,8 @@ def run(
 
     Parameters
     ----------
-    compiled : nutpie.compiled_pyfunc.PyFuncModel
-        The compiled model.
+    target : Target
+        What is sampled.
     settings : SamplerSettings
         Number of draws, chains and so on.
     progress : callable, optional
@@ -155,9 +154,8 @@ def run(
     Interrupted
         Ctrl-C; holds the draws made so far.
     """
-    nutpie = nutpie_module()
     looks = settings.looks if enough is not None else (settings.draws,)
-    cores = min(settings.chains, settings.cores or _available_cores())
+    cores = min(settings.chains, settings.cores or available_cores())
     gate, latest = Gate(settings.chains, cores, settings.tune + looks[-1]), []
     aim = settings.tune + looks[0]
 
@@ -180,21 +178,7 @@ def run(
 
     start = time.monotonic()
     with _deferred_interrupt() as interrupts:
-        handle = nutpie.sample(
-            gate.around(compiled),
-            draws=looks[-1],
-            tune=settings.tune,
-            chains=settings.chains,
-            cores=settings.chains,  # a thread each; the gate lets so many run as there are cores
-            seed=settings.seed,
-            target_accept=settings.target_accept,
-            maxdepth=settings.maxdepth,
-            adaptation=settings.adaptation,
-            blocking=False,
-            progress_bar=False,
-            progress_callback=remember,
-            progress_rate=int(1000 * POLL),
-        )
+        engine = Engine(target, settings, looks[-1], gate, remember, POLL)
         tree = None
         try:
             for draws in looks:
@@ -203,28 +187,26 @@ def run(
                 last, there = draws == looks[-1], False
                 while not there and not interrupts:
                     if last:
-                        tree = _look(handle, POLL)
-                        there = tree is not None
+                        there = _wait(engine)
                     else:
                         there = gate.wait(POLL)
                         if not there and gate.broken:
-                            _look(handle, POLL)
+                            _wait(engine)
                     report()
                 if interrupts or last:
                     break
-                seen = _cut(tidied(handle.inspect()), draws)
+                seen = _cut(tidied(engine.so_far()), draws)
                 if enough(seen):
                     return seen
-            if tree is None:
+            if interrupts:
                 gate.open()
-                with warnings.catch_warnings():  # ArviZ warns of groups without draws
-                    warnings.simplefilter("ignore")
-                    tree = handle.abort()
+                engine.stop()
+            tree = engine.result()
         finally:
             if tree is None:  # an error, or enough: the chains must not outlive this call
                 gate.open()
                 with contextlib.suppress(BaseException):
-                    handle.cancel()
+                    engine.stop()
         tidy = tidied(tree)
     if not interrupts:
         return tidy
@@ -249,12 +231,10 @@ def _cut(tree: xr.DataTree, draws: int) -> xr.DataTree:
     return _tree(groups, tree.attrs)
 
 
-def _look(handle: Any, seconds: float) -> xr.DataTree | None:
-    """Wait a moment; return the finished tree, or None while the chains run."""
+def _wait(engine: Engine) -> bool:
+    """Wait a moment; return whether all chains are at their end."""
     try:
-        return handle.wait(timeout=seconds)
-    except TimeoutError:
-        return None
+        return engine.wait(POLL)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic in the sampler is no Exception
@@ -265,6 +245,7 @@ def _failure(message: str) -> FitError:
     """Turn the sampler's message into one a user can act on."""
     reason = " ".join(message.split("Stack backtrace")[0].split())
     reason = reason.partition("traceback: Some(")[0].rstrip(" ,")
+    reason = reason.replace(NOT_FINITE, "NaN or infinity")
     if "nitialization points failed" in reason:
         detail = reason.partition("Caused by:")[2].strip() or reason
         return FitError(
@@ -301,12 +282,6 @@ def _deferred_interrupt() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 
 
-def _available_cores() -> int:
-    if hasattr(os, "process_cpu_count"):
-        return os.process_cpu_count() or 1
-    return os.cpu_count() or 1
-
-
 def _shortest(tree: xr.DataTree) -> int:
     """Draws after tuning in the shortest chain; shorter chains are padded with NaN."""
     if "sample_stats" not in tree.children or "step_size" not in tree["sample_stats"].data_vars:
@@ -325,28 +300,16 @@ def _tree(groups: dict[str, xr.Dataset], attributes: dict[str, Any]) -> xr.DataT
 def _tidy(
     tree: xr.DataTree, settings: SamplerSettings, elapsed: float, keep_warmup: bool
 ) -> xr.DataTree:
-    """Keep what can be stored: plain dtypes, no objects, settings as attributes."""
-    groups = {}
-    for name in tree.children:
-        if name.startswith("warmup") and not keep_warmup:
-            continue
-        data = tree[name].to_dataset()
-        for variable in list(data.data_vars):
-            values = data[variable]
-            if values.dtype.kind == "O":  # messages: None where there is none
-                text = ["" if v is None or v != v else str(v) for v in values.values.ravel()]
-                plain = np.array(text, dtype=str).reshape(values.shape)
-                data[variable] = values.copy(data=plain)
-            elif values.dtype.kind == "u":  # unsigned differences wrap around
-                data[variable] = values.astype(np.int64)
-        library = data.attrs.get("inference_library_settings")
-        data.attrs = {"inference_library_settings": library} if library else {}
-        groups[name] = data
+    """Return the groups asked for, with the settings as attributes."""
     return _tree(
-        groups,
+        {
+            name: tree[name].to_dataset()
+            for name in tree.children
+            if keep_warmup or not name.startswith("warmup")
+        },
         {
             "inference_library": "nutpie",
-            "inference_library_version": nutpie_module().__version__,
+            "inference_library_version": library().__version__,
             "sampling_time": float(elapsed),
             "tuning_steps": settings.tune,
             "sampler_settings": json.dumps(settings.to_dict(), sort_keys=True),

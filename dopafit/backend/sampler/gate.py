@@ -3,35 +3,20 @@
 nutpie runs every chain to its end in a thread of its own. Here each chain waits at a look until it
 is told to go on, and only so many run at a time as there are cores. A chain's draws do not depend
 on when it waited, so the first n of them are the same however far it goes.
+
+A chain passes here once a draw, when that is taken to the model's coordinates and all draws before
+it are stored. So a waiting chain holds one draw that nobody has seen yet.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["ByRank", "Gate"]
-
-
-@dataclasses.dataclass(frozen=True)
-class ByRank:
-    """A starting point that depends on the rank of a chain's seed among the seeds of all chains.
-
-    Parameters
-    ----------
-    start : callable (seed, rank) -> array
-        The starting point.
-    """
-
-    start: Callable[[int, int], np.ndarray]
-
-    def __call__(self, seed: int, rank: int = 0) -> np.ndarray:
-        """Return the starting point."""
-        return self.start(seed, rank)
+__all__ = ["Gate"]
 
 
 class _Chain:
@@ -62,21 +47,50 @@ class Gate:
         self._seeds: dict[int, int] = {}
         self._waiting, self._open, self.broken = 0, False, False
 
-    def around(self, compiled: Any) -> Any:
-        """Return a compiled model whose chains pass the gate.
+    def around(self, expand: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+        """Return a function of a draw behind which a chain waits for its turn."""
 
-        Parameters
-        ----------
-        compiled : nutpie.compiled_pyfunc.PyFuncModel
-            A `ByRank` start is called with the chain's rank as well.
-        """
-        start = compiled._make_initial_points
-        return dataclasses.replace(
-            compiled,
-            _make_logp_func=lambda: self._logp(compiled._make_logp_func()),
-            _make_expand_func=lambda *which: self._expand(compiled._make_expand_func(*which)),
-            _make_initial_points=self._ranked(start) if isinstance(start, ByRank) else start,
-        )
+        def passing(u: np.ndarray) -> Any:
+            thread = threading.get_ident()
+            chain = self._made.setdefault(thread, _Chain())
+            if chain.running and chain.done >= self._limit and not self._open:
+                self._leave(chain)
+            if not chain.running:
+                self._enter(chain)
+            values = self.guarded(expand)(u)
+            chain.done += 1
+            if chain.done == self._total:
+                self._leave(chain)  # no next draw comes
+                del self._made[thread]
+            return values
+
+        return passing
+
+    def guarded(self, function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+        """Return a function whose error ends the run: no chain must wait for the one it broke."""
+
+        def guarded(u: np.ndarray) -> Any:
+            try:
+                return function(u)
+            except BaseException:
+                self.broken = True
+                self.open()
+                raise
+
+        return guarded
+
+    def ranked(self, start: Callable[[int, int], np.ndarray]) -> Callable[[int], np.ndarray]:
+        """Return a start that knows the rank of its chain's seed among the seeds of all chains."""
+
+        def ranked(seed: int) -> np.ndarray:
+            with self._changed:
+                own = self._seeds.setdefault(threading.get_ident(), seed)
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._open or len(self._seeds) >= self._chains)
+                rank = sorted(self._seeds.values()).index(own)
+            return start(seed, rank)
+
+        return ranked
 
     def advance(self, draws: int) -> None:
         """Let every chain go on until it has made so many draws, tuning included."""
@@ -110,47 +124,3 @@ class Gate:
             self._free += 1
             self._waiting += 1
             self._changed.notify_all()
-
-    def _logp(self, log_density: Callable[..., Any]) -> Callable[..., Any]:
-        # nutpie makes a chain's two functions one after the other, in one thread
-        chain = self._made[threading.get_ident()] = _Chain()
-
-        def gated(x: np.ndarray, **data: Any) -> Any:
-            # a chain waits where its next draw begins: all draws before it are stored then
-            if chain.running and chain.done >= self._limit and not self._open:
-                self._leave(chain)
-            if not chain.running:
-                self._enter(chain)
-            try:
-                return log_density(x, **data)
-            except BaseException:
-                self.broken = True  # the run ends: the others must not wait for this chain
-                self.open()
-                raise
-
-        return gated
-
-    def _expand(self, expand: Callable[..., Any]) -> Callable[..., Any]:
-        chain = self._made[threading.get_ident()]
-
-        def counted(x: np.ndarray, **data: Any) -> Any:
-            values = expand(x, **data)
-            chain.done += 1
-            if chain.done == self._total and chain.running:
-                self._leave(chain)  # no next draw begins
-            return values
-
-        return counted
-
-    def _ranked(self, start: ByRank) -> Callable[[int], np.ndarray]:
-        """Return a start that knows the rank of its chain's seed among the seeds of all chains."""
-
-        def ranked(seed: int) -> np.ndarray:
-            with self._changed:
-                own = self._seeds.setdefault(threading.get_ident(), seed)
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._open or len(self._seeds) >= self._chains)
-                rank = sorted(self._seeds.values()).index(own)
-            return start(seed, rank)
-
-        return ranked
