@@ -247,7 +247,8 @@ def sampling_model(density: Density | JaxDensity, pilot: Pilot, *, chains: int =
     origins = [logp(place)[0] for place in places]
 
     def start(seed: int, rank: int) -> np.ndarray:
-        place, origin = places[modes[rank]], origins[modes[rank]]
+        mode = modes[min(rank, len(modes) - 1)]
+        place, origin = places[mode], origins[mode]
         reach = 0.1 * JITTER if pilot.shape is None else JITTER
         u = np.random.default_rng(seed).uniform(-reach, reach, size)
         # where the posterior is not round a far point may lie off the map: come closer
