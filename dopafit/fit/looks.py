@@ -6,7 +6,6 @@ draws say about the claim.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from dopafit.backend.sampler.draw import SamplerSettings
 from dopafit.core.errors import SpecError
+from dopafit.core.machine import free_memory
 from dopafit.fit.derived import name_draws
 from dopafit.fit.judge import judge_draws
 from dopafit.fit.modes import judge_modes, nearest_mode
@@ -116,20 +116,6 @@ class Looks:
         which = population_values(self._layout.coordinates)
         draws = np.concatenate([x, np.log(h)], axis=-1)[..., which]
         return judge_modes(shares, nearest_mode(self._notes["places"][:, which], draws))
-
-
-def free_memory() -> int | None:
-    """Return the memory [bytes] that programs may still take; None where that is not known."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            kinds = dict(line.split(":", 1) for line in lines)
-        free = int(kinds["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):
-            return None
-    return free
 
 
 def check_room(settings: SamplerSettings, layout: Layout) -> None:

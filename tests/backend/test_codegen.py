@@ -75,7 +75,7 @@ def test_a_wrong_number_is_noticed() -> None:
     """The comparison above is no formality: another time, another density."""
     layout = build_layout(plain("trough"), study())
     density, at = compile_layout(layout), points(layout)[1:2]
-    density = density._with({"choice.gap": density._arrays["choice.gap"] * 1.001})
+    density = density.replaced({"choice.gap": density._arrays["choice.gap"] * 1.001})
     with pytest.raises(AssertionError):
         compare(oracle(layout), density, at)
 

@@ -148,7 +148,7 @@ def test_threads_get_their_own_answers(layout) -> None:
 
 def test_a_slot_too_small_is_made_good(layout) -> None:
     density, q = compile_layout(layout), points(layout, 1)[0]
-    small = density._with({"work": np.empty((len(density._arrays["busy"]), 3))})
+    small = density.replaced({"work": np.empty((len(density._arrays["busy"]), 3))})
     assert density._arrays["needed"][0] > 3 and small(q)[0] == density(q)[0]
 
 

@@ -8,13 +8,12 @@ step passes through Python, and chains run side by side.
 
 from __future__ import annotations
 
-import copy
-import ctypes
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dopafit.backend.codegen.bound import Bound, memory
 from dopafit.backend.codegen.kept import kept_code
 from dopafit.backend.codegen.tables import prepare, used_arrays
 from dopafit.backend.geometry.pilot import Pilot
@@ -22,7 +21,6 @@ from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.backend.sampler.backends import require_backend
 from dopafit.backend.sampler.engine import Target
-from dopafit.backend.sampler.settings import available_cores
 from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ __all__ = [
     "sampling_model",
 ]
 
-STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 JITTER = 2.0
 """Chains start uniformly within so many posterior standard deviations of the pilot's centre."""
 
@@ -78,7 +75,7 @@ class RowDensity:
         return dict(zip(self._names, found, strict=True))
 
 
-class Density:
+class Density(Bound):
     """Log density and gradient of one layout; may be called from several threads at once.
 
     Parameters
@@ -90,66 +87,31 @@ class Density:
     ----------
     fresh : bool
         Whether the function had to be built; False where a compiled one was at hand.
-    size : int
-        Number of coordinates.
-    address, table : int
-        Of the function, and of the addresses that it is called with.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.size = layout.coordinates.normals + layout.coordinates.halves
-        # a slot of memory for whoever computes at a time; see `dopafit.backend.codegen.workspace`
-        slots = available_cores() + 1
-        memory = {
-            "busy": np.zeros(slots, np.int64),
-            "work": np.empty((slots, 0)),
-            "needed": np.zeros(1, np.int64),
-        }
-        arrays = _arrays(layout) | Reparametrisation(layout.coordinates).arrays | memory
+        arrays = _arrays(layout) | Reparametrisation(layout.coordinates).arrays | memory()
         code, self.fresh = _code(layout, arrays, gradient=True)
-        self.address = code.address
-        self._call = STEP(code.address)
-        self._bind(arrays)
-        self(np.zeros(self.size))
-        self._bind(arrays | {"work": np.empty((slots, int(memory["needed"][0])))})
+        super().__init__(code, arrays, layout.coordinates.normals + layout.coordinates.halves)
 
-    def _bind(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take these arrays as the function's data."""
-        self._arrays = arrays
-        sizes = np.zeros((1 + len(arrays), 2), np.int64)
-        for row, value in zip(sizes[1:], arrays.values(), strict=True):
-            row[: value.ndim] = value.shape
-        self._sizes = sizes
-        self._addresses = np.array([a.ctypes.data for a in (sizes, *arrays.values())], np.uintp)
-        self.table = self._addresses.ctypes.data
-
-    def _with(self, arrays: Mapping[str, np.ndarray]) -> Density:
-        other = copy.copy(self)
+    def replaced(self, arrays: Mapping[str, np.ndarray]) -> Density:
+        """Return the same function over other values of some arrays; the rest is shared."""
+        other = super().replaced(arrays)
         other.fresh = False
-        other._bind(self._arrays | arrays)
         return other
 
     def centred(self, centring: np.ndarray) -> Density:
         """Return the same density in coordinates with another centring; the data are shared."""
-        return self._with(self.layout.coordinates.arrays(centring))
+        return self.replaced(self.layout.coordinates.arrays(centring))
 
     def scaled(self, centring: np.ndarray) -> Density:
         """Return it as the pilot takes it: centred, and gains at the mean peak."""
-        return self._with(
-            self.layout.coordinates.arrays(centring) | scaled_gains(self.layout, centring)
-        )
+        return self.centred(centring).replaced(scaled_gains(self.layout, centring))
 
     def changed(self, change: Reparametrisation) -> Density:
         """Return the density as a function of other coordinates; the data are shared."""
-        return self._with(change.arrays)
-
-    def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
-        q = np.ascontiguousarray(q, dtype=np.float64)
-        gradient, value = np.empty(self.size), np.empty(1)
-        self._call(self.size, q.ctypes.data, gradient.ctypes.data, value.ctypes.data, self.table)
-        return float(value[0]), gradient
+        return self.replaced(change.arrays)
 
 
 def compile_layout(layout: Layout, backend: str = "numba") -> Density | JaxDensity:

@@ -15,8 +15,9 @@ import numpy as np
 
 from dopafit.backend.sampler.engine import Engine, Target, library
 from dopafit.backend.sampler.gate import Gate
-from dopafit.backend.sampler.settings import SamplerSettings, available_cores
+from dopafit.backend.sampler.settings import SamplerSettings
 from dopafit.core.errors import FitError
+from dopafit.core.machine import available_cores
 
 if TYPE_CHECKING:
     import xarray as xr

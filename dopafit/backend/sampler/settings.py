@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from dopafit.backend.sampler.backends import known_backend
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.analysis_file import MOST_CHAINS, MOST_DRAWS
 
-__all__ = ["ADAPTATIONS", "SamplerSettings", "available_cores"]
+__all__ = ["ADAPTATIONS", "SamplerSettings"]
 
 ADAPTATIONS = ("diag", "low_rank")
 RANGES = {
@@ -116,9 +115,3 @@ class SamplerSettings:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, as JSON and YAML hold them."""
         return asdict(self)
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    count = getattr(os, "process_cpu_count", os.cpu_count)  # of Python 3.13 and newer
-    return count() or 1
