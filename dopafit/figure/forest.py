@@ -34,7 +34,7 @@ def draw(
     ----------
     rows : DataFrame
         Columns ``parameter``, ``member``, ``median``, ``lower_90``, ``upper_90`` and, if known,
-        ``lower_50``, ``upper_50``, ``unit``, ``truth``. Rows without a median are left out and
+        ``lower_50``, ``upper_50``, ``unit``. Rows without a median are left out and
         counted.
     population : DataFrame or None
         One row per parameter with the same columns but ``member``; drawn as a line and band.
@@ -60,8 +60,6 @@ def draw(
     handles.append(Line2D([], [], color=colour, lw=0.7, label="90 %"))
     if population is not None:
         handles.append(Patch(color=style.INK, alpha=0.15, lw=0, label="population 90 %"))
-    if has(rows, "truth"):
-        handles.append(Line2D([], [], color=style.TRUTH, marker="|", ls="", ms=5, label="truth"))
     place = style.legend_row(parent, spec, handles)
     panels = style.grid(parent, place, len(parameters), columns)
     for i, (panel, parameter) in enumerate(zip(panels, parameters, strict=True)):
@@ -138,18 +136,6 @@ def _panel(
         zorder=4,
         gid="median",
     )
-    if has(rows, "truth"):
-        ax.plot(
-            numbers(rows, "truth"),
-            y,
-            ls="",
-            marker="|",
-            ms=2 if dense else 5,
-            mew=0.5 if dense else 1,
-            color=style.TRUTH,
-            zorder=4.5,
-            gid="truth",
-        )
     ax.set_ylim(-0.8, len(rows) - 0.2)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if dense:

@@ -24,7 +24,6 @@ def draw(
     draws: pd.DataFrame,
     *,
     rays: pd.DataFrame | None = None,
-    truth: pd.DataFrame | None = None,
     hypothesis: str = "",
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
@@ -40,8 +39,6 @@ def draw(
         ``source`` (``posterior`` or ``prior``).
     rays : DataFrame or None
         Columns ``drive``, ``gain_peak``, ``gain_trough``: where drives lie at a gain of 1.
-    truth : DataFrame or None
-        Columns ``channel``, ``gain_peak``, ``gain_trough`` of a simulated study.
     hypothesis : str
         Whose fit this is; sets the colour.
     """
@@ -62,10 +59,6 @@ def draw(
         handles.append(
             Line2D([], [], color=style.PRIOR, lw=0.9, ls=(0, (3, 2)), label="prior 90 %")
         )
-    if truth is not None:
-        handles.append(
-            Line2D([], [], color=style.TRUTH, marker="X", ls="", ms=5, mec="white", label="truth")
-        )
     place = style.legend_row(parent, spec, handles)
     panels = style.grid(parent, place, len(channels), columns)
     for i, (panel, channel) in enumerate(zip(panels, channels, strict=True)):
@@ -77,21 +70,6 @@ def draw(
             rays,
             colour,
         )
-        if truth is not None:
-            need(truth, ("channel", "gain_peak", "gain_trough"), "truth")
-            true = truth[truth["channel"] == channel]
-            panel.plot(
-                numbers(true, "gain_peak"),
-                numbers(true, "gain_trough"),
-                marker="X",
-                ls="",
-                color=style.TRUTH,
-                mec="white",
-                mew=0.6,
-                ms=6,
-                gid="truth",
-                zorder=8,
-            )
         panel.set_title(clean(channel, 30), fontweight="bold")
         panel.set_xlabel("Gain of the peak [link units]")
         if i % columns == 0:

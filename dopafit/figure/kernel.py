@@ -25,7 +25,6 @@ def draw(
     landmarks: pd.DataFrame | None = None,
     *,
     prior: pd.DataFrame | None = None,
-    truth: pd.DataFrame | None = None,
     unit_of_trace: str = "peak = 1",
     event: str = "event",
     hypothesis: str = "",
@@ -43,8 +42,6 @@ def draw(
         [trace].
     prior : DataFrame or None
         As `curves`, before the data; drawn in grey.
-    truth : DataFrame or None
-        Columns ``time`` [s] and ``value`` of a simulated study; dashed.
     unit_of_trace : str
         Printed at the y axis.
     event : str
@@ -76,12 +73,6 @@ def draw(
         *(Patch(color=colour, alpha=a + 0.05, lw=0, label=f"{m} %") for m, a in bands[::-1]),
         *handles,
     ]
-    if truth is not None:
-        need(truth, ("time", "value"), "truth")
-        style_of_truth = {"color": style.TRUTH, "lw": 0.8, "ls": (0, (3, 2))}
-        at, value = numbers(truth, "time") / scale, numbers(truth, "value")
-        axes.plot(at, value, gid="truth", **style_of_truth)
-        handles.append(Line2D([], [], label="truth", **style_of_truth))
     if landmarks is not None:
         _landmarks(axes, landmarks, curves, scale)
     if not has(curves, "time", "median"):

@@ -24,7 +24,6 @@ def draw(
     draws: pd.DataFrame,
     contraction: pd.DataFrame | None = None,
     *,
-    truth: pd.DataFrame | None = None,
     hypothesis: str = "",
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
@@ -38,8 +37,6 @@ def draw(
     contraction : DataFrame or None
         Columns ``parameter``, ``contraction`` (1 - posterior variance / prior variance) and
         ``status``; a status that says "not informed" is flagged in the panel.
-    truth : DataFrame or None
-        Columns ``parameter`` and ``value`` of a simulated study.
     hypothesis : str
         Whose fit this is; sets the colour.
     """
@@ -54,22 +51,16 @@ def draw(
     handles = [Patch(fc=colour, alpha=0.5, lw=0, label="posterior (heights scaled)")]
     if (draws["source"] == "prior").any():
         handles.append(Line2D([], [], color=style.PRIOR, lw=1, label="prior"))
-    if truth is not None:
-        need(truth, ("parameter", "value"), "truth")
-        handles.append(Line2D([], [], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), label="truth"))
     place = style.legend_row(parent, spec, handles)
     panels = style.grid(parent, place, len(parameters), columns)
     for panel, parameter in zip(panels, parameters, strict=True):
         mine = draws[draws["parameter"] == parameter]
-        true = np.empty(0)
-        if truth is not None:
-            true = numbers(truth[truth["parameter"] == parameter], "value")
-        _panel(panel, mine, true[np.isfinite(true)], colour)
+        _panel(panel, mine, colour)
         _heading(panel, parameter, contraction)
     return figure, panels[0]
 
 
-def _panel(ax: Axes, table: pd.DataFrame, truth: np.ndarray, colour: str) -> None:
+def _panel(ax: Axes, table: pd.DataFrame, colour: str) -> None:
     """Prior outline and posterior fill of one parameter, on its scale."""
     style.strip(ax)
     unit = next((clean(u) for u in table["unit"].dropna()), "") if "unit" in table else ""
@@ -87,7 +78,6 @@ def _panel(ax: Axes, table: pd.DataFrame, truth: np.ndarray, colour: str) -> Non
         ax.set_xlabel(_axis_label(unit, log, lost))
         return
     edges = [np.quantile(v, q) for v in values.values() if len(v) for q in (0.005, 0.995)]
-    edges += list(truth[truth > 0] if log else truth)
     low, high = min(edges), max(edges)
     if log:
         low, high = np.log10(low), np.log10(high)
@@ -106,10 +96,6 @@ def _panel(ax: Axes, table: pd.DataFrame, truth: np.ndarray, colour: str) -> Non
             ax.plot(shown, height, color=style.PRIOR, lw=1, gid="prior", zorder=3)
         else:
             ax.fill_between(shown, 0, height, color=colour, alpha=0.5, lw=0, gid="posterior")
-    for value in truth:
-        ax.plot(
-            [value] * 2, [0, 1.04], color=style.TRUTH, lw=0.9, ls=(0, (3, 2)), gid="truth", zorder=4
-        )
     ax.set_ylim(0, 1.08)
     if log:
         log_axis(ax, shown, seconds=unit == "s")

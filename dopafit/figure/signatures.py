@@ -29,7 +29,6 @@ _KEY = ("signature", "channel", "group")
 def draw(
     signature: pd.DataFrame,
     *,
-    labels: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
     """Draw what was observed over what each hypothesis would produce, one panel per signature.
@@ -44,8 +43,6 @@ def draw(
         ``y_label``. A panel shows one signature, channel and group; several hypotheses are laid
         over each other in their colours. Where the label of x ends in ``[s]`` the axis takes the
         unit that reads best.
-    labels : DataFrame or None
-        Columns ``signature``, ``x_label``, ``y_label``, if not columns of `signature`.
     """
     need(
         signature,
@@ -57,10 +54,6 @@ def draw(
         table[column] = table[column].fillna(default) if column in table else default
     for column in ("channel", "group"):
         table[column] = table[column].fillna("").astype(str) if column in table else ""
-    if labels is not None:
-        need(labels, ("signature", "x_label", "y_label"), "labels")
-        table = table.drop(columns=["x_label", "y_label"], errors="ignore")
-        table = table.merge(labels[["signature", "x_label", "y_label"]], "left", "signature")
     keys = list(dict.fromkeys(zip(*(table[c] for c in _KEY), strict=True)))
     columns = style.columns(len(keys))
     rows = -(-max(1, len(keys)) // columns)

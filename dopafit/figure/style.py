@@ -26,7 +26,6 @@ __all__ = [
     "MEDIUM",
     "NARROW",
     "PRIOR",
-    "TRUTH",
     "WARN",
     "WIDE",
     "canvas",
@@ -52,7 +51,6 @@ NARROW, MEDIUM, WIDE = 89.0, 120.0, 183.0  # journal column widths [mm]
 INK = "#222222"
 FAINT = "#9a9a9a"
 PRIOR = "#8c8c8c"
-TRUTH = "#000000"
 WARN = "#c1121f"
 
 ACCENT = "#0072b2"  # of a figure that belongs to no hypothesis

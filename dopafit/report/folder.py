@@ -107,10 +107,6 @@ class RunFolder:
         path : str or Path
             The folder that ``dopafit run --out`` wrote.
 
-        Returns
-        -------
-        RunFolder
-
         Raises
         ------
         FitError

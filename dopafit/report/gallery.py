@@ -44,6 +44,14 @@ class _Gallery:
             {"stem": stem, "title": title, "caption": caption, "fit": fit, "kind": kind}
         )
 
+    def of_fit(self, kind: str, name: str, fit: Fit, *asked: str, title: str, caption: str) -> None:
+        """Write the figure of this kind of one fit, of one parameter where that is `asked`."""
+        tables = getattr(plots, f"{kind}_tables")(fit, *asked)
+        stem = "_".join([kind, *(asked or [name])])
+        figure = getattr(plots, kind)(fit, *asked, tables=tables)
+        told = {"title": f"{title}, {name}", "caption": caption}
+        self.add(stem, figure, tables, kind=kind, fit=name, **told)
+
 
 def draw_all(
     folder: Path,
@@ -152,40 +160,25 @@ def _signatures(
 
 
 def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
+    event = f"one unit event is {event_in_words(fit.model, fit.study)}" if fit.model.moved else ""
     if fit.model.moved:
-        event = f"one unit event is {event_in_words(fit.model, fit.study)}"
-        tables = plots.kernel_tables(fit)
-        gallery.add(
-            f"kernel_{name}",
-            plots.kernel(fit, tables=tables),
-            tables,
-            kind="kernel",
-            fit=name,
-            title=f"Response to one unit event, {name}",
+        gallery.of_fit(
+            *("kernel", name, fit),
+            title="Response to one unit event",
             caption="Population kernel in peak units (peak := 1 by convention) with its landmarks; "
             f"{event}. {BANDS}",
         )
     if quantities.has_gain_plane(fit):
-        tables = plots.gain_tables(fit)
-        gallery.add(
-            f"gain_plane_{name}",
-            plots.gain_plane(fit, tables=tables),
-            tables,
-            kind="gain_plane",
-            fit=name,
-            title=f"Effects at the two lobes, {name}",
+        gallery.of_fit(
+            *("gain_plane", name, fit),
+            title="Effects at the two lobes",
             caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
             f"(gain_trough) of one unit event; {event}. Contours hold 50 and 90 % of the "
             "posterior; a ray is where a drive with one gain lies.",
         )
-    tables = plots.prior_posterior_tables(fit)
-    gallery.add(
-        f"prior_posterior_{name}",
-        plots.prior_posterior(fit, tables=tables),
-        tables,
-        kind="prior_posterior",
-        fit=name,
-        title=f"Prior and posterior, {name}",
+    gallery.of_fit(
+        *("prior_posterior", name, fit),
+        title="Prior and posterior",
         caption="Contraction is 1 - posterior variance over prior variance, on the scale on which "
         "effects add up.",
     )
@@ -195,14 +188,9 @@ def _subjects(gallery: _Gallery, name: str, fit: Fit) -> None:
     for parameter in fit.model.parameters:
         if term := quantities.member_term(fit, parameter):
             who = term.removeprefix("1|")
-            tables = plots.forest_tables(fit, parameter)
-            gallery.add(
-                f"forest_{parameter}",
-                plots.forest(fit, parameter, tables=tables),
-                tables,
-                kind="forest",
-                fit=name,
-                title=f"{parameter} by {who}, {name}",
+            gallery.of_fit(
+                *("forest", name, fit, parameter),
+                title=f"{parameter} by {who}",
                 caption=f"Each {who}'s value and the population's. {BANDS}",
             )
     sessions = fit.layout.sessions

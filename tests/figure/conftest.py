@@ -142,7 +142,6 @@ def tables() -> dict[str, pd.DataFrame]:
                 "unit": "logit",
                 "member": members,
                 **bands(middle),
-                "truth": middle + 0.05,
             }
         ),
         "population": pd.DataFrame(

@@ -35,8 +35,7 @@ def segments(lines) -> np.ndarray:
 
 def test_kernel(tables, words):
     curves, landmarks = tables["curves"], tables["landmarks"]
-    truth = curves[["time"]].assign(value=curves["median"] + 0.01)
-    figure = kernel.draw(curves, landmarks, truth=truth)
+    figure = kernel.draw(curves, landmarks)
     (median,) = marked(figure, "median")
     assert_allclose(median.get_xdata(), curves["time"] / 60)
     assert_allclose(median.get_ydata(), curves["median"])
@@ -46,8 +45,6 @@ def test_kernel(tables, words):
         for side in ("lower", "upper"):
             points = np.column_stack([curves["time"] / 60, curves[f"{side}_{mass}"]])
             assert {tuple(np.round(v, 9)) for v in points} <= drawn
-    (line,) = marked(figure, "truth")
-    assert_allclose(line.get_ydata(), truth["value"])
     points = marked(figure, "landmark")
     assert_allclose([p.get_xdata()[0] for p in points], landmarks["median"] / 60)
     assert_allclose([p.get_ydata()[0] for p in points], landmarks["level"])
@@ -91,8 +88,7 @@ def test_trace_event_without_magnitude_is_still_drawn(tables):
 
 
 def test_gain_plane(tables):
-    truth = pd.DataFrame({"channel": ["choice"], "gain_peak": [0.1], "gain_trough": [1.1]})
-    figure = gain_plane.draw(tables["plane"], rays=tables["rays"], truth=truth)
+    figure = gain_plane.draw(tables["plane"], rays=tables["rays"])
     assert [a.get_title("left") for a in figure.axes if a.get_title("left")] == [
         "choice",
         "latency",
@@ -103,8 +99,6 @@ def test_gain_plane(tables):
     assert y[1] / x[1] == pytest.approx(-0.3) and x[1] < 0
     assert_allclose(marked(figure, "ray trough")[0].get_xdata(), [0, 0])
     assert_allclose(marked(figure, "ray peak")[0].get_ydata(), [0, 0])
-    (cross,) = marked(figure, "truth")[:1]
-    assert (cross.get_xdata()[0], cross.get_ydata()[0]) == (0.1, 1.1)
     assert len(marked(figure, "posterior 90")) == len(marked(figure, "prior 90")) == 2
 
 
@@ -135,12 +129,9 @@ def test_outline_is_the_density():
 
 def test_prior_posterior(tables, words):
     draws, contraction = tables["draws"], tables["contraction"]
-    truth = pd.DataFrame({"parameter": ["trough_ratio"], "value": [1.1]})
-    figure = prior_posterior.draw(draws, contraction, truth=truth)
+    figure = prior_posterior.draw(draws, contraction)
     log, linear = (a for a in figure.axes if a.get_title("left"))
     assert log.get_xscale() == "log" and linear.get_xscale() == "linear"
-    (line,) = marked(figure, "truth")
-    assert_allclose(line.get_xdata(), [1.1, 1.1])
     for ax, name in ((log, "trough_ratio"), (linear, "choice_rest")):
         value = draws[(draws["parameter"] == name) & (draws["source"] == "posterior")]["value"]
         (fill,) = [c for c in ax.collections if c.get_gid() == "posterior"]
@@ -178,8 +169,6 @@ def test_forest_is_sorted(tables):
         assert_allclose(
             segments(lines)[:, :, 0], ordered[[f"lower_{mass}", f"upper_{mass}"]], atol=1e-12
         )
-    (true,) = marked(figure, "truth")
-    assert_allclose(true.get_xdata(), ordered["truth"])
     (span,) = marked(figure, "population 90")
     assert_allclose([span.get_x(), span.get_x() + span.get_width()], [-0.2, 0.4])
 
@@ -237,11 +226,8 @@ def test_signatures_named_categories_and_prior(tables, faults):
     base = tables["signature"].iloc[[0, 1, 7, 8]].copy()
     base["x"] = [0.0, 1.0, 0.0, 1.0]
     base["x_name"] = ["single", "paired"] * 2
-    prior = base.assign(source="prior")
-    labels = pd.DataFrame(
-        {"signature": base["signature"].unique(), "x_label": ["Events"], "y_label": ["P"]}
-    )
-    figure = signatures.draw(pd.concat([base, prior]), labels=labels)
+    table = pd.concat([base, base.assign(source="prior")]).assign(x_label="Events")
+    figure = signatures.draw(table)
     ax = next(a for a in figure.axes if a.get_title("left"))
     assert [t.get_text() for t in ax.get_xticklabels()] == ["single", "paired"]
     assert ax.get_xlabel() == "Events"

@@ -41,10 +41,6 @@ class Answer:
 def answer(folder: RunFolder) -> Answer:
     """Return the answer a run gives to its question.
 
-    Parameters
-    ----------
-    folder : RunFolder
-
     Returns
     -------
     Answer

@@ -89,14 +89,6 @@ class Item:
 def write_checklist(folder: RunFolder) -> Path:
     """Write ``checklist.md``.
 
-    Parameters
-    ----------
-    folder : RunFolder
-
-    Returns
-    -------
-    Path
-
     Raises
     ------
     FitError

@@ -23,10 +23,6 @@ def limits(folder: RunFolder, compared: Comparison | None) -> tuple[Line, ...]:
     folder : RunFolder
     compared : Comparison or None
         The run's comparison, if it has one.
-
-    Returns
-    -------
-    tuple of lines
     """
     lines = [
         say(

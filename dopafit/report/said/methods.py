@@ -24,14 +24,6 @@ WARNING = "This run is provisional: "
 def write_methods(folder: RunFolder) -> Path:
     """Write ``methods.md``.
 
-    Parameters
-    ----------
-    folder : RunFolder
-
-    Returns
-    -------
-    Path
-
     Raises
     ------
     FitError

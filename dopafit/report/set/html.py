@@ -108,12 +108,7 @@ class _Counter:
 
 
 def render(folder: RunFolder) -> str:
-    """Return the page as HTML; every text from the study or the analysis is escaped.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    """
+    """Return the page as HTML; every text from the study or the analysis is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dopafit.report", "templates"),
         autoescape=True,

@@ -53,10 +53,6 @@ STATUS = {
 def write_tables(folder: RunFolder) -> list[Path]:
     """Write every table as CSV (unrounded) and as LaTeX into ``tables/``.
 
-    Parameters
-    ----------
-    folder : RunFolder
-
     Returns
     -------
     list of Path

@@ -96,10 +96,6 @@ def latex_table(table: Table) -> str:
     fit a text width of 160 mm (A4 with margins of 25 mm), and a table of more than 40 lines
     continues on the next page.
 
-    Parameters
-    ----------
-    table : Table
-
     Returns
     -------
     str
