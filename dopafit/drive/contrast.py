@@ -35,6 +35,7 @@ class Contrast(Drive):
         unit="1",
         prior=Prior.lognormal(0.5, 0.7),
         link="log",
+        phrase="the peak is {} of the baseline level",
         reason="baseline and peak of one order of size; wide, for behaviour says little about it",
         varies="population",
     )

@@ -42,6 +42,7 @@ class Threshold(Drive):
         meaning="level below which pursuit is driven, from baseline",
         unit="peak",
         prior=Prior.normal(0.0, 0.5),
+        phrase="the set point lies at {} of the peak, from baseline",
         reason="around baseline, below it and above it up to the peak",
         varies="population",
     )

@@ -128,13 +128,13 @@ def gain_plane(fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None
     """Draw the joint posterior of the effects at both lobes, one panel per channel."""
     from dopafit.figure import gain_plane as module
 
-    tables = tables or gain_tables(fit)
+    tables = tables or gain_plane_tables(fit)
     return module.draw(
         tables["draws"], rays=tables["rays"], hypothesis=fit.hypothesis, ax=ax, **_marks(fit)
     )
 
 
-def gain_tables(fit: Fit) -> dict[str, pd.DataFrame]:
+def gain_plane_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     """Return the tables behind `gain_plane`."""
     parts = [quantities.gain_draws(fit), quantities.gain_draws(fit, source="prior")]
     return {"draws": pd.concat(parts, ignore_index=True), "rays": quantities.gain_rays(fit)}

@@ -30,7 +30,7 @@ class Monophasic(Kernel):
 
     name = "monophasic"
     reference = "exponential decay; with a rise the response of one-compartment kinetics (recalled)"
-    words = "rises and decays back to baseline; the responses to successive events add up"
+    words = "goes up and decays back to baseline; the responses to successive events add up"
     dynamics = Exponentials(2)
     scales = frozenset({"initial_slope"})
     landmark_words: ClassVar = {"time_to_peak": PEAK_TIME, "area": AREA}

@@ -55,6 +55,7 @@ DECAY = Parameter(
     link="log",
     spread=Prior.half_normal(0.2),
     reason="times are positive; centred on the typical spacing of events, wide",
+    phrase="the decay has a half-life of {}",
     centred_on_spacing=True,
 )
 FALL_RATIO = Parameter(

@@ -20,13 +20,18 @@ def equations(folder: RunFolder) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def symbols(folder: RunFolder) -> dict[str, str]:
-    """Return what every symbol of the equations means, each once."""
-    found: dict[str, str] = {}
+    """Return what every symbol of the equations means; where fits differ, what in which of them."""
+    found: dict[str, dict[str, list[str]]] = {}
     for fit in folder.fits:
         told = folder.model(fit).get("symbols")
         for symbol, words in told.items() if isinstance(told, dict) else ():
-            found.setdefault(clean(symbol), clean(words))
-    return found
+            found.setdefault(clean(symbol), {}).setdefault(clean(words), []).append(clean(fit))
+    return {
+        symbol: next(iter(meanings))
+        if len(meanings) == 1
+        else "; ".join(f"{words} (in {', '.join(fits)})" for words, fits in meanings.items())
+        for symbol, meanings in found.items()
+    }
 
 
 def equation_blocks(folder: RunFolder) -> list[Block]:
@@ -72,7 +77,7 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
     lines = [
         say(
             f"Each event{which} moves a latent level",
-            *(where if len(levels) > 1 else [f" that {words}." for words in levels]),
+            *([".", *where] if len(levels) > 1 else [f" that {words}." for words in levels]),
             " A drive turns the level into motivation, and motivation shifts the linear predictor "
             "of each channel of behaviour. Only events strictly before an outcome can explain it.",
         )

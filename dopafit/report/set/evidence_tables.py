@@ -79,13 +79,13 @@ def comparison_table(folder: RunFolder) -> Table | None:
         )
     return Table(
         name="comparison",
-        caption=f"Drives compared by leaving out one {unit} at a time ({units} units). elpd: "
+        caption=f"Hypotheses compared by leaving out one {unit} at a time ({units} units). elpd: "
         "expected log predictive density, higher is better; the difference is to the best one; "
         "± is one standard error, that of a difference its own. Weight: stacking, with the "
         f"{interval:g} % interval of a Bayesian bootstrap over units. Pareto k: reliability of "
         "the reweighting.",
         heads=(
-            ("Drive", "l"),
+            ("Hypothesis", "l"),
             ("elpd", "r"),
             ("Difference", "r"),
             ("Weight", "r"),

@@ -192,7 +192,7 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
     return {
         "comparison": evidence_tables.comparison_table(folder),
         "response": some("kernel", "derived"),
-        "pursuit": some("channel", "effect", "spread"),
+        "pursuit": some("drive", "channel", "effect", "spread"),
         "members": each(lambda fit: tables.member_table(folder, fit)),
         "learning": tables.identifiability_table(folder, *folder.fits),
         "priors": tables.prior_table(folder),
