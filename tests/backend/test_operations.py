@@ -21,10 +21,12 @@ import pytest
 
 from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.backend.codegen import load as fuse
-from dopafit.backend.codegen.emit import COMPILED, HEADER, write
+from dopafit.backend.codegen.bound import Bound, memory
+from dopafit.backend.codegen.emit import HEADER, write
 from dopafit.backend.codegen.expression import Graph
 from dopafit.backend.codegen.plan import make_plan
 from dopafit.backend.codegen.runtime import CHUNK
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.operations import FUNCTIONS, OPERATIONS
 from dopafit.core.errors import SpecError
 from dopafit.core.xp import root
@@ -215,7 +217,8 @@ class Claim:
 
     def __init__(self, cases: dict[str, list[tuple[str, str]]], *, shared: bool = False) -> None:
         self.cases, self.shared = cases, shared
-        self.model = SimpleNamespace(channels=[SimpleNamespace(prefix=p) for p in cases])
+        channels = [SimpleNamespace(prefix=p) for p in cases]
+        self.model = SimpleNamespace(channels=channels, kernel="opponent")
         self.place, self.size = {}, 0
         for prefix, own in cases.items():
             count = len(own) + 2 if shared else 3 * len(own)
@@ -252,6 +255,12 @@ class Claim:
         return dict(sorted(found.items()))
 
 
+def bound(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return all that the generated function takes, where coordinates are not changed."""
+    coordinates: Any = SimpleNamespace(normals=arrays["x_centring"].size, halves=1)
+    return arrays | Reparametrisation(coordinates).arrays | memory()
+
+
 def by_numpy(name: str, *values: Any) -> Any:
     return OPERATIONS[name].numpy(*values)
 
@@ -267,7 +276,7 @@ def by_jax(name: str, *values: Any) -> Any:
 def check(claim: Claim, call: Any) -> None:
     """Hold a function's value and slopes against numpy and differences of numpy's values."""
     arrays, theta = claim.arrays(), np.random.default_rng(7).uniform(0.7, 1.3, claim.size)
-    value, gradient = call(np.append(theta, 0.0), np.array(claim.size), *arrays.values())
+    value, gradient = call(np.append(theta, 0.0))
     total, step = 0.0, 1e-5
     for prefix, place in claim.place.items():
 
@@ -285,16 +294,26 @@ def check(claim: Claim, call: Any) -> None:
 
 def interpreted(claim: Claim, folder: Path) -> Any:
     """Return the generated function as plain Python: what is written, without the compiler."""
-    names = tuple(claim.arrays())
-    source = write(make_plan(claim, names, gradient=True), names, gradient=True)
-    assert source.startswith(HEADER + COMPILED)
+    arrays = bound(claim.arrays())
+    source = write(make_plan(claim, tuple(arrays), gradient=True), arrays, gradient=True)
     imports = [n for n in HEADER.splitlines() if "codegen.runtime" in n or "codegen.special" in n]
     head = ["import math", "import operator", "import numpy as np", *imports]
+    head += ["from dopafit.backend.geometry.loops import *"]
     head += ["exp, plus, divide = math.exp, operator.add, operator.truediv"]
-    head += ["log1p_unit = math.log1p"]
+    head += ["log1p_unit = math.log1p", "carray = lambda memory, shape, kind=None: memory"]
+    head += ["claim, release = lambda busy: -1, lambda busy, slot: None"]
+    head += ["piece = lambda room, used, size: (np.empty(size), used)"]
     path = folder / "generated.py"
-    path.write_text("\n".join(head) + "\n" + source.removeprefix(HEADER + COMPILED))
-    return runpy.run_path(str(path))["density"]
+    path.write_text("\n".join(head) + "\n" + source[source.index("def density(") :])
+    density = runpy.run_path(str(path))["density"]
+    sizes = np.zeros((1 + len(arrays), 2), np.int64)
+
+    def call(q: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = np.empty(1), np.empty(q.size)
+        density(q.size, q, gradient, value, [sizes, *arrays.values()])
+        return value[0], gradient
+
+    return call
 
 
 def test_every_operation_is_summed_once_wherever_it_stands(tmp_path) -> None:
@@ -313,7 +332,8 @@ ROTATED = [(name, PLACES[k % 3]) for k, name in enumerate(LOOPED)]
 def test_compiled() -> None:
     """The same by the compiler, each operation at one place."""
     claim = Claim({"mixed": ROTATED}, shared=True)
-    check(claim, fuse.load(claim, tuple(claim.arrays()), gradient=True))
+    arrays = bound(claim.arrays())
+    check(claim, Bound(fuse.load(claim, arrays, gradient=True), arrays, claim.size + 1))
 
 
 def test_jax_differentiates_the_same() -> None:
@@ -339,7 +359,7 @@ class Rooted:
     """Rows w * x, where x solves the cubic by two entries of theta and each row's number."""
 
     varying = frozenset()
-    model = SimpleNamespace(channels=[SimpleNamespace(prefix="here")])
+    model = SimpleNamespace(channels=[SimpleNamespace(prefix="here")], kernel="opponent")
 
     @staticmethod
     def logp(arrays: Any, theta: Any, operations: Any, length: Any = 1.0) -> dict[str, Any]:
@@ -373,11 +393,11 @@ def test_roots_and_their_slopes() -> None:
     expected = by_roots(arrays, theta)
     ends = [[by_roots(arrays, theta + s * e) for s in (-1e-5, 1e-5)] for e in np.eye(2)]
     slopes = np.diff(ends, axis=1).ravel() / 2e-5
-    names = tuple(arrays)
-    source = write(make_plan(Rooted, names, gradient=True), names, gradient=True)
+    whole = bound(arrays)
+    source = write(make_plan(Rooted, tuple(whole), gradient=True), whole, gradient=True)
     assert source.count("def root_") == 2  # one for each set of bounds, however often it is used
-    call = fuse.load(Rooted, names, gradient=True)
-    value, gradient = call(np.append(theta, 0.0), np.array(2), *arrays.values())
+    call = Bound(fuse.load(Rooted, whole, gradient=True), whole, 3)
+    value, gradient = call(np.append(theta, 0.0))
     assert value + 0.5 * theta @ theta == pytest.approx(expected, rel=1e-11)
     np.testing.assert_allclose(gradient[:2] + theta, slopes, rtol=1e-7)
 

@@ -8,9 +8,9 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nutpie.compiled_pyfunc import from_pyfunc
 
 from dopafit.backend.sampler.draw import SamplerSettings, run
+from dopafit.backend.sampler.engine import Target
 from dopafit.core.errors import FitError
 from dopafit.fit.judge import ADVICE, judge, judge_draws
 from dopafit.fit.verdict import Diagnostic, Verdict
@@ -293,15 +293,8 @@ def test_the_table_has_a_row_per_check():
 
 
 def sample(log_density, size, *, count):
-    compiled = from_pyfunc(
-        size,
-        lambda: log_density,
-        lambda seed1, seed2, chain: lambda x: {"x": np.array(x, dtype=float)},
-        [np.dtype(float)],
-        [(size,)],
-        ["x"],
-    )
-    tree = run(compiled, SamplerSettings(draws=count, tune=300, chains=4, seed=4))
+    target = Target(size, {"x": (size,)}, log_density, lambda u: {"x": u})
+    tree = run(target, SamplerSettings(draws=count, tune=300, chains=4, seed=4))
     return judge_draws(tree["posterior"].dataset, tree["sample_stats"].dataset, chains=4)
 
 
