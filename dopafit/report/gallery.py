@@ -174,7 +174,7 @@ def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
             title="Effects at the two lobes",
             caption="Change of each channel's predictor at the top (gain_peak) and the bottom "
             f"(gain_trough) of one unit event; {event}. Contours hold 50 and 90 % of the "
-            "posterior; a ray is where a drive with one gain lies.",
+            "posterior; a drive whose two effects stand in a fixed proportion lies on a ray.",
         )
     gallery.of_fit(
         *("prior_posterior", name, fit),
