@@ -8,7 +8,7 @@ step passes through Python, and chains run side by side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.backend.sampler.backends import require_backend
 from dopafit.backend.sampler.engine import Target
+from dopafit.model.layout.coordinates import identity_arrays
 from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
@@ -112,6 +113,23 @@ class Density(Bound):
     def changed(self, change: Reparametrisation) -> Density:
         """Return the density as a function of other coordinates; the data are shared."""
         return self.replaced(change.arrays)
+
+    def of_theta(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """Return the log likelihood and its gradient as a function of theta (entry,).
+
+        The compiled function is the same, in coordinates that are theta itself; the standard
+        normal prior that it gives them is taken off again.
+        """
+        count = len(self.layout.coordinates.entries)
+        arrays = self._arrays | memory() | identity_arrays(count)
+        arrays |= {"shape.centre": np.zeros(count + 1)}
+        density = Bound(_code(self.layout, arrays, gradient=True)[0], arrays, count + 1)
+
+        def log_likelihood(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            value, slope = density(np.append(theta, 0.0))
+            return value + 0.5 * theta @ theta, slope[:-1] + theta
+
+        return log_likelihood
 
 
 def compile_layout(layout: Layout, backend: str = "numba") -> Density | JaxDensity:

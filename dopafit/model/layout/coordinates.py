@@ -24,7 +24,7 @@ from dopafit.model.claim import Model
 from dopafit.model.formula import Design
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["Coordinates", "Entry", "natural", "on_link", "to_link"]
+__all__ = ["Coordinates", "Entry", "identity_arrays", "natural", "on_link", "to_link"]
 
 
 def natural(parameter: Parameter, link_value: np.ndarray) -> np.ndarray:
@@ -301,3 +301,19 @@ class Coordinates:
         if entry.role == "population":
             return entry.parameter
         return f"{entry.parameter}_{entry.role}[{entry.label}]"
+
+
+def identity_arrays(entries: int) -> dict[str, np.ndarray]:
+    """Return what `Coordinates.arrays` does where every entry of theta is a coordinate."""
+    zeros, none = np.zeros(entries), np.zeros(entries, dtype=np.int64)
+    return {
+        "loc": zeros,
+        "scale": np.ones(entries),
+        "spread": none,
+        "unit": np.arange(1, entries + 1),
+        "power": zeros,
+        "x_centring": zeros,
+        "x_spread": none,
+        "half_scale": np.ones(1),
+        "half_free": np.zeros(1),
+    }
