@@ -38,6 +38,7 @@ _HOME = {
     "run": "dopafit.report.run",
     "simulate": "dopafit.model.play",
     "timetable": "dopafit.model.schedule",
+    "to_pymc": "dopafit.fit.to_pymc",
     "validate": "dopafit.study.validate",
     "write_study": "dopafit.study.write",
 }

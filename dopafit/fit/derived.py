@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from dopafit.trace.kernel import LOAD, Kernel
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["event_rate", "implied_gains", "kernel_shape", "name_draws"]
+__all__ = ["event_rate", "implied_gains", "kernel_shape", "landmarks", "name_draws"]
 
 
 def event_rate(model: Model, study: Study) -> tuple[float, float]:
@@ -32,7 +33,7 @@ def event_rate(model: Model, study: Study) -> tuple[float, float]:
 
 
 def kernel_shape(
-    model: Model, variables: dict[str, np.ndarray], shape: tuple[int, ...]
+    model: Model, variables: Mapping[str, np.ndarray], shape: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
     """Return the population's kernel parameters as arrays over draws, fixed ones included."""
     found = {}
@@ -63,6 +64,33 @@ def implied_gains(
     return drive.implied_gains(own, unit)
 
 
+def landmarks(
+    model: Model,
+    events: tuple[float, float],
+    variables: Mapping[str, np.ndarray],
+    shape: tuple[int, ...],
+) -> dict[str, np.ndarray]:
+    """Return what follows from the population's kernel, by name: its landmarks, and the load.
+
+    Parameters
+    ----------
+    model : Model
+    events : (float, float)
+        From `event_rate`.
+    variables : mapping of str to array
+        The population's values.
+    shape : tuple of int
+        That of the arrays.
+    """
+    if not model.moved:
+        return {}
+    kernel = Kernel.named(model.kernel)()
+    marks = dict(kernel.landmarks(peak=1.0, **kernel_shape(model, variables, shape)))
+    if "area" in marks:
+        marks["load"] = events[0] * events[1] * marks["area"]
+    return {name: np.broadcast_to(value, shape).copy() for name, value in marks.items()}
+
+
 def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr.Dataset:
     """Return draws of every quantity a reader sees.
 
@@ -88,14 +116,9 @@ def name_draws(layout: Layout, study: Study, x: np.ndarray, h: np.ndarray) -> xr
     variables = {name: (("chain", "draw", *dims), value) for name, (dims, value) in named.items()}
     kernel = Kernel.named(model.kernel)()
     units = {name: mark.unit for name, mark in (kernel.landmark_words | {"load": LOAD}).items()}
-    if model.moved:
-        shape = kernel_shape(model, {k: v for k, (d, v) in named.items() if not d}, x.shape[:2])
-        marks = dict(kernel.landmarks(peak=1.0, **shape))
-        if "area" in marks:
-            rate, magnitude = event_rate(model, study)
-            marks["load"] = rate * magnitude * marks["area"]
-        for name, value in marks.items():
-            variables[name] = (("chain", "draw"), np.broadcast_to(value, x.shape[:2]).copy())
+    numbers = {name: value for name, (dims, value) in named.items() if not dims}
+    for name, value in landmarks(model, event_rate(model, study), numbers, x.shape[:2]).items():
+        variables[name] = (("chain", "draw"), value)
     labels = coordinates.labels()
     coords = {dim: labels[dim] for dims, _ in variables.values() for dim in dims if dim in labels}
     coords |= {"chain": np.arange(x.shape[0]), "draw": np.arange(x.shape[1])}

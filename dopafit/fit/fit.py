@@ -137,6 +137,38 @@ class Fit(Shown):
 
         return unit_log_likelihood(self, unit, draws=draws)
 
+    def to_datatree(self, *, unit: str = "trial", predictive: int = 200) -> xr.DataTree:
+        """Return the fit as ArviZ takes it.
+
+        Parameters
+        ----------
+        unit : {"trial", "session"}
+            What `log_likelihood` has one value of, per channel: what is left out by ``az.loo``.
+        predictive : int
+            Number of replicates in `posterior_predictive`, spread evenly over the draws.
+
+        Returns
+        -------
+        DataTree
+            Groups `posterior`, `prior`, `posterior_predictive`, `log_likelihood` (one variable a
+            channel; ``az.loo`` takes its name as ``var_name``), `log_prior`, `observed_data` and
+            `sample_stats`. Outcomes have one value a trial; acts at times of their own are counted
+            by session. Attributes hold the verdict.
+
+        Raises
+        ------
+        SpecError
+            An unknown unit.
+
+        Examples
+        --------
+        >>> import arviz as az  # doctest: +SKIP
+        >>> az.plot_trace(fit.to_datatree(), var_names=["trough_ratio"])
+        """
+        from dopafit.fit.datatree import datatree
+
+        return datatree(self, unit=unit, predictive=predictive)
+
     # ------------------------------------------------------------------ save and load
     def save(self, path: str | Path) -> Path:
         """Write the fit, its model and its data to one netCDF file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,19 +11,18 @@ import numpy as np
 
 from dopafit.backend.sampler.compiled import RowDensity
 from dopafit.core.errors import SpecError, suggest
+from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
 
-__all__ = ["UNITS", "unit_log_likelihood"]
+__all__ = ["UNITS", "channel_log_likelihood", "unit_labels", "unit_log_likelihood"]
 
 UNITS = ("trial", "session")
 
 
-def unit_log_likelihood(
-    fit: Fit, unit: str, *, draws: int | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Return log likelihoods (chain, draw, unit), all channels summed, and the units' labels.
+def unit_labels(layout: Layout, unit: str) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the unit of every row, by channel, and the units' labels.
 
     Raises
     ------
@@ -35,9 +35,6 @@ def unit_log_likelihood(
             allowed=" or ".join(UNITS),
             todo=suggest(unit, UNITS) or "take one of those allowed",
         )
-    layout, theta = fit.layout, fit.theta
-    if draws is not None and draws < theta.shape[1]:
-        theta = theta[:, np.linspace(0, theta.shape[1] - 1, draws).astype(int)]
     table = layout.units
     labels = table["subject"].astype(str) + "/" + table["session"].astype(str)
     group = np.arange(len(table))
@@ -46,19 +43,62 @@ def unit_log_likelihood(
         labels = names.to_series()
     else:
         labels = labels + "/" + table["trial"].astype(str)
-    index = {name: group[found] for name, found in layout.unit_of.items()}
+    index = {name: group[rows] for name, rows in layout.unit_of.items()}
+    return index, [str(label) for label in labels]
+
+
+def unit_log_likelihood(
+    fit: Fit, unit: str, *, draws: int | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Return log likelihoods (chain, draw, unit), all channels summed, and the units' labels.
+
+    Raises
+    ------
+    SpecError
+        An unknown unit.
+    """
+    theta = fit.theta
+    if draws is not None and draws < theta.shape[1]:
+        theta = theta[:, np.linspace(0, theta.shape[1] - 1, draws).astype(int)]
+    index, labels = unit_labels(fit.layout, unit)
+    return _summed(fit.layout, theta, index, len(labels)), labels
+
+
+def channel_log_likelihood(fit: Fit, unit: str) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """Return the same for each channel by itself, over the units in which it has rows.
+
+    Raises
+    ------
+    SpecError
+        An unknown unit.
+    """
+    index, labels = unit_labels(fit.layout, unit)
+    own, first, places = {}, 0, {}
+    for name, rows in index.items():
+        present, inverse = np.unique(rows, return_inverse=True)
+        places[name] = slice(first, first + present.size), [labels[i] for i in present]
+        own[name] = first + inverse
+        first += present.size
+    values = _summed(fit.layout, fit.theta, own, first)
+    return {name: (values[..., place], labels) for name, (place, labels) in places.items()}
+
+
+def _summed(
+    layout: Layout, theta: np.ndarray, index: Mapping[str, np.ndarray], count: int
+) -> np.ndarray:
+    """Return the rows' log densities summed by index, (chain, draw, count)."""
     rows_at = RowDensity(layout)
 
-    def units_at(one: np.ndarray) -> np.ndarray:
-        total = np.zeros(len(labels))
+    def sums(one: np.ndarray) -> np.ndarray:
+        total = np.zeros(count)
         for name, rows in rows_at(one).items():
-            total += np.bincount(index[name], weights=rows, minlength=len(labels))
+            total += np.bincount(index[name], weights=rows, minlength=count)
         return total
 
     flat = theta.reshape(-1, theta.shape[-1])
-    result = np.empty((len(flat), len(labels)))
+    result = np.empty((len(flat), count))
     # the compiled code holds no lock, so the draws are shared between threads
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for i, found in enumerate(pool.map(units_at, flat)):
-            result[i] = found
-    return result.reshape(*theta.shape[:2], -1), [str(label) for label in labels]
+        for i, row in enumerate(pool.map(sums, flat)):
+            result[i] = row
+    return result.reshape(*theta.shape[:2], count)

@@ -148,7 +148,9 @@ def _free(name: str, priors: list[Prior], changed: dict[str, Any], dim: str | No
     if name in changed:
         distribution = changed.pop(name)
     else:
-        place = np.array([p.location if p.family == "half_normal" else p.link_location for p in priors])
+        place = np.array(
+            [p.location if p.family == "half_normal" else p.link_location for p in priors]
+        )
         scale = np.array([p.scale for p in priors])
         if dim is None:
             place, scale = place[0], scale[0]
