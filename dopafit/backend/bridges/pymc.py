@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pymc.distributions.transforms import logodds
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import (
@@ -145,17 +146,17 @@ def _free(name: str, priors: list[Prior], changed: dict[str, Any], dim: str | No
     """Add a free variable to the open model: a number, or one for each label of a dimension."""
     kinds = {prior.family for prior in priors}
     assert len(kinds) == 1, f"{name} has priors of {kinds}"
+    model, dims = pm.modelcontext(None), dim and (dim,)
     if name in changed:
-        distribution = changed.pop(name)
-    else:
-        place = np.array(
-            [p.location if p.family == "half_normal" else p.link_location for p in priors]
-        )
-        scale = np.array([p.scale for p in priors])
-        if dim is None:
-            place, scale = place[0], scale[0]
-        distribution = DISTRIBUTIONS[priors[0].family](place, scale)
-    return pm.modelcontext(None).register_rv(distribution, name, dims=dim and (dim,))
+        return model.register_rv(changed.pop(name), name, dims=dims)
+    place = np.array([p.link_location for p in priors])
+    scale = np.array([p.scale for p in priors])
+    if dim is None:
+        place, scale = place[0], scale[0]
+    (family,) = kinds
+    # PyMC's own logit-normal would be sampled on (0, 1) itself, with a wall at either end
+    options = {"transform": logodds} if family == "logit_normal" else {}
+    return model.register_rv(DISTRIBUTIONS[family](place, scale), name, dims=dims, **options)
 
 
 def _theta(coordinates: Coordinates, changed: dict[str, Any]) -> Any:
