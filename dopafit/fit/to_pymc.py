@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dopafit.core.arguments import takes
 from dopafit.fit.derived import event_rate, landmarks
@@ -13,14 +13,11 @@ from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.study.study import Study
 
-if TYPE_CHECKING:
-    import pymc
-
 __all__ = ["to_pymc"]
 
 
 @takes(model=Model, study=Study, priors=(Mapping, NoneType))
-def to_pymc(model: Model, study: Study, *, priors: Mapping[str, Any] | None = None) -> pymc.Model:
+def to_pymc(model: Model, study: Study, *, priors: Mapping[str, Any] | None = None) -> Any:
     """Return the claim as a PyMC model, for whatever PyMC can do with one.
 
     Free variables have the names of a fit's summary and natural scales: ``trough_ratio``,

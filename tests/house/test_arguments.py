@@ -76,6 +76,10 @@ WRONG = {
         (lambda: dp.simulate(MODEL, STUDY, seed=1, truth=3), "simulate: truth cannot be int 3"),
         (lambda: dp.simulate(MODEL, STUDY, seed="a"), "seed = 'a'"),
     ],
+    "to_pymc": [
+        (lambda: dp.to_pymc(STUDY, STUDY), "to_pymc: model cannot be Study"),
+        (lambda: dp.to_pymc(MODEL, STUDY, priors=3), "to_pymc: priors cannot be int 3"),
+    ],
     "timetable": [(lambda: dp.timetable(3, seed=1), "timetable: options cannot be int 3")],
     "validate": [(lambda: dp.validate(3), "validate: study cannot be int 3")],
     "write_study": [(lambda: dp.write_study("a", "b"), "write_study: study cannot be str 'a'")],

@@ -144,8 +144,6 @@ def pymc_model(
 
 def _free(name: str, priors: list[Prior], changed: dict[str, Any], dim: str | None = None) -> Any:
     """Add a free variable to the open model: a number, or one for each label of a dimension."""
-    kinds = {prior.family for prior in priors}
-    assert len(kinds) == 1, f"{name} has priors of {kinds}"
     model, dims = pm.modelcontext(None), dim and (dim,)
     if name in changed:
         return model.register_rv(changed.pop(name), name, dims=dims)
@@ -153,7 +151,7 @@ def _free(name: str, priors: list[Prior], changed: dict[str, Any], dim: str | No
     scale = np.array([p.scale for p in priors])
     if dim is None:
         place, scale = place[0], scale[0]
-    (family,) = kinds
+    (family,) = {prior.family for prior in priors}
     # PyMC's own logit-normal would be sampled on (0, 1) itself, with a wall at either end
     options = {"transform": logodds} if family == "logit_normal" else {}
     return model.register_rv(DISTRIBUTIONS[family](place, scale), name, dims=dims, **options)
