@@ -146,7 +146,9 @@ class Channel(Component, family=True):
     pursuit (`logp` turns the sign where more pursuit is a smaller outcome). `words` say in a clause
     what was observed and with which likelihood, `signature` how a predictive check sums outcomes
     up, `cumulative` where outcomes lie in their distribution (None: the channel has no residual
-    check), `on_grid` that the rows come from a grid over time, whose error is then measured.
+    check), `on_grid` that the rows come from a grid over time, whose error is then measured. A
+    channel may have several predictors: parameters that vary by row. `moves` names the one that
+    motivation adds to (a value's gain, a cost); unless it is the rest, `logp` takes it by name.
     """
 
     formula = "logp"
@@ -160,6 +162,7 @@ class Channel(Component, family=True):
     words: ClassVar[str] = ""
     signature: ClassVar[Signature] = Signature()
     on_grid: ClassVar[bool] = False
+    moves: ClassVar[str] = "rest"
     # takes what `logp` takes but for `xp`; P(below the outcome) and P(up to it) for every row:
     # equal where outcomes are continuous, the second 1 where one is censored
     cumulative: ClassVar[Callable[..., tuple[np.ndarray, np.ndarray]] | None] = None

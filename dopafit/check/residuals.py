@@ -85,8 +85,7 @@ def residuals(
     counts = np.empty((len(theta), bins))
     for i, parameters in enumerate(theta):
         moved = layout.program.motivation(layout.arrays, parameters, m)
-        eta = layout.program.predictor(prefix, moved, layout.arrays, parameters, m)
-        own = layout.program.options(prefix, layout.arrays, parameters, m)
+        eta, own = layout.program.arguments(prefix, moved, layout.arrays, parameters, m)
         below, upto = channel.cumulative(np.asarray(eta), **rows.data, **own)
         place = below + rng.uniform(size=len(rows)) * (upto - below)
         counts[i] = np.bincount(np.minimum((place * bins).astype(int), bins - 1), minlength=bins)

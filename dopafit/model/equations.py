@@ -165,9 +165,15 @@ def latex(model: object) -> list[str]:
             lines.append(rf"\text{{{channel.prefix}}}:\ {channel.latex}")
         own = " ".join(channel.predictor_terms())
         moved = [f"{gain} {what}" for gain, what in motivation(model.drive_of(channel.prefix))]
-        terms = " + ".join([place(model, f"{channel.prefix}_rest").symbol, *moved])
-        predictors.setdefault(f"{terms} {own}".strip(), []).append(channel.prefix)
-    lines += [rf"{_label(names)}\eta = {terms}" for terms, names in predictors.items()]
+        changed = place(model, f"{channel.prefix}_{channel.moves}").symbol
+        terms = " + ".join([changed, *moved])
+        if channel.moves == "rest":
+            text = rf"\eta = {terms} {own}".strip()
+        else:
+            text = rf"\eta = {place(model, f'{channel.prefix}_rest').symbol} {own}".strip()
+            text += rf",\quad {changed}(t) = {terms}"
+        predictors.setdefault(text, []).append(channel.prefix)
+    lines += [f"{_label(names)}{text}" for text, names in predictors.items()]
     return lines + _effects(model)
 
 

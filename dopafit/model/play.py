@@ -75,10 +75,11 @@ class Replicator:
         drawn = {}
         for channel in program.model.channels:
             prefix = channel.prefix
-            eta = np.array(program.predictor(prefix, moved, arrays, theta, m))
-            options = program.options(prefix, arrays, theta, m)
+            eta, options = program.arguments(prefix, moved, arrays, theta, m)
             terms = {t: theta[entry[f"{prefix}_rest_effect[{t}]"]] for t in channel.extra_terms()}
-            drawn[prefix] = channel.draw(rng, eta, layout.rows[prefix], options, terms, limit)
+            drawn[prefix] = channel.draw(
+                rng, np.array(eta), layout.rows[prefix], options, terms, limit
+            )
         return drawn
 
 

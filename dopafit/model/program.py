@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dopafit.channel import Channel
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
 from dopafit.trace.kernel import Kernel
@@ -118,8 +119,9 @@ class Program:
         theta: Any,
         m: Operations,
     ) -> Any:
-        """Return a channel's linear predictor, one value a row."""
-        eta = self.value(f"{prefix}_rest", arrays, theta, m) + arrays[f"{prefix}.zero"]
+        """Return the predictor that a channel's drive moves, one value a row."""
+        name = f"{prefix}_{self._channel(prefix).moves}"
+        eta = self.value(name, arrays, theta, m) + arrays[f"{prefix}.zero"]
         drive = self.model.drive_of(prefix)
         for gain, moved in zip(drive.gains, motivation[prefix], strict=True):
             at_rows = m.take(moved, arrays[f"{prefix}.read"])
@@ -129,16 +131,30 @@ class Program:
             eta = eta + self.value(f"{prefix}_{gain}", arrays, theta, m) * at_rows
         return eta
 
-    def options(
-        self, prefix: str, arrays: Mapping[str, Any], theta: Any, m: Operations
-    ) -> dict[str, Any]:
-        """Return the channel's own parameters (sigma, lapse, ...) as its `logp` takes them."""
-        channel = next(c for c in self.model.channels if c.prefix == prefix)
-        return {
-            name: self.value(f"{prefix}_{name}", arrays, theta, m)
-            for name in channel.active()
-            if name != "rest"
-        }
+    def arguments(
+        self,
+        prefix: str,
+        motivation: Mapping[str, tuple[Any, ...]],
+        arrays: Mapping[str, Any],
+        theta: Any,
+        m: Operations,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return what a channel's `logp` takes beside its data: the predictor, and parameters.
+
+        The motivation adds to the parameter that the channel `moves`; where that is not its rest,
+        the predictor is the rest alone.
+        """
+        channel = self._channel(prefix)
+        moved = self.predictor(prefix, motivation, arrays, theta, m)
+        names = [name for name in channel.active() if name not in ("rest", channel.moves)]
+        own = {name: self.value(f"{prefix}_{name}", arrays, theta, m) for name in names}
+        if channel.moves == "rest":
+            return moved, own
+        rest = self.value(f"{prefix}_rest", arrays, theta, m) + arrays[f"{prefix}.zero"]
+        return rest, own | {channel.moves: moved}
+
+    def _channel(self, prefix: str) -> Channel:
+        return next(c for c in self.model.channels if c.prefix == prefix)
 
     def logp(self, arrays: Mapping[str, Any], theta: Any, m: Operations) -> dict[str, Any]:
         """Return the log density of every row, by channel."""
@@ -146,15 +162,13 @@ class Program:
         found = {}
         for channel in self.model.channels:
             prefix = channel.prefix
-            eta = self.predictor(prefix, moved, arrays, theta, m)
+            eta, own = self.arguments(prefix, moved, arrays, theta, m)
             data = {
                 key.rpartition(".")[2]: value
                 for key, value in arrays.items()
                 if key.startswith(f"{prefix}.data.")
             }
-            found[prefix] = channel.logp(
-                m.xp, eta, **data, **self.options(prefix, arrays, theta, m)
-            )
+            found[prefix] = channel.logp(m.xp, eta, **data, **own)
         return found
 
 

@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from dopafit.channel import Channel
 from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.claim import Model
@@ -205,20 +204,17 @@ class _Session:
                 todo=suggest(offer.channel, momentary) or "offer one of those allowed",
             )
         prefix, drive = channel.prefix, self.model.drive_of(channel.prefix)
-        eta = np.array([self.values[f"{prefix}_rest"]])
+        own = {name: self.values[f"{prefix}_{name}"] for name in channel.active()}
+        moved = np.array([own[channel.moves]])
         if drive.gains:
             gap = np.array([offer.time - self.time])
             signals = self.dynamics.read(np, self.state, gap, self.prepared)
-            own = {name: self.values[name] for name in drive.parameters}
-            moved = drive().motivation(np, signals, self.unit, **own)
-            for gain, motivation in zip(drive.gains, moved, strict=True):
-                eta = eta + self.values[f"{prefix}_{gain}"] * motivation
-        return self._drawn(channel, eta, offer, rng)
-
-    def _drawn(
-        self, channel: Channel, eta: np.ndarray, offer: Offer, rng: np.random.Generator
-    ) -> dict[str, float]:
-        own = {k: self.values[f"{channel.prefix}_{k}"] for k in channel.active() if k != "rest"}
+            set_by_drive = {name: self.values[name] for name in drive.parameters}
+            motivations = drive().motivation(np, signals, self.unit, **set_by_drive)
+            for gain, motivation in zip(drive.gains, motivations, strict=True):
+                moved = moved + self.values[f"{prefix}_{gain}"] * motivation
+        own[channel.moves] = moved
+        eta = np.array([own.pop("rest")]).ravel()
         data = {name: np.array([value]) for name, value in offer.data.items()}
         drawn = channel.simulate(rng, eta, data, **own)
         return {column: float(values[0]) for column, values in drawn.items()}

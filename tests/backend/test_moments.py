@@ -50,7 +50,7 @@ def slowly(layout, theta) -> dict[str, np.ndarray]:
                     eta[row] += size * arrays[f"{prefix}.moment_weight"][k] * motivation[read]
         start = f"{prefix}.data."
         data = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-        own = program.options(prefix, arrays, theta, operations)
+        _, own = program.arguments(prefix, moved, arrays, theta, operations)
         found[prefix] = channel.logp(np, eta, **data, **own)
     return found
 

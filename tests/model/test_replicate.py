@@ -159,10 +159,8 @@ def test_the_simulated_rate_is_the_likelihoods(tiny, draw_theta) -> None:
         logs = []
         for one in (layout, replicator.layout):
             program, m = one.program, numpy_operations(one.arrays)
-            eta = program.predictor(
-                "presses", program.motivation(one.arrays, theta, m), one.arrays, theta, m
-            )
-            options = program.options("presses", one.arrays, theta, m)
+            moved = program.motivation(one.arrays, theta, m)
+            eta, options = program.arguments("presses", moved, one.arrays, theta, m)
             since = one.rows["presses"].data["log_since_event"]
             logs.append(Presses.paused(np, eta, since, **options))
         nodes, ends = layout.rows["presses"], replicator.layout.rows["presses"]
