@@ -265,6 +265,7 @@ def fit(
     chains: int = 4,
     cores: int | None = None,
     target_accept: float = 0.9,
+    sampler: str = "nutpie",
     backend: str = "numba",
     progress: Progress | str = "auto",
 ) -> Fit:
@@ -290,6 +291,9 @@ def fit(
         Chains run at a time; all cores unless given.
     target_accept : float
         Mean acceptance that the step size aims at.
+    sampler : {"nutpie", "pymc"}
+        Whose No-U-Turn sampler draws. "pymc" is an independent check: PyMC's own, on the model of
+        `to_pymc`, from PyMC's starting points. It makes `draws` per chain, one chain after another.
     backend : {"numba", "jax"}
         What computes the log density. "jax" is meant for a graphics processor and needs JAX
         (``pip install "dopafit[jax]"``); the posterior is the same.
@@ -313,11 +317,12 @@ def fit(
     show = auto_progress(mode=progress) if isinstance(progress, str) else progress
     settings = SamplerSettings(
         draws=draws,
-        max_draws=budget(draws) if max_draws is None else max_draws,
+        max_draws=budget(draws) if max_draws is None and sampler == "nutpie" else max_draws,
         tune=tune,
         chains=chains,
         cores=cores,
         target_accept=target_accept,
+        sampler=sampler,
         backend=backend,
         seed=integer_seed(seed, f"sampling/{model.hypothesis}"),
     )
@@ -329,7 +334,7 @@ def fit(
     check_room(settings, layout)
     looks = Looks(layout, model, study, settings, notes)
     tree, stopped = _draw(
-        lambda: _compile(layout, seed, backend, show, notes, chains), looks, model.hypothesis, show
+        lambda: _compile(layout, seed, settings, show, notes), looks, model.hypothesis, show
     )
     *draws_made, verdict = looks.judge(tree, stopped=stopped)
     record = {
@@ -360,22 +365,24 @@ def _draw(build: Callable[[], Any], looks: Looks, label: str, show: Progress) ->
 
 
 def _compile(
-    layout: Layout, seed: int, backend: str, show: Progress, notes: dict[str, Any], chains: int
+    layout: Layout, seed: int, settings: SamplerSettings, show: Progress, notes: dict[str, Any]
 ) -> Any:
     """Compile, look for the posterior, and return what the sampler takes."""
     from dopafit.backend.geometry.pilot import locate
     from dopafit.backend.sampler.compiled import compile_layout, sampling_model
 
-    density = compile_layout(layout, backend)
+    density = compile_layout(layout, settings.backend)
     show.phase("locating", layout.program.model.hypothesis)
     pilot = locate(layout, density, seed=seed)
     notes["optima"] = list(pilot.optima)
     notes["masses"] = list(pilot.masses)
     notes["modes"], notes["places"] = found_modes(layout, pilot)
+    if settings.sampler == "pymc":  # it takes nothing of the pilot's
+        return layout
     notes["scaling"] = "none" if pilot.shape is None else pilot.shape.name
     notes["clock"] = pilot.clock
     notes["centring"] = layout.coordinates.centred_terms(pilot.centring)
-    return sampling_model(density, pilot, chains=chains)
+    return sampling_model(density, pilot, chains=settings.chains)
 
 
 def _size(layout: Layout) -> str:

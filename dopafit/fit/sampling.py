@@ -28,7 +28,8 @@ def draw(
     Parameters
     ----------
     build : callable
-        Returns the compiled model; called once, inside the phase "compiling".
+        Returns what is sampled, for PyMC's sampler the layout; called once, inside the phase
+        "compiling".
     settings : SamplerSettings
         Number of draws, chains and so on.
     label : str
@@ -66,13 +67,18 @@ def draw(
         show.phase("compiling", label)
         compiled = build()
         show.phase("sampling", label)
-        tree = run(
-            compiled,
-            settings,
-            progress=show.sampling,
-            keep_warmup=keep_warmup,
-            enough=None if look is None else enough,
-        )
+        if settings.sampler == "pymc":
+            from dopafit.backend.sampler.pymc_nuts import run_pymc
+
+            tree = run_pymc(compiled, settings, progress=show.sampling)
+        else:
+            tree = run(
+                compiled,
+                settings,
+                progress=show.sampling,
+                keep_warmup=keep_warmup,
+                enough=None if look is None else enough,
+            )
         finished = True
     except Interrupted as stop:
         show.done(f"stopped after {stop.draws} of {settings.max_draws} draws per chain")

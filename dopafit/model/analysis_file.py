@@ -33,11 +33,15 @@ MOST_DRAWS, MOST_CHAINS, BUDGET = 1_000_000, 128, 4000
 
 
 class Sampling(BaseModel):
-    """How to sample; without `max_draws` 4,000 draws per chain at most, or `draws` if more."""
+    """How to sample; without `max_draws` 4,000 draws per chain at most, or `draws` if more.
+
+    PyMC's sampler makes `draws`.
+    """
 
     model_config = _FROZEN
 
     draws: int = Field(500, ge=1, le=MOST_DRAWS)
+    sampler: Literal["nutpie", "pymc"] = "nutpie"
     max_draws: int | None = Field(None, ge=1, le=MOST_DRAWS, validate_default=True)
     tune: int = Field(300, ge=1, le=MOST_DRAWS)
     chains: int = Field(4, ge=1, le=MOST_CHAINS)
@@ -50,7 +54,9 @@ class Sampling(BaseModel):
         draws = info.data.get("draws", 1)  # absent where it was refused
         if value is not None and value < draws:
             raise ValueError(f"below draws = {draws}, the first look; give max_draws >= draws")
-        return max(BUDGET, draws) if value is None else value
+        if value is None:
+            return draws if info.data.get("sampler") == "pymc" else max(BUDGET, draws)
+        return value
 
 
 class _Compare(BaseModel):

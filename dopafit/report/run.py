@@ -340,7 +340,7 @@ def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Prog
             path.replace(aside)
         show.done(f"it lies in {aside.name}; the fit is made anew")
         return None
-    settings = {"backend": "numba"} | found.record.get("settings", {})
+    settings = {"backend": "numba", "sampler": "nutpie"} | found.record.get("settings", {})
     same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
     same &= found.record.get("components", {}) == OUTSIDE
     if found.model == model and found.study.hash == study.hash and same:

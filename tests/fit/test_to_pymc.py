@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+from typing import get_args
 
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
 from pytensor.compile.mode import Mode
 
 import dopafit as dp
 from dopafit.backend.bridges.jax_density import JaxDensity
+from dopafit.backend.bridges.pymc import standard_coordinates
 from dopafit.backend.sampler.compiled import Density, RowDensity
+from dopafit.backend.sampler.settings import SAMPLERS, SamplerSettings
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.fit.derived import name_draws
+from dopafit.fit.progress import Progress
+from dopafit.model.analysis import Sampling
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import Layout, build_layout
 from tests.backend.claims import points, study
@@ -198,3 +204,47 @@ def test_pymc_s_other_samplers_run(monkeypatch) -> None:
     for tree in (nuts, smc):
         assert np.isfinite(tree["posterior"]["time_to_trough"].values).all()
     assert np.isfinite(fitted.hist).all()
+
+
+def test_draws_come_back_as_our_coordinates(model, layout) -> None:
+    """From our coordinates to PyMC's values, and back."""
+    c = layout.coordinates
+    x, h = c.prior_draws(np.random.default_rng(5), (2, 3))
+    named = {n: xr.DataArray(v) for n, (_, v) in c.named(c.theta(x, h), h).items()}
+    for name in ("peak", "choice_rest"):
+        group = [i for i, e in enumerate(c.entries) if (e.parameter, e.role) == (name, "group")]
+        named[f"{name}_offset"] = xr.DataArray(x[..., [c.unit[i] - 1 for i in group]])
+    found = standard_coordinates(layout, named)
+    for ours, theirs in zip((x, h), found, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_fit_by_pymc_s_sampler_is_the_fit_by_nutpie(tmp_path) -> None:
+    data, seen = study(trials=30), []
+    show = Progress()
+    show.sampling = seen.append
+    options = {"seed": 2, "draws": 600, "tune": 400, "chains": 2}
+    one = dp.fit(small(), data, **options, sampler="pymc", progress=show)
+    other = dp.fit(small(), data, **options, progress="silent")
+    assert one.record["inference_library"] == "pymc" and one.record["settings"]["sampler"] == "pymc"
+    assert one.posterior.sizes["draw"] == 600 and len(one.record["looks"]) == 1
+    assert seen[-1].complete and seen[-1].finished == (1000, 1000)
+    a, b = (f.summary.set_index("parameter") for f in (one, other))
+    error = np.hypot(a["sd"] / np.sqrt(a["ess_bulk"]), b["sd"] / np.sqrt(b["ess_bulk"]))
+    assert ((a["mean"] - b["mean"]).abs() / error).dropna().max() < 4
+    again = dp.Fit.load(one.save(tmp_path / "fit.nc"))
+    assert again.record == one.record and [i.name for i in one.verdict.items] == [
+        i.name for i in other.verdict.items
+    ]
+
+
+def test_sampler_settings() -> None:
+    with pytest.raises(SpecError, match="'pmc' is not known") as refused:
+        SamplerSettings(sampler="pmc")
+    assert "'pymc'" in refused.value.todo
+    with pytest.raises(SpecError, match="with backend jax"):
+        SamplerSettings(sampler="pymc", backend="jax")
+    assert SamplerSettings(sampler="pymc", draws=300, max_draws=900).looks == (300,)
+    assert Sampling(sampler="pymc", draws=300).max_draws == 300
+    assert get_args(Sampling.model_fields["sampler"].annotation) == SAMPLERS

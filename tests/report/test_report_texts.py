@@ -56,12 +56,11 @@ def test_methods_have_every_part(methods):
         r"lognormal(median=0.3, sigma=0.7) \[0.0949 to 0.949\]",
         "set by this analysis (default: lognormal(median=0.1, sigma=0.8))",
         "4 chains, 800 tuning draws per chain and 1,000 kept draws per chain",
-        "PyMC 6.4.0, nutpie 0.16.11",
+        "nutpie 0.16.11",
         "The seed was 20260",
         "`trough` converged (R-hat ≤ 1.005, ESS ≥ 913, 0 divergences)",
         "left-out sessions (48 sessions",
         "not reliable (Pareto k) for 2 pairs",
-        "Abril-Pla O, et al. (2023)",
         "ArviZ: a unified library",
         "nutpie: a sampler",
         "$$\nM(t) = s(t)\n$$",
@@ -87,8 +86,19 @@ def test_methods_of_a_bare_run(make):
     assert "Yao" not in text and "simulated" not in text
 
 
+def test_methods_say_who_drew(make, methods):
+    assert "sampler of nutpie" in methods and "PyMC: a modern" not in methods
+    folder = make()
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    spec["sampling"]["sampler"] = "pymc"
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    text = write_methods(RunFolder.read(folder)).read_text("utf-8")
+    assert "sampler of PyMC" in text and "PyMC 6.4.0" in text and "PyMC: a modern" in text
+    assert "nutpie" not in text
+
+
 def test_methods_say_what_computed(make, methods):
-    assert "PyTensor graph" in methods and "JAX" not in methods
+    assert "evaluated in NumPy" in methods and "JAX" not in methods
     folder = make()
     spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
     spec["sampling"]["backend"] = "jax"

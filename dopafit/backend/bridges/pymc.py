@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,10 +21,10 @@ from pytensor.link.numba.dispatch.basic import (
 from dopafit.backend.sampler.compiled import Density
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
-from dopafit.model.layout.coordinates import Coordinates
+from dopafit.model.layout.coordinates import Coordinates, on_link
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["Landmarks", "pymc_model"]
+__all__ = ["Landmarks", "pymc_model", "standard_coordinates"]
 
 DISTRIBUTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "normal": lambda location, scale: pm.Normal.dist(location, scale),
@@ -205,3 +206,40 @@ def _derived(layout: Layout, model: pm.Model, landmarks: Landmarks) -> None:
         found = Derived(names, landmarks, outputs)(*(model[name] for name in names))
         for name, value in zip(outputs, found if len(outputs) > 1 else [found], strict=True):
             pm.Deterministic(name, value)
+
+
+def standard_coordinates(layout: Layout, draws: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return draws of a PyMC model's variables as x (..., normals) and h (..., halves).
+
+    Parameters
+    ----------
+    layout : Layout
+        What the model was made from, with the claim's own priors.
+    draws : mapping of str to DataArray, dims (chain, draw, ...)
+        Draws by name.
+    """
+    coordinates = layout.coordinates
+    sizes = next(iter(draws.values())).shape[:2]
+    x, h = np.zeros((*sizes, coordinates.normals)), np.ones((*sizes, coordinates.halves))
+    used: Counter[str] = Counter()
+    for i, entry in enumerate(coordinates.entries):
+        name, unit = entry.parameter, coordinates.unit[i]
+        if entry.role == "population" and name in draws:
+            value = on_link(layout.program.model.parameters[name].link, draws[name].values)
+        elif entry.role in ("effect", "group"):
+            name += "_effect" if entry.role == "effect" else "_offset"
+            value = draws[name].values[..., used[name]]
+            used[name] += 1
+        else:
+            continue
+        if not unit:
+            h[..., coordinates.spread[i] - 1] = value
+        elif entry.role == "group":
+            x[..., unit - 1] = value
+        else:
+            x[..., unit - 1] = (value - coordinates.loc[i]) / coordinates.scale[i]
+    for k, (name, part, _) in enumerate(coordinates.half_names):
+        if part == "sd":
+            h[..., k] = draws[f"{name}_sd"].values[..., used[f"{name}_sd"]]
+            used[f"{name}_sd"] += 1
+    return x, h

@@ -178,7 +178,7 @@ def run(
         return _tidy(tree, settings, time.monotonic() - start, keep_warmup)
 
     start = time.monotonic()
-    with _deferred_interrupt() as interrupts:
+    with deferred_interrupt() as interrupts:
         engine = Engine(target, settings, looks[-1], gate, remember, POLL)
         tree = None
         try:
@@ -264,7 +264,7 @@ def _failure(message: str) -> FitError:
 
 
 @contextlib.contextmanager
-def _deferred_interrupt() -> Iterator[list[int]]:
+def deferred_interrupt() -> Iterator[list[int]]:
     """Collect the first SIGINT instead of raising it, so that no draw is lost in mid-copy."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():

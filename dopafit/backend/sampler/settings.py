@@ -14,6 +14,7 @@ from dopafit.model.analysis_file import MOST_CHAINS, MOST_DRAWS
 __all__ = ["ADAPTATIONS", "SamplerSettings"]
 
 ADAPTATIONS = ("diag", "low_rank")
+SAMPLERS = ("nutpie", "pymc")
 RANGES = {
     "draws": (1, MOST_DRAWS),
     "max_draws": (1, MOST_DRAWS),
@@ -49,6 +50,8 @@ class SamplerSettings:
         Largest depth of a trajectory's tree (at most ``2 ** maxdepth`` leapfrog steps a draw).
     adaptation : {"diag", "low_rank"}
         Form of the mass matrix.
+    sampler : {"nutpie", "pymc"}
+        Whose No-U-Turn sampler draws. PyMC's makes `draws` and is looked at once.
     backend : {"numba", "jax"}
         What computes the log density; recorded, for draws differ by rounding.
 
@@ -67,6 +70,7 @@ class SamplerSettings:
     target_accept: float = 0.9
     maxdepth: int = 10
     adaptation: str = "diag"
+    sampler: str = "nutpie"
     backend: str = "numba"
 
     def __post_init__(self) -> None:
@@ -96,19 +100,26 @@ class SamplerSettings:
                 allowed="a number between 0 and 1, e.g. 0.9",
                 todo="0.9 suits most models; 0.95 or 0.99 where divergences stay",
             )
-        if self.adaptation not in ADAPTATIONS:
+        for name, known in (("adaptation", ADAPTATIONS), ("sampler", SAMPLERS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise SpecError(
+                    f"sampler: {name} {value!r} is not known",
+                    allowed=", ".join(known),
+                    todo=suggest(value, known) or "take one of those allowed",
+                )
+        if known_backend(self.backend) != "numba" and self.sampler == "pymc":
             raise SpecError(
-                f"sampler: adaptation {self.adaptation!r} is not known",
-                allowed=", ".join(ADAPTATIONS),
-                todo=suggest(self.adaptation, ADAPTATIONS) or "take one of those allowed",
+                f"sampler pymc with backend {self.backend}",
+                allowed="sampler pymc with backend numba; sampler nutpie with any",
+                todo="leave backend out",
             )
-        known_backend(self.backend)
 
     @property
     def looks(self) -> tuple[int, ...]:
         """Draws per chain at which the draws are looked at: `draws`, doubled up to `max_draws`."""
         found = [self.draws]
-        while found[-1] < self.max_draws:
+        while self.sampler == "nutpie" and found[-1] < self.max_draws:
             found.append(min(2 * found[-1], self.max_draws))
         return tuple(found)
 

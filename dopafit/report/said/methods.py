@@ -190,11 +190,12 @@ def _priors(folder: RunFolder) -> list[tuple[Span, ...]]:
 def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
     environment, sampling = folder.environment, folder.spec.get("sampling") or {}
     packages = environment.get("packages") or {}
-    names = {"pymc": "PyMC", "pytensor": "PyTensor", "nutpie": "nutpie", "numba": "Numba",
-             "arviz": "ArviZ", "numpy": "NumPy"}  # fmt: skip
+    sampler = "PyMC" if sampling.get("sampler") == "pymc" else "nutpie"
+    names = {"pymc": "PyMC", "pytensor": "PyTensor"} if sampler == "PyMC" else {"nutpie": sampler}
+    names |= {"numba": "Numba", "arviz": "ArviZ", "numpy": "NumPy"}
     how = (
         "from the model's formulas and compiled with Numba; its tests hold the result against the "
-        "same formulas as a PyTensor graph"
+        "same formulas evaluated in NumPy"
     )
     if sampling.get("backend") == "jax":
         names = {"jax": "JAX"} | names
@@ -223,7 +224,7 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
             " (" if versions else "",
             series(versions),
             ")" if versions else "",
-            ". Draws from the posterior were made by the No-U-Turn sampler of nutpie",
+            f". Draws from the posterior were made by the No-U-Turn sampler of {sampler}",
             ": " if design else "",
             series(design),
             f", target acceptance {clean(accept)}" if accept is not None else "",
