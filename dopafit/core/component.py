@@ -51,7 +51,8 @@ class Parameter:
         an answer does not mention it.
     centred_on_spacing : bool
         Whether the default prior is a half-life's whose time constant is the typical spacing of
-        events: the median is then ln 2 times the spacing, and `prior` gives the spread.
+        events: the median is then ln 2 times the spacing, and `prior` gives the spread. A fixed
+        value is the one at a typical spacing of 30 s, and in proportion to it.
     """
 
     meaning: str

@@ -239,7 +239,10 @@ class Model(Shown):
         parts = [dict(owner.parameters) for owner in owners]
         for part in parts:
             for name, parameter in part.items():
-                if parameter.centred_on_spacing:
+                if parameter.centred_on_spacing and parameter.prior is None:
+                    scale = self.typical_spacing / type(self).typical_spacing
+                    part[name] = replace(parameter, fixed=parameter.fixed * scale)
+                elif parameter.centred_on_spacing:
                     median = np.log(2) * self.typical_spacing
                     prior = Prior.lognormal(median, parameter.prior.scale)
                     part[name] = replace(parameter, prior=prior)

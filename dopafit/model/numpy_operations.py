@@ -10,8 +10,8 @@ import numpy as np
 
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import Operations
-from dopafit.trace.dynamics import Dynamics
-from dopafit.trace.gaps import Gaps, trace_gaps
+from dopafit.trace.dynamics import Dynamics, Pairs
+from dopafit.trace.gaps import Gaps, Pairing, trace_gaps, trace_pairs
 
 __all__ = ["evaluate", "numpy_operations"]
 
@@ -37,6 +37,20 @@ def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 def _segment_sum(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
     row = np.repeat(np.arange(offset.size - 1), np.diff(offset))
     return np.bincount(row, weights=values, minlength=offset.size - 1)
+
+
+def _pairs(
+    pairs: Pairing,
+    dynamics: Pairs,
+    size: np.ndarray,
+    parameters: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray],
+) -> Mapping[str, np.ndarray]:
+    """Return the signals at every read: sums over the events before it."""
+    signals = dynamics.response(np, pairs.log_gap, _of_row(parameters, pairs.row))
+    reads = arrays["read_time"].size
+    sizes = size[pairs.event]
+    return {k: np.bincount(pairs.read, sizes * v, minlength=reads) for k, v in signals.items()}
 
 
 def _trace(
@@ -77,7 +91,9 @@ def _of_row(parameters: Mapping[str, Any], row: np.ndarray) -> dict[str, Any]:
 
 def numpy_operations(arrays: Mapping[str, np.ndarray]) -> Operations:
     """Return the NumPy form of the operations over a layout's arrays."""
-    return Operations(np, _linear_rows, partial(_trace, trace_gaps(arrays)), _take, _segment_sum)
+    paired = "pair_horizon" in arrays
+    trace = partial(_pairs, trace_pairs(arrays)) if paired else partial(_trace, trace_gaps(arrays))
+    return Operations(np, _linear_rows, trace, _take, _segment_sum)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:

@@ -29,7 +29,7 @@ class Operations:
         Product of a table's rows (parts as in `MATRIX`) with theta.
     trace : callable (dynamics, size, parameters, arrays) -> mapping of str to array
         The signals of a trace at every read: `Dynamics.read` at the left limits, where events of
-        these sizes kicked the states.
+        these sizes kicked the states, or sums over earlier events of `Pairs.response`.
     take : callable (array, index) -> array
         Gather.
     segment_sum : callable (array, offset) -> array

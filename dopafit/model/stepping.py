@@ -18,6 +18,7 @@ from dopafit.core.errors import SpecError, suggest
 from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import in_range
 from dopafit.study.study import Study
+from dopafit.trace.dynamics import Pairs
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Event", "Offer", "Task", "play"]
@@ -153,7 +154,10 @@ class _Session:
             self.dynamics = kernel.dynamics
             self.prepared = kernel.prepare(np, **{k: np.array([v]) for k, v in shape.items()})
             self.unit = kernel.unit_event(np, **shape)
-            self.state = tuple(np.array([value]) for value in self.dynamics.rest)
+            if isinstance(self.dynamics, Pairs):
+                self.past: list[tuple[float, float]] = []  # (time, size) of events so far
+            else:
+                self.state = tuple(np.array([value]) for value in self.dynamics.rest)
 
     @classmethod
     def of(cls, model: Model, parameters: Mapping[str, float]) -> _Session:
@@ -185,6 +189,9 @@ class _Session:
         unit = self.model.unit_magnitude
         unit = unit.get(event.kind) if isinstance(unit, Mapping) else unit
         size = event.magnitude / unit if isinstance(unit, Real) else event.magnitude
+        if isinstance(self.dynamics, Pairs):
+            self.past.append((event.time, size * self.values["peak"]))
+            return
         gap = np.array([event.time - self.time])
         moved = self.dynamics.advance(np, self.state, gap, self.prepared)
         self.state = self.dynamics.kick(
@@ -207,8 +214,7 @@ class _Session:
         own = {name: self.values[f"{prefix}_{name}"] for name in channel.active()}
         moved = np.array([own[channel.moves]])
         if drive.gains:
-            gap = np.array([offer.time - self.time])
-            signals = self.dynamics.read(np, self.state, gap, self.prepared)
+            signals = self._signals(offer.time)
             set_by_drive = {name: self.values[name] for name in drive.parameters}
             motivations = drive().motivation(np, signals, self.unit, **set_by_drive)
             for gain, motivation in zip(drive.gains, motivations, strict=True):
@@ -218,3 +224,13 @@ class _Session:
         data = {name: np.array([value]) for name, value in offer.data.items()}
         drawn = channel.simulate(rng, eta, data, **own)
         return {column: float(values[0]) for column, values in drawn.items()}
+
+    def _signals(self, time: float) -> Mapping[str, np.ndarray]:
+        """Return what can be read from the trace at a time [s]."""
+        if not isinstance(self.dynamics, Pairs):
+            return self.dynamics.read(np, self.state, np.array([time - self.time]), self.prepared)
+        since = time - self.values[self.dynamics.horizon]
+        self.past = [event for event in self.past if event[0] > since]
+        past = np.array([event for event in self.past if event[0] < time]).reshape(-1, 2)
+        found = self.dynamics.response(np, np.log(time - past[:, 0]), self.prepared)
+        return {name: np.array([value @ past[:, 1]]) for name, value in found.items()}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Dynamics", "Exponentials", "State"]
+__all__ = ["Dynamics", "Exponentials", "Pairs", "State"]
 
 State = tuple[Any, ...]
 
@@ -89,3 +89,23 @@ class Exponentials(Dynamics):
                 )
 
         return {"level": total(*parts), "slope": total(*steep)}
+
+
+@dataclass(frozen=True)
+class Pairs(ABC):
+    """Responses that add up and that no finite state carries along: a sum over pairs.
+
+    Every read sees the sum, over its session's earlier events, of size times response. It takes
+    time in proportion to the pairs of a read and an earlier event, so that responses have to end.
+
+    Parameters
+    ----------
+    horizon : str
+        The kernel's parameter that says when a response has ended [s]; it is fixed, not estimated.
+    """
+
+    horizon: str
+
+    @abstractmethod
+    def response(self, xp: Any, log_gap: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the signals of one event of size 1, by the log of the time since it [ln s]."""

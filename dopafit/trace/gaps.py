@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Gaps", "last_event", "trace_gaps"]
+__all__ = ["Gaps", "Pairing", "last_event", "pair_counts", "trace_gaps", "trace_pairs"]
 
 
 class Gaps(NamedTuple):
@@ -85,3 +85,49 @@ def trace_gaps(arrays: Mapping[str, np.ndarray]) -> Gaps:
         state,
         np.repeat(arrays["kernel_row"], np.diff(arrays["read_offset"])),
     )
+
+
+class Pairing(NamedTuple):
+    """Reads and the events of their sessions within a horizon before them, read by read.
+
+    Attributes
+    ----------
+    event, read : array of int, (pair,)
+        Which.
+    log_gap : array, (pair,)
+        Logarithm of the time between them [ln s].
+    row : array of int, (pair,)
+        Row of the kernels' table of their session.
+    """
+
+    event: np.ndarray
+    read: np.ndarray
+    log_gap: np.ndarray
+    row: np.ndarray
+
+
+def pair_counts(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each read the first event less than `pair_horizon` [s] before it, and how many.
+
+    As for every read, an event at its very time has not happened yet.
+    """
+    event, read = arrays["event_time"], arrays["read_time"]
+    first, count = np.zeros((2, read.size), dtype=np.int64)
+    for session in range(arrays["read_offset"].size - 1):
+        begin, end = arrays["event_offset"][session : session + 2]
+        reads = slice(*arrays["read_offset"][session : session + 2])
+        own, late = event[begin:end], read[reads]
+        oldest = np.searchsorted(own, late - arrays["pair_horizon"], side="right")
+        first[reads] = begin + oldest
+        count[reads] = np.searchsorted(own, late, side="left") - oldest
+    return first, count
+
+
+def trace_pairs(arrays: Mapping[str, np.ndarray]) -> Pairing:
+    """Return the pairs of a layout's trace; its arrays as for `trace_gaps`, and `pair_horizon`."""
+    first, count = pair_counts(arrays)
+    read = np.repeat(np.arange(count.size), count)
+    event = np.arange(read.size) + np.repeat(first - np.cumsum(count) + count, count)
+    row = np.repeat(arrays["kernel_row"], np.diff(arrays["read_offset"]))
+    gap = arrays["read_time"][read] - arrays["event_time"][event]
+    return Pairing(event, read, np.log(gap), row[read])

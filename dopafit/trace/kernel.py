@@ -1,15 +1,14 @@
-"""What every kernel states: its response to one unit event, as a sum of exponentials."""
+"""What every kernel states: its response to one unit event, mostly a sum of exponentials."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dopafit.core.component import Component, Landmark
 from dopafit.core.errors import SpecError
-from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.dynamics import Dynamics, Pairs
 from dopafit.trace.parameters import AREA, PEAK
 
 __all__ = ["LOAD", "Kernel", "load"]
@@ -18,7 +17,7 @@ LOAD = Landmark("mean displacement from baseline at the study's event rate", "pe
 """What `load` is, for a kernel whose landmarks hold the `area` of the response."""
 
 
-class Kernel(Component, ABC, family=True):
+class Kernel(Component, family=True):
     """Response of the latent trace to one event.
 
     A subclass writes its response once, in `exponentials`, over an array namespace; its `dynamics`
@@ -29,7 +28,7 @@ class Kernel(Component, ABC, family=True):
     formula = "exponentials"
     parameters: ClassVar = {"peak": PEAK}
     elsewhere = frozenset({"peak"})  # multiplies the events' magnitudes
-    dynamics: ClassVar[Dynamics]
+    dynamics: ClassVar[Dynamics | Pairs]
     # numbers of one unit event that `unit_event` returns, by which drives may be scaled
     scales: ClassVar[frozenset[str]] = frozenset()
     # the quantities of `landmarks`, in words; what a response does not have is absent
@@ -49,7 +48,6 @@ class Kernel(Component, ABC, family=True):
     clock_unit: ClassVar[str] = ""
     clock_by: ClassVar[tuple[str, ...]] = ()
 
-    @abstractmethod
     def exponentials(self, xp: Any) -> Any:
         """Return (coefficients, rates [1/s]) of the unit response, two lists of arrays.
 
@@ -59,6 +57,7 @@ class Kernel(Component, ABC, family=True):
             Array namespace. A subclass adds its own parameters, by name, to this and the following
             methods.
         """
+        raise TypeError(f"the response of the kernel {self.name} is no sum of exponentials")
 
     def prepare(self, xp: Any, **shape: Any) -> dict[str, Any]:
         """Return what `dynamics` takes, by name; each value has the shape of `shape`'s."""

@@ -16,8 +16,8 @@ import numpy as np
 
 from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.model.program import Operations
-from dopafit.trace.dynamics import Dynamics, Exponentials
-from dopafit.trace.gaps import trace_gaps
+from dopafit.trace.dynamics import Dynamics, Exponentials, Pairs
+from dopafit.trace.gaps import trace_gaps, trace_pairs
 
 __all__ = ["jax_operations", "prepared", "recurrence"]
 
@@ -51,6 +51,9 @@ def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             f"{PREFIX}read_last": gaps.state,
             f"{PREFIX}read_row": gaps.row,
         }
+    if "pair_horizon" in arrays:
+        pairs = trace_pairs(arrays)._asdict()
+        found |= {f"{PREFIX}pair_{name}": value for name, value in pairs.items()}
     return {k: v.astype(np.int32) if v.dtype.kind == "i" else v for k, v in found.items()}
 
 
@@ -141,14 +144,25 @@ def _scan(steps: Mapping[str, Any], dynamics: Dynamics, size: Any, table: Mappin
 
 def _trace(
     steps: Mapping[str, Any],
-    dynamics: Dynamics,
+    dynamics: Dynamics | Pairs,
     size: Any,
     parameters: Mapping[str, Any],
     _arrays: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     """Return the signals at each read; see `Operations.trace`."""
-    ones, rest = jnp.ones((1,)), jnp.array([dynamics.rest])
+    ones = jnp.ones((1,))
     table = {name: value * ones for name, value in parameters.items()}
+    if isinstance(dynamics, Pairs):
+        own = {name: _of_row(value, steps["pair_row"]) for name, value in table.items()}
+        signals = dynamics.response(namespace, steps["pair_log_gap"], own)
+        sizes, reads = _take(size, steps["pair_event"]), steps["read_gap"].size
+        return {
+            name: jax.ops.segment_sum(
+                sizes * value, steps["pair_read"], reads, indices_are_sorted=True
+            )
+            for name, value in signals.items()
+        }
+    rest = jnp.array([dynamics.rest])
     if not size.size:
         states = rest[:0]
     elif isinstance(dynamics, Exponentials):

@@ -14,7 +14,7 @@ import numpy as np
 
 from dopafit.backend.codegen.expression import Expression
 from dopafit.backend.codegen.numbers import Numbers
-from dopafit.backend.codegen.plan import EVENTS, KERNEL, MOMENTS, Pass, Plan
+from dopafit.backend.codegen.plan import EVENTS, KERNEL, MOMENTS, PAIRS, READS, Pass, Plan
 from dopafit.backend.codegen.scan import Scan
 from dopafit.backend.codegen.step import head, identifier, tail
 from dopafit.backend.operations import OPERATIONS
@@ -42,7 +42,12 @@ ROWS = """
 def rows_of(theta, {arguments}):
     room, used = np.empty(0), 0
 """
-LENGTH = {KERNEL: "kernel_ones", EVENTS: "event_gap"}
+LENGTH = {
+    KERNEL: "kernel_ones",
+    EVENTS: "event_gap",
+    READS: "read_time",
+    PAIRS: "pair_log_gap",
+}
 
 
 def write(
@@ -230,6 +235,7 @@ class _Chunk:
                 source = {
                     "state": f"state_{values.args[-1]}",
                     "array": values.args[0],
+                    "segments": f"sum{values.number}",
                 }.get(values.op, f"taken{values.number}")
                 put(f"    w[{self.place(node)} + i] = {source}[r]")
         ends = set(self.one.leaving)

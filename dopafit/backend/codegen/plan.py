@@ -17,14 +17,16 @@ from dopafit.backend.codegen.expression import Expression, Graph, reachable
 from dopafit.backend.codegen.scan import Scan
 from dopafit.backend.codegen.tables import TIMES
 from dopafit.model.program import Operations, Program
-from dopafit.trace.dynamics import Dynamics, Exponentials
+from dopafit.trace.dynamics import Dynamics, Exponentials, Pairs
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["EVENTS", "KERNEL", "MOMENTS", "Pass", "Plan", "make_plan"]
+__all__ = ["EVENTS", "KERNEL", "MOMENTS", "PAIRS", "READS", "Pass", "Plan", "make_plan"]
 
 KERNEL, EVENTS, READS = "kernel", "events", "reads"
 MOMENTS = ".moments"
 """After a channel's prefix: the domain of the moments at which its rows read the trace."""
+PAIRS = f"{READS}{MOMENTS}"
+"""A read and an event before it: what reads are to the rows of a window."""
 DOMAINS = {"kernel_ones": KERNEL, "event_magnitude": EVENTS}
 
 
@@ -72,8 +74,8 @@ class Plan:
     forward : list of Pass
         Before the trace's states: kernel, events.
     reads : list of Pass
-        After the states: over the moments that make sums for rows, one per channel, and over the
-        moments backwards.
+        After the states: over the pairs of reads and events and the moments that make sums for
+        rows, one per channel, and over these backwards.
     backward : list of Pass
         After the states' pullback: events, kernel.
     theta : list of (place, Expression)
@@ -154,6 +156,8 @@ def _moved(
         prefix = domain.removesuffix(MOMENTS)
         if node.op == "array":  # only the time since the last event is one
             made = graph.leaf("array", f"{prefix}.gap", domain=domain)
+        elif node.op == "segments":  # a sum over pairs is kept, read by read
+            made = graph.leaf("take", node, f"{prefix}.read", domain=domain)
         elif node.op == "take":
             values, name = node.args
             made = graph.leaf("take", values, f"{prefix}.{name}", domain=domain)
@@ -216,12 +220,22 @@ def _operations(
     def segment_sum(values: Expression, index: str) -> Expression:
         return graph.leaf("segments", values, index, domain=index.partition(".")[0])
 
-    def at_reads(node: Any) -> Any:
+    def at(domain: str, index: str, node: Any) -> Any:
         varies = isinstance(node, Expression) and node.domain is not None
-        return graph.leaf("take", node, "row", domain=READS) if varies else node
+        return graph.leaf("take", node, index, domain=domain) if varies else node
 
-    def trace(dynamics: Dynamics, size: Any, parameters: Mapping[str, Any], _arrays: Any) -> Any:
+    def trace(
+        dynamics: Dynamics | Pairs, size: Any, parameters: Mapping[str, Any], _arrays: Any
+    ) -> Any:
         """Read the states after the last event, over the time since then."""
+        if isinstance(dynamics, Pairs):
+            own = {name: at(PAIRS, "pair_row", value) for name, value in parameters.items()}
+            log_gap = graph.leaf("array", "pair_log_gap", domain=PAIRS)
+            sizes = at(PAIRS, "pair_event", size)
+            return {
+                name: graph.leaf("segments", sizes * value, "pair_read", domain=READS)
+                for name, value in dynamics.response(graph, log_gap, own).items()
+            }
         loop: str | Scan
         if isinstance(dynamics, Exponentials):
             loop = "states_progression" if dynamics.progression else "states"
@@ -235,7 +249,7 @@ def _operations(
         gap = graph.leaf("array", "gap", domain=READS)
         each = [graph.leaf("state", states, k, domain=EVENTS) for k in range(dynamics.states)]
         last = tuple(graph.leaf("take", state, "state", domain=READS) for state in each)
-        own = {name: at_reads(value) for name, value in parameters.items()}
+        own = {name: at(READS, "row", value) for name, value in parameters.items()}
         return dynamics.read(graph, last, gap, own)
 
     return Operations(graph, linear_rows, trace, take, segment_sum)
@@ -307,7 +321,7 @@ class ReverseMode:
                     passes[KERNEL].stores.append((f"rate[{{r}}, {k}]", rate))
         taken = {n.args[0] for n in reachable(values) if n.op == "take"}
         for node in sorted(taken, key=lambda one: one.number):
-            if node.op not in ("state", "array"):
+            if node.op not in ("state", "array", "segments"):
                 passes[node.domain].stores.append((f"taken{node.number}[{{r}}]", node))
         return [one for one in passes.values() if one.stores]
 
@@ -347,8 +361,11 @@ class ReverseMode:
     def _spread(self, node: Expression, slope: Expression) -> None:
         """Take a row's gradient back to each of its moments."""
         (values, index), name = node.args, f"by_sum{node.number}"
-        self._pass(node.domain).stores.append((f"{name}[{{r}}]", slope))
-        of_row = self.graph.leaf("array", name, domain=node.domain)
+        if node.domain == READS:  # gathered from the rows that read it
+            of_row = slope
+        else:
+            self._pass(node.domain).stores.append((f"{name}[{{r}}]", slope))
+            of_row = self.graph.leaf("array", name, domain=node.domain)
         share = self.graph.leaf("take", of_row, index, domain=values.domain)
         self._add(values, share, values.domain)
 

@@ -13,7 +13,7 @@ import numpy as np
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
-from dopafit.trace.gaps import trace_gaps
+from dopafit.trace.gaps import trace_gaps, trace_pairs
 
 __all__ = ["PARTS", "prepare", "run_table", "used_arrays"]
 
@@ -26,10 +26,11 @@ TRACE = frozenset(
         "read_offset",
         "kernel_row",
         "kernel_ones",
+        "pair_horizon",
     }
 )
 READING = frozenset({"read", "moment_weight", "moment_offset"})
-TIMES = frozenset({"event_time", "read_time", "read_offset"})
+TIMES = frozenset({"event_time", "read_time", "read_offset", "pair_horizon"})
 
 PARTS = ("dense", "columns", "start", "run", "first_run", "indptr", "indices", "data")
 """Arrays of a table: columns (k, row) and their entries of theta; first row of each piece (its end
@@ -51,9 +52,11 @@ def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
 def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return a layout's arrays with every table by runs, and times since the last event.
 
-    Of moments it is each one's row that is kept.
+    Of moments it is each one's row that is kept. Where reads see pairs, these stand in for times.
     """
-    found: dict[str, np.ndarray] = _gaps(arrays) if "read_time" in arrays else {}
+    found: dict[str, np.ndarray] = {}
+    if "read_time" in arrays:
+        found = _pairs(arrays) if "pair_horizon" in arrays else _gaps(arrays)
     for name, value in arrays.items():
         table, _, part = name.rpartition(".")
         if part == "dense" and f"{table}.indptr" in arrays:
@@ -67,6 +70,15 @@ def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         else:
             found[name] = value
     return dict(sorted(found.items()))
+
+
+def _pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the pairs of reads and earlier events; the read of each row of a channel."""
+    found = {"event_gap": trace_gaps(arrays).event, "read_time": arrays["read_time"]}
+    for name, value in trace_pairs(arrays)._asdict().items():
+        found[f"pair_{name}"] = value if name == "log_gap" else value.astype(np.uint64)
+    reads = {name: at.astype(np.uint64) for name, at in arrays.items() if name.endswith(".read")}
+    return found | reads
 
 
 def _gaps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.covariates import KEYS, Joiner
 from dopafit.model.layout.doubts import doubts, references
 from dopafit.model.layout.events import moving_events
+from dopafit.model.layout.horizon import pair_horizon
 from dopafit.model.layout.magnitude import found_unit, in_unit_events
 from dopafit.model.layout.terms import check_columns, check_independent
 from dopafit.model.program import Program
@@ -192,6 +193,7 @@ def build_layout(
     tables = {"event": at(events), "session": at(session_frame)}
     tables["population"] = tables["session"]  # a formula of nothing but a constant
     arrays = _trace_arrays(events, code, rows, session_of)
+    arrays |= pair_horizon(model, arrays)
     designs: dict[str, Design] = {}
     for name, parameter in model.parameters.items():
         prefix = _channel_of(model, name)
