@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 from dopafit.study.checks_keys import doubled_rows, known_names, order_of_ends, overlaps
 from dopafit.study.checks_levels import given_twice, near_levels
 from dopafit.study.checks_repeats import (
@@ -19,7 +21,30 @@ from dopafit.study.rows import Tables
 __all__ = ["check_across"]
 
 
-def check_across(tables: Tables) -> list[Finding]:
+# a check -> the tables without which it has nothing to say
+_CHECKS: dict[Callable[[Tables], Iterable[Finding]], tuple[str, ...]] = {
+    order_of_ends: (),
+    known_names: ("sessions",),
+    doubled_rows: (),
+    overlaps: ("windows",),
+    inside_windows: ("sessions",),
+    censoring: ("observations",),
+    ties: ("events", "observations"),
+    thin_data: (),
+    covariates_begin: ("covariates", "sessions"),
+    magnitudes: ("events",),
+    latencies: ("observations",),
+    spans: ("sessions",),
+    near_levels: (),
+    given_twice: (),
+    same_times: (),
+    same_sessions: (),
+    one_timetable: (),
+    overlapping_sessions: ("sessions",),
+}
+
+
+def check_across(tables: Tables) -> Iterator[Finding]:
     """Return what is wrong between tables, and between the rows of a table.
 
     Parameters
@@ -27,26 +52,6 @@ def check_across(tables: Tables) -> list[Finding]:
     tables : mapping of role to Table
         Tables that could be read; ``windows`` and ``subjects`` may be absent.
     """
-    findings: list[Finding] = []
-    for check in (
-        order_of_ends,
-        known_names,
-        doubled_rows,
-        overlaps,
-        inside_windows,
-        censoring,
-        ties,
-        thin_data,
-        covariates_begin,
-        magnitudes,
-        latencies,
-        spans,
-        near_levels,
-        given_twice,
-        same_times,
-        same_sessions,
-        one_timetable,
-        overlapping_sessions,
-    ):
-        findings += check(tables)
-    return findings
+    for check, needed in _CHECKS.items():
+        if tables.keys() >= set(needed):
+            yield from check(tables)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
 from dopafit.study.report import Finding
-from dopafit.study.rows import KEY, Tables, by_session, complete, each
+from dopafit.study.rows import KEY, Tables, by_session, complete, each, present, session_ends
 
 __all__ = ["doubled_rows", "known_names", "order_of_ends", "overlaps"]
 
 
-def order_of_ends(tables: Tables) -> list[Finding]:
+def order_of_ends(tables: Tables) -> Iterator[Finding]:
     """Return sessions and windows that do not end after they start."""
-    findings = []
-    for role in ("sessions", "windows"):
-        if role not in tables:
-            continue
-        frame = complete(tables[role].frame, "start", "end")
+    for table in present(tables, "sessions", "windows"):
+        frame = complete(table.frame, "start", "end")
         bad = frame.index[frame["end"] <= frame["start"]].to_numpy()
-        findings += each(
-            tables[role],
+        yield from each(
+            table,
             bad,
             "end",
             lambda p, f=frame: f"end is not after start ({f['start'][p]:g} s)",
@@ -29,19 +28,17 @@ def order_of_ends(tables: Tables) -> list[Finding]:
             todo="correct start or end; were they exchanged?",
             kind="end-before-start",
         )
-    return findings
 
 
-def known_names(tables: Tables) -> list[Finding]:
+def known_names(tables: Tables) -> Iterator[Finding]:
     """Return rows whose subject or session is not listed."""
-    findings = []
-    sessions = tables["sessions"].frame.dropna(subset=KEY) if "sessions" in tables else None
-    if "subjects" in tables and sessions is not None:
+    sessions = tables["sessions"].frame.dropna(subset=KEY)
+    if "subjects" in tables:
         table = tables["subjects"]
         listed = set(table.frame["subject"].dropna())
         frame = tables["sessions"].frame
         unknown = frame.index[frame["subject"].notna() & ~frame["subject"].isin(listed)]
-        findings += each(
+        yield from each(
             tables["sessions"],
             unknown.to_numpy(),
             "subject",
@@ -53,7 +50,7 @@ def known_names(tables: Tables) -> list[Finding]:
         idle = table.frame["subject"].notna() & ~table.frame["subject"].isin(
             set(sessions["subject"])
         )
-        findings += each(
+        yield from each(
             table,
             np.flatnonzero(idle),
             "subject",
@@ -63,8 +60,6 @@ def known_names(tables: Tables) -> list[Finding]:
             kind="subject-without-session",
             severity="warning",
         )
-    if sessions is None:
-        return findings
     known = sessions.groupby("subject")["session"].agg(set).to_dict()
     for role, table in tables.items():
         if role in ("subjects", "sessions"):
@@ -82,7 +77,7 @@ def known_names(tables: Tables) -> list[Finding]:
                 )
             else:
                 continue
-            findings += each(
+            yield from each(
                 table,
                 positions,
                 column,
@@ -91,7 +86,6 @@ def known_names(tables: Tables) -> list[Finding]:
                 todo=hint or "add the session there or correct the name",
                 kind=f"unknown-{column}",
             )
-    return findings
 
 
 _UNIQUE = {
@@ -102,16 +96,15 @@ _UNIQUE = {
 _SEVERITY = {"events": "warning", "presses": "warning"}
 
 
-def doubled_rows(tables: Tables) -> list[Finding]:
+def doubled_rows(tables: Tables) -> Iterator[Finding]:
     """Return rows that repeat another row or another row's key."""
-    findings = []
     for role, table in tables.items():
         frame = table.frame
         whole = frame.duplicated().to_numpy(copy=True)
         for unread in table.unread.values():
             whole[unread] = False  # their cells differ in the file
         origin = _origins(frame) if whole.any() else None
-        findings += each(
+        yield from each(
             table,
             np.flatnonzero(whole),
             None,
@@ -127,7 +120,7 @@ def doubled_rows(tables: Tables) -> list[Finding]:
         if keys is None:
             continue
         same = frame.duplicated(keys).to_numpy() & ~whole & frame[keys].notna().all(axis=1)
-        findings += each(
+        yield from each(
             table,
             np.flatnonzero(same),
             keys[-1],
@@ -138,7 +131,6 @@ def doubled_rows(tables: Tables) -> list[Finding]:
             todo="keep one of the rows",
             kind="doubled-key",
         )
-    return findings
 
 
 def _origins(frame: pd.DataFrame) -> pd.Series:
@@ -148,14 +140,12 @@ def _origins(frame: pd.DataFrame) -> pd.Series:
     return again.index.to_series().groupby(group).transform("min")
 
 
-def overlaps(tables: Tables) -> list[Finding]:
+def overlaps(tables: Tables) -> Iterator[Finding]:
     """Return windows that overlap or leave their session."""
-    if "windows" not in tables:
-        return []
     table = tables["windows"]
     frame = complete(table.frame, "start", "end").sort_values([*KEY, "start"], kind="stable")
     latest = frame.groupby(KEY)["end"].cummax().groupby([frame[k] for k in KEY]).shift()
-    findings = each(
+    yield from each(
         table,
         frame.index[frame["start"] < latest].to_numpy(),
         "start",
@@ -165,12 +155,10 @@ def overlaps(tables: Tables) -> list[Finding]:
         kind="overlap",
     )
     if "sessions" not in tables:
-        return findings
-    sessions = complete(tables["sessions"].frame, "start", "end").drop_duplicates(KEY)
-    ends = sessions.set_index(KEY)[["start", "end"]]
-    joined = frame.join(ends.add_suffix("_session"), on=KEY)
+        return
+    joined = frame.join(session_ends(tables).add_suffix("_session"), on=KEY)
     outside = (joined["start"] < joined["start_session"]) | (joined["end"] > joined["end_session"])
-    findings += each(
+    yield from each(
         table,
         frame.index[outside].to_numpy(),
         "start",
@@ -182,4 +170,3 @@ def overlaps(tables: Tables) -> list[Finding]:
         todo="correct the window or the session",
         kind="window-outside-session",
     )
-    return findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -25,9 +26,8 @@ def _folded(name: str) -> str:
     return str(int(plain)) if plain.isascii() and plain.isdigit() and len(plain) < 16 else plain
 
 
-def near_levels(tables: Tables) -> list[Finding]:
+def near_levels(tables: Tables) -> Iterator[Finding]:
     """Return names in one column that the eye takes for the same."""
-    findings = []
     for role, table in tables.items():
         for column in table.frame.columns:
             values = table.frame[column]
@@ -50,24 +50,20 @@ def near_levels(tables: Tables) -> list[Finding]:
                 rare = names[-1]
                 first = int(np.flatnonzero((values == rare).to_numpy())[0])
                 told = ", ".join(f"{n!r} ({counts[n]} rows)" for n in names)
-                findings.append(
-                    table.finding(
-                        first,
-                        column,
-                        f"names that differ by case, white space or form only: {told}",
-                        allowed="one spelling for each",
-                        todo=f"write {names[0]!r} throughout if the same is meant",
-                        kind="near-levels",
-                        value=rare,
-                        severity="warning",
-                    )
+                yield table.finding(
+                    first,
+                    column,
+                    f"names that differ by case, white space or form only: {told}",
+                    allowed="one spelling for each",
+                    todo=f"write {names[0]!r} throughout if the same is meant",
+                    kind="near-levels",
+                    value=rare,
+                    severity="warning",
                 )
-    return findings
 
 
-def given_twice(tables: Tables) -> list[Finding]:
+def given_twice(tables: Tables) -> Iterator[Finding]:
     """Return covariates that two tables give, where only one of them can be used."""
-    findings = []
     for above, keys in (("subjects", ["subject"]), ("sessions", KEY)):
         if above not in tables:
             continue
@@ -76,24 +72,24 @@ def given_twice(tables: Tables) -> list[Finding]:
                 continue
             own = set(tables[role].frame.columns) - _KNOWN
             for column in sorted(own & set(tables[above].frame.columns)):
-                findings += _twice(tables[above], tables[role], role, column, keys)
-    return findings
+                yield from _twice(tables[above], tables[role], role, column, keys)
 
 
-def _twice(above: Table, table: Table, role: str, column: str, keys: list[str]) -> list[Finding]:
+def _twice(
+    above: Table, table: Table, role: str, column: str, keys: list[str]
+) -> Iterator[Finding]:
     """Compare one column of two tables."""
     todo = f"delete {column!r} from one of the two tables, or rename it"
     if role == "covariates":
-        return [
-            table.finding(
-                None,
-                column,
-                f"{above.file} gives {column!r} as well, and its value would hide the changes here",
-                allowed="a covariate that changes in a session in this table only",
-                todo=todo,
-                kind="given-twice",
-            )
-        ]
+        yield table.finding(
+            None,
+            column,
+            f"{above.file} gives {column!r} as well, and its value would hide the changes here",
+            allowed="a covariate that changes in a session in this table only",
+            todo=todo,
+            kind="given-twice",
+        )
+        return
     unique = above.frame.dropna(subset=keys).drop_duplicates(keys).set_index(keys)[column]
     other = table.frame[keys].join(unique, on=keys)[column]
     mine = table.frame[column]
@@ -102,25 +98,19 @@ def _twice(above: Table, table: Table, role: str, column: str, keys: list[str]) 
     differ = np.flatnonzero((mine.notna() & other.notna() & (mine != other)).to_numpy())
     if len(differ):
         first = int(differ[0])
-        return [
-            table.finding(
-                first,
-                column,
-                f"{above.file} gives {column!r} as well, with another value in {len(differ)} "
-                f"{'row' if len(differ) == 1 else 'rows'} (there: {other.iloc[first]})",
-                allowed="one table for each covariate",
-                todo=todo
-                if role == "sessions"
-                else f"nothing if the row's own is meant; else {todo}",
-                kind="given-twice",
-                value=table.shown(first, column),
-                severity="error" if role == "sessions" else "warning",
-            )
-        ]
-    if role != "sessions":
-        return []
-    return [
-        table.finding(
+        yield table.finding(
+            first,
+            column,
+            f"{above.file} gives {column!r} as well, with another value in {len(differ)} "
+            f"{'row' if len(differ) == 1 else 'rows'} (there: {other.iloc[first]})",
+            allowed="one table for each covariate",
+            todo=todo if role == "sessions" else f"nothing if the row's own is meant; else {todo}",
+            kind="given-twice",
+            value=table.shown(first, column),
+            severity="error" if role == "sessions" else "warning",
+        )
+    elif role == "sessions":
+        yield table.finding(
             None,
             column,
             f"{above.file} gives {column!r} as well, with the same values",
@@ -129,4 +119,3 @@ def _twice(above: Table, table: Table, role: str, column: str, keys: list[str]) 
             kind="given-twice",
             severity="warning",
         )
-    ]

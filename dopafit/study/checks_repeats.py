@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from dopafit.study.report import Finding
-from dopafit.study.rows import KEY, Tables, complete, each
+from dopafit.study.rows import KEY, Tables, complete, each, present
 from dopafit.study.tables import is_choice, is_duration
 
 __all__ = ["one_timetable", "overlapping_sessions", "same_sessions", "same_times"]
@@ -15,9 +17,8 @@ ENOUGH = 5
 """Rows of a session from which on equality with another session is no chance."""
 
 
-def same_times(tables: Tables) -> list[Finding]:
+def same_times(tables: Tables) -> Iterator[Finding]:
     """Return events, presses and outcomes that share session, time and kind with another."""
-    findings = []
     for role in ("events", "presses"):
         if role not in tables:
             continue
@@ -26,7 +27,7 @@ def same_times(tables: Tables) -> list[Finding]:
         if role == "presses" and not (frame["time"] % 1 > 0).any():
             continue  # a clock of whole seconds gives quick acts one time
         doubled = frame.duplicated(keys) & ~frame.duplicated() & frame[keys].notna().all(axis=1)
-        findings += each(
+        yield from each(
             tables[role],
             np.flatnonzero(doubled),
             "time",
@@ -37,7 +38,7 @@ def same_times(tables: Tables) -> list[Finding]:
             severity="warning",
         )
     if "observations" not in tables:
-        return findings
+        return
     frame = complete(tables["observations"].frame, "time")
     outcomes = [c for c in frame.columns if is_choice(c) or is_duration(c)]
     doubled = pd.Series(False, index=frame.index)
@@ -45,7 +46,7 @@ def same_times(tables: Tables) -> list[Finding]:
         given = frame[frame[column].notna()]
         again = given.index[given.duplicated([*KEY, "time"]) & ~given.duplicated()]
         doubled.loc[again] = True
-    return findings + each(
+    yield from each(
         tables["observations"],
         frame.index[doubled].to_numpy(),
         "time",
@@ -57,13 +58,9 @@ def same_times(tables: Tables) -> list[Finding]:
     )
 
 
-def same_sessions(tables: Tables) -> list[Finding]:
+def same_sessions(tables: Tables) -> Iterator[Finding]:
     """Return sessions whose acts and outcomes repeat those of another, to the last digit."""
-    findings = []
-    for role in ("observations", "presses"):
-        if role not in tables:
-            continue
-        table = tables[role]
+    for table in present(tables, "observations", "presses"):
         frame = complete(table.frame, "time")
         if frame.empty:
             continue
@@ -79,55 +76,44 @@ def same_sessions(tables: Tables) -> list[Finding]:
         same = sessions.groupby(["count", "content"], sort=False)["first"].transform("idxmin")
         for again in np.flatnonzero((same != sessions.index).to_numpy()):
             session, other = sessions.iloc[again], sessions.loc[same.iloc[again]]
-            findings.append(
-                table.finding(
-                    int(session["first"]),
-                    "session",
-                    f"all {session['count']} rows of subject {session['subject']!r}, session "
-                    f"{session['session']!r} repeat those of subject {other['subject']!r}, session "
-                    f"{other['session']!r}",
-                    allowed="sessions that were measured",
-                    todo="was a file copied or read twice? then take one of them out",
-                    kind="same-session",
-                    severity="warning",
-                )
+            yield table.finding(
+                int(session["first"]),
+                "session",
+                f"all {session['count']} rows of subject {session['subject']!r}, session "
+                f"{session['session']!r} repeat those of subject {other['subject']!r}, session "
+                f"{other['session']!r}",
+                allowed="sessions that were measured",
+                todo="was a file copied or read twice? then take one of them out",
+                kind="same-session",
+                severity="warning",
             )
-    return findings
 
 
-def one_timetable(tables: Tables) -> list[Finding]:
+def one_timetable(tables: Tables) -> Iterator[Finding]:
     """Return events or trials that come at the very same times in every session."""
-    findings = []
-    for role in ("events", "observations"):
-        if role not in tables:
-            continue
-        frame = complete(tables[role].frame, "time")
+    for table in present(tables, "events", "observations"):
+        frame = complete(table.frame, "time")
         times = [np.sort(t.to_numpy()) for _, t in frame.groupby(KEY, sort=False)["time"]]
         if len(times) < 3 or len(times[0]) < ENOUGH:
             continue
         if all(np.array_equal(times[0], other) for other in times[1:]):
-            findings.append(
-                tables[role].finding(
-                    None,
-                    "time",
-                    f"all {len(times)} sessions have the very same times",
-                    allowed="times as measured; a timetable that differs tells what events do from "
-                    "what time does",
-                    todo="nothing if a program kept this timetable; else give the times measured",
-                    kind="one-timetable",
-                    severity="warning",
-                )
+            yield table.finding(
+                None,
+                "time",
+                f"all {len(times)} sessions have the very same times",
+                allowed="times as measured; a timetable that differs tells what events do from "
+                "what time does",
+                todo="nothing if a program kept this timetable; else give the times measured",
+                kind="one-timetable",
+                severity="warning",
             )
-    return findings
 
 
-def overlapping_sessions(tables: Tables) -> list[Finding]:
+def overlapping_sessions(tables: Tables) -> Iterator[Finding]:
     """Return sessions of a subject that overlap although their times seem to share one clock.
 
     Each session has its own zero, so most overlap; the clock is shared where others follow in turn.
     """
-    if "sessions" not in tables:
-        return []
     table = tables["sessions"]
     frame = complete(table.frame, "start", "end").sort_values(["subject", "start"], kind="stable")
     positions: list[int] = []
@@ -140,7 +126,7 @@ def overlapping_sessions(tables: Tables) -> list[Finding]:
         hit = rows.index[1:][early].tolist()
         positions += hit
         before |= dict(zip(hit, end[:-1][early].tolist(), strict=True))
-    return each(
+    yield from each(
         table,
         np.sort(np.array(positions, dtype=np.intp)),
         "start",

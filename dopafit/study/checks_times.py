@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from dopafit.study.load import Table
 from dopafit.study.report import Finding
-from dopafit.study.rows import KEY, Tables, by_session, complete, each
+from dopafit.study.rows import KEY, Tables, by_session, complete, each, session_ends
 
 __all__ = ["covariates_begin", "inside_windows", "ties"]
 
@@ -15,32 +17,28 @@ LONGEST_HISTORY = 1e7
 """Time before a session [s], some hundred days, at which an event is on another clock."""
 
 
-def inside_windows(tables: Tables) -> list[Finding]:
+def inside_windows(tables: Tables) -> Iterator[Finding]:
     """Return times outside the session.
 
     Trials and presses need a known past; events may come before observation begins.
     """
-    if "sessions" not in tables:
-        return []
-    sessions = complete(tables["sessions"].frame, "start", "end").drop_duplicates(KEY)
     source = tables.get("windows", tables["sessions"])
     windows = complete(source.frame, "start", "end").sort_values("start", kind="stable")
     spans = {k: windows.loc[v] for k, v in by_session(windows).items()}
-    findings = []
     for role in ("events", "observations", "presses", "samples", "covariates"):
         if role not in tables:
             continue
         table = tables[role]
         frame = complete(table.frame, "time")
-        frame = frame.join(sessions.set_index(KEY)[["start", "end"]], on=KEY).dropna(subset="end")
+        frame = frame.join(session_ends(tables), on=KEY).dropna(subset="end")
         if role in ("events", "covariates"):
             after = frame.index[frame["time"] > frame["end"]].to_numpy()
             whole = _all_outside(tables, table, role, frame) if role == "events" else None
             if whole is not None and (len(after) or whole.severity == "error"):
-                findings.append(whole)
+                yield whole
                 continue
-            findings += [whole] if whole is not None else []
-            findings += each(
+            yield from [whole] if whole is not None else []
+            yield from each(
                 table,
                 after,
                 "time",
@@ -65,9 +63,9 @@ def inside_windows(tables: Tables) -> list[Finding]:
         if len(positions) == len(frame):
             whole = _all_outside(tables, table, role, frame)
             if whole is not None:
-                findings.append(whole)
+                yield whole
                 continue
-        findings += each(
+        yield from each(
             table,
             positions,
             "time",
@@ -77,7 +75,6 @@ def inside_windows(tables: Tables) -> list[Finding]:
             kind="outside-window",
             severity="warning" if role == "samples" else "error",
         )
-    return findings
 
 
 def _all_outside(tables: Tables, table: Table, role: str, frame: pd.DataFrame) -> Finding | None:
@@ -109,16 +106,14 @@ def _all_outside(tables: Tables, table: Table, role: str, frame: pd.DataFrame) -
     )
 
 
-def ties(tables: Tables) -> list[Finding]:
+def ties(tables: Tables) -> Iterator[Finding]:
     """Return observations that share their time with an event."""
-    if "events" not in tables or "observations" not in tables:
-        return []
     table = tables["observations"]
     keys = [*KEY, "time"]
     events = pd.MultiIndex.from_frame(complete(tables["events"].frame, "time")[keys])
     frame = complete(table.frame, "time")
     tied = frame.index[pd.MultiIndex.from_frame(frame[keys]).isin(events)]
-    return each(
+    yield from each(
         table,
         tied.to_numpy(),
         "time",
@@ -130,18 +125,14 @@ def ties(tables: Tables) -> list[Finding]:
     )
 
 
-def covariates_begin(tables: Tables) -> list[Finding]:
+def covariates_begin(tables: Tables) -> Iterator[Finding]:
     """Return sessions whose covariates begin late."""
-    if "covariates" not in tables or "sessions" not in tables:
-        return []
     table = tables["covariates"]
-    sessions = complete(tables["sessions"].frame, "start", "end").drop_duplicates(KEY)
-    starts = sessions.set_index(KEY)["start"]
     frame = complete(table.frame, "time")
     firsts = frame.loc[frame.groupby(KEY)["time"].idxmin()] if len(frame) else frame
-    late = firsts.join(starts, on=KEY)
+    late = firsts.join(session_ends(tables)["start"], on=KEY)
     late = late[late["time"] > late["start"]]
-    return each(
+    yield from each(
         table,
         late.index.to_numpy(),
         "time",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from dopafit.study.load import Table
 from dopafit.study.report import Finding
-from dopafit.study.rows import KEY, Tables, complete, each
+from dopafit.study.rows import KEY, Tables, complete, each, present, session_ends
 from dopafit.study.tables import is_duration
 from dopafit.study.waits import mixed_units, pile_up, unit_by_group
 
@@ -17,61 +19,49 @@ UNFILLED = 0.02
 """Share of its session in which everything happens, below which the session's unit is doubted."""
 
 
-def magnitudes(tables: Tables) -> list[Finding]:
+def magnitudes(tables: Tables) -> Iterator[Finding]:
     """Return kinds of event that move nothing, and sizes below zero."""
-    if "events" not in tables:
-        return []
     table = tables["events"]
     frame = table.frame
     size = frame["magnitude"]
-    findings = []
     for kind, values in size.groupby(frame["kind"], sort=True):
         known = values.dropna()
         if len(known) and (known == 0).all():
-            findings.append(
-                table.finding(
-                    None,
-                    "magnitude",
-                    f"every event of kind {kind!r} has the magnitude 0 ({len(known)} events)",
-                    allowed="a magnitude that is not 0 where an event is meant to move the level",
-                    todo="correct the column, or leave it out: every event then has the size 1",
-                    kind="zero-magnitude",
-                    severity="warning",
-                )
+            yield table.finding(
+                None,
+                "magnitude",
+                f"every event of kind {kind!r} has the magnitude 0 ({len(known)} events)",
+                allowed="a magnitude that is not 0 where an event is meant to move the level",
+                todo="correct the column, or leave it out: every event then has the size 1",
+                kind="zero-magnitude",
+                severity="warning",
             )
     below = np.flatnonzero((size < 0).to_numpy())
     if len(below):
-        findings.append(
-            table.finding(
-                int(below[0]),
-                "magnitude",
-                f"{len(below)} of {size.count()} magnitudes are negative (lowest {size.min():g})",
-                allowed="any finite number; the sign is kept, so such an event pushes the level "
-                "down first",
-                todo="nothing if losses are meant; else correct the cells",
-                kind="negative-magnitude",
-                value=table.shown(int(below[0]), "magnitude"),
-                severity="warning",
-            )
+        yield table.finding(
+            int(below[0]),
+            "magnitude",
+            f"{len(below)} of {size.count()} magnitudes are negative (lowest {size.min():g})",
+            allowed="any finite number; the sign is kept, so such an event pushes the level "
+            "down first",
+            todo="nothing if losses are meant; else correct the cells",
+            kind="negative-magnitude",
+            value=table.shown(int(below[0]), "magnitude"),
+            severity="warning",
         )
-    return findings
 
 
-def latencies(tables: Tables) -> list[Finding]:
+def latencies(tables: Tables) -> Iterator[Finding]:
     """Return latencies whose unit or whose missing censoring looks wrong."""
-    if "observations" not in tables:
-        return []
     table = tables["observations"]
-    findings = []
     for column in filter(is_duration, table.frame.columns):
-        findings += _units(table, column)
-        findings += _unmarked(table, column)
-        findings += _longer_than_time(table, column, tables)
-        findings += _responded(table, column)
-    return findings
+        yield from _units(table, column)
+        yield from _unmarked(table, column)
+        yield from _longer_than_time(table, column, tables)
+        yield from _responded(table, column)
 
 
-def _units(table: Table, column: str) -> list[Finding]:
+def _units(table: Table, column: str) -> Iterator[Finding]:
     frame = table.frame
     values = frame[column].to_numpy()
     shared = {
@@ -82,7 +72,7 @@ def _units(table: Table, column: str) -> list[Finding]:
     }
     known = complete(frame)
     if known.empty:
-        return []
+        return
     subject = known["subject"].reindex(frame.index)
     session = (known["subject"] + ", session " + known["session"]).reindex(frame.index)
     for names in (subject, session):
@@ -94,20 +84,21 @@ def _units(table: Table, column: str) -> list[Finding]:
                 f"in subject {groups[0]}{others} {column} has a unit of its own, it seems: medians "
                 f"are about {mix.low:.3g} and {mix.high:.3g} s"
             )
-            return [table.finding(int(mix.rows[0]), column, wrong, **shared)]
+            yield table.finding(int(mix.rows[0]), column, wrong, **shared)
+            return
     mix = mixed_units(values)
     if mix is None:
-        return []
+        return
     wrong = (
         f"two units in one column, it seems: {len(mix.rows)} of {frame[column].count()} values lie "
         f"a factor of {mix.high / mix.low:.3g} from the others (medians {mix.low:.3g} and "
         f"{mix.high:.3g} s)"
     )
     first = int(mix.rows[0])
-    return [table.finding(first, column, wrong, value=table.shown(first, column), **shared)]
+    yield table.finding(first, column, wrong, value=table.shown(first, column), **shared)
 
 
-def _unmarked(table: Table, column: str) -> list[Finding]:
+def _unmarked(table: Table, column: str) -> Iterator[Finding]:
     frame = table.frame
     mark = f"{column}_censored"
     marked = mark in frame and frame[mark].dtype == np.float64
@@ -116,50 +107,46 @@ def _unmarked(table: Table, column: str) -> list[Finding]:
         values = np.where(frame[mark] == 1, np.nan, values)
     piled = pile_up(values, frame.groupby(KEY, sort=False, dropna=False).ngroup().to_numpy())
     if piled is None:
-        return []
+        return
     missing = f"{mark} is 0 there" if marked else f"there is no column {mark!r}"
-    return [
-        table.finding(
-            int(np.flatnonzero(piled.rows)[0]),
-            column,
-            f"{piled.words}, and {missing}: they count as responses",
-            allowed=f"{mark} = 1 where the wait ended without a response",
-            todo="mark them if no response came (is the coding turned round?); nothing if all are "
-            "responses"
-            if marked
-            else f"add {mark} (0 or 1) if no response came; nothing if all are responses",
-            kind="waits-pile-up",
-            severity="warning",
-        )
-    ]
+    yield table.finding(
+        int(np.flatnonzero(piled.rows)[0]),
+        column,
+        f"{piled.words}, and {missing}: they count as responses",
+        allowed=f"{mark} = 1 where the wait ended without a response",
+        todo="mark them if no response came (is the coding turned round?); nothing if all are "
+        "responses"
+        if marked
+        else f"add {mark} (0 or 1) if no response came; nothing if all are responses",
+        kind="waits-pile-up",
+        severity="warning",
+    )
 
 
-def _longer_than_time(table: Table, column: str, tables: Tables) -> list[Finding]:
+def _longer_than_time(table: Table, column: str, tables: Tables) -> Iterator[Finding]:
     """Return waits that reach past the next trial, or that no session is long enough for."""
     if "sessions" not in tables:
-        return []
-    sessions = complete(tables["sessions"].frame, "start", "end").drop_duplicates(KEY)
+        return
     frame = complete(table.frame, "time", column).sort_values([*KEY, "time"], kind="stable")
-    ends = frame[KEY].join(sessions.set_index(KEY)[["start", "end"]], on=KEY)
+    ends = frame[KEY].join(session_ends(tables), on=KEY)
     following = frame.groupby(KEY, sort=False)["time"].shift(-1).fillna(ends["end"])
     room = (following - frame["time"]).where(lambda gap: gap > 0)
     waited = frame[column]
     past = (waited > room) & room.notna()
     if room.count() >= 5 and 2 * past.sum() > room.count():
-        return [
-            table.finding(
-                None,
-                column,
-                f"{past.sum()} of {room.count()} values are longer than the time to the next trial "
-                f"(medians {waited.median():.3g} and {room.median():.3g} s)",
-                allowed="times in the unit that study.yaml declares",
-                todo=f"is {column} in ms? then declare it: units: {{{column}: ms}}",
-                kind="longer-than-gap",
-                severity="warning",
-            )
-        ]
+        yield table.finding(
+            None,
+            column,
+            f"{past.sum()} of {room.count()} values are longer than the time to the next trial "
+            f"(medians {waited.median():.3g} and {room.median():.3g} s)",
+            allowed="times in the unit that study.yaml declares",
+            todo=f"is {column} in ms? then declare it: units: {{{column}: ms}}",
+            kind="longer-than-gap",
+            severity="warning",
+        )
+        return
     long = frame.index[(waited > ends["end"] - ends["start"]).to_numpy()]
-    return each(
+    yield from each(
         table,
         np.sort(long.to_numpy()),
         column,
@@ -171,16 +158,16 @@ def _longer_than_time(table: Table, column: str, tables: Tables) -> list[Finding
     )
 
 
-def _responded(table: Table, column: str) -> list[Finding]:
+def _responded(table: Table, column: str) -> Iterator[Finding]:
     """Return waits without a response, by the column `responded`, that no column marks."""
     frame = table.frame
     mark = f"{column}_censored"
     if "responded" not in frame or frame["responded"].dtype != np.float64:
-        return []
+        return
     odd = (frame["responded"] == 0) & frame[column].notna()
     if mark in frame:
         odd &= frame[mark] != 1
-    return each(
+    yield from each(
         table,
         np.flatnonzero(odd),
         column,
@@ -192,29 +179,23 @@ def _responded(table: Table, column: str) -> list[Finding]:
     )
 
 
-def spans(tables: Tables) -> list[Finding]:
+def spans(tables: Tables) -> Iterator[Finding]:
     """Return sessions that are far longer than all that happens in them."""
-    if "sessions" not in tables:
-        return []
-    table = tables["sessions"]
-    sessions = complete(table.frame, "start", "end").drop_duplicates(KEY).set_index(KEY)
-    used = [complete(tables[r].frame, "time") for r in ("events", "observations", "presses")
-            if r in tables]  # fmt: skip
+    table, sessions = tables["sessions"], session_ends(tables)
+    used = [complete(t.frame, "time") for t in present(tables, "events", "observations", "presses")]
     if not used or not len(sessions):
-        return []
+        return
     last = pd.concat([frame[[*KEY, "time"]] for frame in used]).groupby(KEY)["time"].max()
     share = ((last - sessions["start"]) / (sessions["end"] - sessions["start"])).dropna()
     share = share[share > 0]
     if len(share) < 2 or share.max() >= UNFILLED:
-        return []
-    return [
-        table.finding(
-            None,
-            "end",
-            f"everything happens in the first {100 * share.max():.2g} % of the sessions",
-            allowed="start and end in the same unit as the times of the other tables",
-            todo="is the session's end in ms and the rest in s? then give the table its time_unit",
-            kind="session-unfilled",
-            severity="warning",
-        )
-    ]
+        return
+    yield table.finding(
+        None,
+        "end",
+        f"everything happens in the first {100 * share.max():.2g} % of the sessions",
+        allowed="start and end in the same unit as the times of the other tables",
+        todo="is the session's end in ms and the rest in s? then give the table its time_unit",
+        kind="session-unfilled",
+        severity="warning",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -13,32 +15,27 @@ from dopafit.study.tables import is_censoring, is_choice
 __all__ = ["censoring", "thin_data"]
 
 
-def censoring(tables: Tables) -> list[Finding]:
+def censoring(tables: Tables) -> Iterator[Finding]:
     """Return censored rows without a value, and values of unknown censoring."""
-    if "observations" not in tables:
-        return []
     table = tables["observations"]
     frame = table.frame
-    findings = []
     for column in frame.columns:
         if not is_censoring(column):
             continue
         base = column.removesuffix("_censored")
         if base not in frame.columns:
-            findings.append(
-                table.finding(
-                    None,
-                    column,
-                    f"there is no column {base!r} to be censored",
-                    allowed=f"{base!r} with the time at which the trial ended",
-                    todo=suggest(base, frame.columns) or f"add {base!r} or delete {column!r}",
-                    kind="censored-without-column",
-                )
+            yield table.finding(
+                None,
+                column,
+                f"there is no column {base!r} to be censored",
+                allowed=f"{base!r} with the time at which the trial ended",
+                todo=suggest(base, frame.columns) or f"add {base!r} or delete {column!r}",
+                kind="censored-without-column",
             )
             continue
         unread = table.unread.get(base, np.zeros(0, dtype=np.intp))
         empty = np.setdiff1d(np.flatnonzero(frame[base].isna() & (frame[column] == 1)), unread)
-        findings += each(
+        yield from each(
             table,
             empty,
             base,
@@ -51,7 +48,7 @@ def censoring(tables: Tables) -> list[Finding]:
             np.flatnonzero(frame[base].notna() & frame[column].isna()),
             table.unread.get(column, np.zeros(0, dtype=np.intp)),
         )
-        findings += each(
+        yield from each(
             table,
             unknown,
             column,
@@ -60,12 +57,10 @@ def censoring(tables: Tables) -> list[Finding]:
             todo="fill the cell",
             kind="censoring-unknown",
         )
-    return findings
 
 
-def thin_data(tables: Tables) -> list[Finding]:
+def thin_data(tables: Tables) -> Iterator[Finding]:
     """Return sessions and subjects that say little."""
-    findings = []
     if "sessions" in tables:
         table = tables["sessions"]
         keys = pd.MultiIndex.from_frame(table.frame[KEY])
@@ -74,7 +69,7 @@ def thin_data(tables: Tables) -> list[Finding]:
             if "events" in tables
             else keys[:0]
         )
-        findings += each(
+        yield from each(
             table,
             np.flatnonzero(~keys.isin(with_events) & table.frame[KEY].notna().all(axis=1)),
             "session",
@@ -85,12 +80,12 @@ def thin_data(tables: Tables) -> list[Finding]:
             severity="warning",
         )
     if "observations" not in tables:
-        return findings
+        return
     table = tables["observations"]
     by_subject = table.frame.groupby("subject", sort=True)
     for subject, positions in by_subject.groups.items():
         if len(positions) == 1:
-            findings += each(
+            yield from each(
                 table,
                 positions.to_numpy(),
                 "subject",
@@ -103,31 +98,26 @@ def thin_data(tables: Tables) -> list[Finding]:
     for column in filter(is_choice, table.frame.columns):
         every = table.frame[column].dropna()
         if len(every) > 1 and every.nunique() == 1 and table.frame["subject"].nunique() > 1:
-            findings.append(
-                table.finding(
-                    None,
-                    column,
-                    f"every subject always chose {every.iloc[0]:g} ({len(every)} observations)",
-                    allowed="both choices; else nothing about choice can be learned",
-                    todo="check the coding, or leave the channel out",
-                    kind="one-choice",
-                    severity="warning",
-                )
+            yield table.finding(
+                None,
+                column,
+                f"every subject always chose {every.iloc[0]:g} ({len(every)} observations)",
+                allowed="both choices; else nothing about choice can be learned",
+                todo="check the coding, or leave the channel out",
+                kind="one-choice",
+                severity="warning",
             )
             continue
         for subject, values in by_subject[column]:
             given = values.dropna().unique()
             if len(given) == 1 and values.count() > 1:
-                findings.append(
-                    table.finding(
-                        None,
-                        column,
-                        f"subject {subject!r} always chose {given[0]:g} "
-                        f"({values.count()} observations)",
-                        allowed="both choices; else the subject is known through the group only",
-                        todo="check the coding; keep the subject if it is right",
-                        kind="one-choice",
-                        severity="warning",
-                    )
+                yield table.finding(
+                    None,
+                    column,
+                    f"subject {subject!r} always chose {given[0]:g} "
+                    f"({values.count()} observations)",
+                    allowed="both choices; else the subject is known through the group only",
+                    todo="check the coding; keep the subject if it is right",
+                    kind="one-choice",
+                    severity="warning",
                 )
-    return findings

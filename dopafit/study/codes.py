@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from dopafit.study.cells import SPREADSHEET_ERROR, is_missing_word, recode_line
@@ -18,55 +20,48 @@ _CODES = [
 ]
 
 
-def check_codes(table: Table) -> list[Finding]:
+def check_codes(table: Table) -> Iterator[Finding]:
     """Return cells of one table that seem to stand for a missing value, or for an error."""
-    findings = []
     for column in table.frame.columns:
         values = table.frame[column]
         if values.dtype == np.float64:
             if column not in TIMES and not (
                 is_choice(column) or is_censoring(column) or is_duration(column)
             ):
-                findings += _numbers(table, column)
+                yield from _numbers(table, column)
             continue
         counts = values.value_counts()
         for word in map(str, counts.index):
             if SPREADSHEET_ERROR.fullmatch(word):
-                findings.append(
-                    _first(
-                        table,
-                        column,
-                        word,
-                        f"a spreadsheet's error in {counts[word]} rows",
-                        allowed="names, or empty cells",
-                        todo="mend the formula there; leave the cell empty where it is not known",
-                        kind="spreadsheet-error",
-                        severity="error",
-                    )
+                yield _first(
+                    table,
+                    column,
+                    word,
+                    f"a spreadsheet's error in {counts[word]} rows",
+                    allowed="names, or empty cells",
+                    todo="mend the formula there; leave the cell empty where it is not known",
+                    kind="spreadsheet-error",
+                    severity="error",
                 )
             elif is_missing_word(word):
-                findings.append(
-                    _first(
-                        table,
-                        column,
-                        word,
-                        f"{word!r} is read as a name in {counts[word]} rows; "
-                        "does it stand for a missing value?",
-                        allowed="an empty cell, NA or NaN where nothing was measured",
-                        todo="if so, leave the cell empty or add to the table in study.yaml: "
-                        + recode_line(column, {word: "null"}),
-                        kind="missing-word",
-                        severity="warning",
-                    )
+                yield _first(
+                    table,
+                    column,
+                    word,
+                    f"{word!r} is read as a name in {counts[word]} rows; "
+                    "does it stand for a missing value?",
+                    allowed="an empty cell, NA or NaN where nothing was measured",
+                    todo="if so, leave the cell empty or add to the table in study.yaml: "
+                    + recode_line(column, {word: "null"}),
+                    kind="missing-word",
+                    severity="warning",
                 )
-    return findings
 
 
-def _numbers(table: Table, column: str) -> list[Finding]:
+def _numbers(table: Table, column: str) -> Iterator[Finding]:
     """Return numbers far from all others that look like a code."""
     values = table.frame[column].to_numpy()
     distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    findings = []
     for at in np.flatnonzero(np.isin(distinct, _CODES)):
         value, count, others = distinct[at], counts[at], np.delete(distinct, at)
         if not len(others):
@@ -75,21 +70,18 @@ def _numbers(table: Table, column: str) -> list[Finding]:
         low = value < 0 and others.min() >= 0
         high = value > 0 and 5 * np.abs(others).max() < value
         if low or high:
-            findings.append(
-                _first(
-                    table,
-                    column,
-                    value,
-                    f"{word} is read as a number in {count} rows, and all others lie from "
-                    f"{others.min():g} to {others.max():g}; does it stand for a missing value?",
-                    allowed="an empty cell, NA or NaN where nothing was measured",
-                    todo="if so, leave the cell empty or add to the table in study.yaml: "
-                    + recode_line(column, {word: "null"}),
-                    kind="missing-code",
-                    severity="warning",
-                )
+            yield _first(
+                table,
+                column,
+                value,
+                f"{word} is read as a number in {count} rows, and all others lie from "
+                f"{others.min():g} to {others.max():g}; does it stand for a missing value?",
+                allowed="an empty cell, NA or NaN where nothing was measured",
+                todo="if so, leave the cell empty or add to the table in study.yaml: "
+                + recode_line(column, {word: "null"}),
+                kind="missing-code",
+                severity="warning",
             )
-    return findings
 
 
 def _first(table: Table, column: str, value: object, wrong: str, **parts: str) -> Finding:

@@ -10,7 +10,7 @@ import pandas as pd
 from dopafit.study.load import Table
 from dopafit.study.report import Finding
 
-__all__ = ["KEY", "Tables", "by_session", "complete", "each"]
+__all__ = ["KEY", "Tables", "by_session", "complete", "each", "present", "session_ends"]
 
 KEY = ["subject", "session"]
 Tables = Mapping[str, Table]
@@ -52,6 +52,17 @@ def complete(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     for column in columns:
         usable &= np.isfinite(frame[column].to_numpy())
     return frame if usable.all() else frame[usable]
+
+
+def present(tables: Tables, *roles: str) -> list[Table]:
+    """Return those of these tables that could be read."""
+    return [tables[role] for role in roles if role in tables]
+
+
+def session_ends(tables: Tables) -> pd.DataFrame:
+    """Return ``start`` and ``end`` [s] by subject and session."""
+    sessions = complete(tables["sessions"].frame, "start", "end").drop_duplicates(KEY)
+    return sessions.set_index(KEY)[["start", "end"]]
 
 
 def by_session(frame: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
