@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
-from dopafit.backend.evidence.scores import LooResult, compare_elpd, loo
+from dopafit.backend.evidence.scores import LooResult, compare_elpd
 from dopafit.core.errors import SpecError
 from dopafit.core.shown import Shown
 from dopafit.fit.joint import joint_stamp
 
-__all__ = ["Comparison", "compare_loo", "compare_pointwise"]
+__all__ = ["Comparison", "compare_loo"]
 
 SMALL = 4.0  # elpd; differences below it are too small to tell (Sivula, Magnusson & Vehtari 2020)
 FEW = 100  # units; below it the standard error of a difference is too small (same source)
@@ -100,59 +99,6 @@ class Comparison(Shown):
         return self.table[["elpd", "se", "elpd_diff", "dse", "weight", "max_pareto_k"]]
 
 
-def compare_pointwise(
-    log_lik: Mapping[str, np.ndarray],
-    *,
-    unit: str,
-    labels: Sequence[str] | Mapping[str, Sequence[str]],
-    converged: Mapping[str, bool],
-    data_hash: Mapping[str, str] | None = None,
-    seed: int = 0,
-) -> Comparison:
-    """Compare fits by the log-likelihood of each unit under each draw.
-
-    Parameters
-    ----------
-    log_lik : mapping of str to ndarray of shape (chain, draw, unit)
-        Per fit, the log-likelihood of each unit.
-    unit : str
-        What is left out: ``"trial"``, ``"session"``, ``"subject"``.
-    labels : sequence of str, or mapping of str to sequence of str
-        Names of the units in the arrays' order, for all fits or per fit.
-    converged : mapping of str to bool
-        Each fit's verdict; every fit must have one.
-    data_hash : mapping of str to str, optional
-        Hash of the data each fit was made from; all must agree.
-    seed : int
-        Seed of the weights' interval.
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    SpecError
-        Fits of different data or units, or a fit without a verdict.
-    FitError
-        A log-likelihood that is not finite.
-    """
-    names = list(log_lik)
-    shared = _checked(names, labels, converged, data_hash, unit)
-    for name in names:
-        shape = np.shape(log_lik[name])
-        if len(shape) != 3 or shape[2] != len(shared):
-            raise SpecError(
-                f"log-likelihood of {name!r} has shape {shape}",
-                allowed=f"(chain, draw, {len(shared)}): one {unit} per label",
-                todo="check that labels and log-likelihood come from the same study",
-            )
-    results = {name: loo(log_lik[name]) for name in names}
-    return compare_loo(
-        results, unit=unit, labels=shared, converged=converged, data_hash=data_hash, seed=seed
-    )
-
-
 def compare_loo(
     results: Mapping[str, LooResult],
     *,
@@ -170,8 +116,16 @@ def compare_loo(
     ----------
     results : mapping of str to LooResult
         Per fit, its left-out densities.
-    unit, labels, converged, data_hash, seed
-        As in `compare_pointwise`.
+    unit : str
+        What is left out: ``"trial"``, ``"session"``, ``"subject"``.
+    labels : sequence of str, or mapping of str to sequence of str
+        Names of the units in the arrays' order, for all fits or per fit.
+    converged : mapping of str to bool
+        Each fit's verdict; every fit must have one.
+    data_hash : mapping of str to str, optional
+        Hash of the data each fit was made from; all must agree.
+    seed : int
+        Seed of the weights' interval.
     simulated, approximate
         As in `Comparison`.
 

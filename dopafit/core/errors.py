@@ -6,7 +6,15 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["DopafitError", "FitError", "SpecError", "StoppedError", "StudyError", "suggest"]
+__all__ = [
+    "DopafitError",
+    "FitError",
+    "SpecError",
+    "StoppedError",
+    "StudyError",
+    "suggest",
+    "unknown",
+]
 
 
 class DopafitError(Exception):
@@ -49,6 +57,26 @@ class FitError(DopafitError):
 
 class StoppedError(DopafitError):
     """The user stopped the work; what was finished is kept."""
+
+
+def unknown(
+    kind: type[DopafitError], wrong: str, name: object, known: Iterable[str]
+) -> DopafitError:
+    """Return the error for a name that is none of those known; it proposes the nearest one.
+
+    Parameters
+    ----------
+    kind : type of DopafitError
+    wrong : str
+        What is said of the name.
+    name : object
+        What was given.
+    known : iterable of str
+        All that would be accepted.
+    """
+    names = list(known)
+    todo = suggest(str(name), names) or "take one of those allowed"
+    return kind(wrong, allowed=", ".join(names), todo=todo)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

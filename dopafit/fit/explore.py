@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.core.arguments import takes
-from dopafit.core.errors import FitError, SpecError, suggest
+from dopafit.core.errors import FitError, SpecError, unknown
 from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
 from dopafit.fit.fit import Fit
@@ -68,11 +68,7 @@ def explore(
         No usable draws, or JAX is asked for and missing.
     """
     if method not in METHODS:
-        raise SpecError(
-            f"method: {method!r} is not known",
-            allowed=", ".join(METHODS),
-            todo=suggest(method, METHODS) or "take one of those allowed",
-        )
+        raise unknown(SpecError, f"method: {method!r} is not known", method, METHODS)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
         raise SpecError(
             f"draws = {draws!r}",

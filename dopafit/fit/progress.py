@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from dopafit.backend.sampler.draw import Snapshot
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, unknown
 
 __all__ = ["LogProgress", "NotebookProgress", "Progress", "TerminalProgress", "auto_progress"]
 
@@ -238,11 +238,7 @@ def auto_progress(stream: TextIO | None = None, mode: str = "auto") -> Progress:
         Unknown mode.
     """
     if mode not in MODES:
-        raise SpecError(
-            f"progress {mode!r} is not known",
-            allowed=", ".join(MODES),
-            todo=suggest(mode, MODES) or "take one of those allowed",
-        )
+        raise unknown(SpecError, f"progress {mode!r} is not known", mode, MODES)
     target = sys.stderr if stream is None else stream
     if mode == "auto":
         if stream is None and _in_kernel():

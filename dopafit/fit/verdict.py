@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -93,7 +93,7 @@ class Verdict(Shown):
     def table(self) -> pd.DataFrame:
         """One row per check: name, value, limit, ok, where, advice."""
         columns = list(Diagnostic.__dataclass_fields__)
-        return pd.DataFrame([[getattr(i, c) for c in columns] for i in self.items], columns=columns)
+        return pd.DataFrame(map(asdict, self.items), columns=columns)
 
     @property
     def stamp(self) -> str:
@@ -140,14 +140,7 @@ class Verdict(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, unrounded; a value that is no number becomes a string."""
         items = [
-            {
-                "name": i.name,
-                "value": i.value if math.isfinite(i.value) else str(i.value),
-                "limit": i.limit,
-                "ok": i.ok,
-                "where": i.where,
-                "advice": i.advice,
-            }
+            asdict(i) | {"value": i.value if math.isfinite(i.value) else str(i.value)}
             for i in self.items
         ]
         found = {"converged": self.converged, "diagnostics": items}

@@ -17,7 +17,7 @@ import yaml
 
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.cache import CACHE, cache_folder
-from dopafit.core.errors import StudyError, suggest
+from dopafit.core.errors import StudyError, unknown
 from dopafit.core.files import read_regular, write_whole
 from dopafit.study.fed3 import read_fed3
 from dopafit.study.read import read_study
@@ -156,11 +156,7 @@ def bundled(name: str) -> Path:
         Unknown name, or the folder is not where it should be.
     """
     if name not in BUNDLED:
-        raise StudyError(
-            f"no study {name!r} ships with dopafit",
-            allowed=", ".join(BUNDLED),
-            todo=suggest(name, BUNDLED) or "take one of those allowed",
-        )
+        raise unknown(StudyError, f"no study {name!r} ships with dopafit", name, BUNDLED)
     package = Path(__file__).resolve().parents[1]
     places = [package.parent / "data" / name, package / "data" / name]
     for place in places:
@@ -177,12 +173,8 @@ def _entry(name: str) -> dict[str, Any]:
     try:
         return _registry()[name]
     except KeyError:
-        known = list_datasets()
-        raise StudyError(
-            f"there is no data set {name!r}",
-            allowed=", ".join(known),
-            todo=suggest(name, known) or "take one of those allowed",
-        ) from None
+        wrong = f"there is no data set {name!r}"
+        raise unknown(StudyError, wrong, name, list_datasets()) from None
 
 
 def _mark(entry: dict[str, Any]) -> str:

@@ -22,17 +22,8 @@ __all__ = ["FILE", "StudyFile", "TableEntry", "read_description"]
 
 FILE = "study.yaml"
 
-Unit = Literal["s", "ms", "min", "h"]
-Role = Literal[
-    "subjects",
-    "sessions",
-    "windows",
-    "events",
-    "observations",
-    "presses",
-    "samples",
-    "covariates",
-]
+Unit = Literal[*UNITS]
+Role = Literal[*TABLES]
 _EXAMPLE = (
     "write study.yaml like this:  name: my-study / time_unit: s / "
     "tables: {sessions: sessions.csv, events: events.csv, observations: observations.csv}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dopafit.core.errors import StudyError, suggest
+from dopafit.core.errors import StudyError, suggest, unknown
 from dopafit.core.shown import Shown
 from dopafit.study.canonical import canonical_table, content_hash
 from dopafit.study.tables import REQUIRED, TABLES
@@ -141,11 +141,7 @@ class Study(Shown):
         """
         for role in tables:
             if role not in _TABLES:
-                raise StudyError(
-                    f"a study has no table {role!r}",
-                    allowed=", ".join(TABLES),
-                    todo=suggest(role, TABLES) or "take one of those allowed",
-                )
+                raise unknown(StudyError, f"a study has no table {role!r}", role, TABLES)
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         return Study(**(kept | dict(tables)))
 

@@ -9,19 +9,19 @@ from dopafit.study.tabular import DELIMITERS, RawTable, read_text_table
 
 __all__ = ["read_table"]
 
+# what a file with such a suffix is, and what to do with it
+_WORKBOOK = (
+    "a spreadsheet's workbook",
+    "save each sheet as 'CSV UTF-8' and name that file in study.yaml",
+)
+_COMPRESSED = (
+    "a compressed file",
+    "unpack it into the study folder, or save the table as Parquet, which is compressed",
+)
+_OTHER = ("a file", "save the table as CSV in UTF-8")
 _SUFFIXES = {
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), "a spreadsheet's workbook"),
-    **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "a compressed file"),
-}
-_HOW = {
-    **dict.fromkeys(
-        (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
-        "save each sheet as 'CSV UTF-8' and name that file in study.yaml",
-    ),
-    **dict.fromkeys(
-        (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"),
-        "unpack it into the study folder, or save the table as Parquet, which is compressed",
-    ),
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _WORKBOOK),
+    **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), _COMPRESSED),
 }
 
 
@@ -48,16 +48,9 @@ def read_table(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
         from dopafit.study.parquet import read_parquet  # pyarrow is slow to import
 
         return read_parquet(path, file)
-    return None, [
-        Finding(
-            file,
-            None,
-            None,
-            suffix,
-            f"{_SUFFIXES.get(suffix, 'a file')} ending in {suffix!r} cannot be read",
-            ".csv, .tsv, .txt (tabs), .parquet",
-            _HOW.get(suffix, "save the table as CSV in UTF-8"),
-            "error",
-            "suffix",
-        )
-    ]
+    what, todo = _SUFFIXES.get(suffix, _OTHER)
+    wrong, allowed = (
+        f"{what} ending in {suffix!r} cannot be read",
+        ".csv, .tsv, .txt (tabs), .parquet",
+    )
+    return None, [Finding(file, None, None, suffix, wrong, allowed, todo, "error", "suffix")]

@@ -18,17 +18,6 @@ __all__ = [
     "is_numeric",
 ]
 
-TABLES = (
-    "subjects",
-    "sessions",
-    "windows",
-    "events",
-    "observations",
-    "presses",
-    "samples",
-    "covariates",
-)
-
 REQUIRED: dict[str, tuple[str, ...]] = {
     "subjects": ("subject",),
     "sessions": ("subject", "session", "start", "end"),
@@ -39,6 +28,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "samples": ("subject", "session", "time"),
     "covariates": ("subject", "session", "time"),
 }
+TABLES = tuple(REQUIRED)
 
 # columns a file may leave out, with the value every row then has
 DEFAULTS: dict[str, dict[str, str | float]] = {

@@ -127,15 +127,21 @@ def mixed_units(values: np.ndarray) -> UnitMix | None:
     if known.size < 6:
         return None
     order = known[np.argsort(values[known], kind="stable")]
-    ranked = values[order]
-    cut = int(np.argmax(ranked[1:] / ranked[:-1])) + 1
-    if min(cut, ranked.size - cut) < 3 or ranked[cut] / ranked[cut - 1] < GAP:
+    parted = _parted(values[order])
+    if parted is None or min(parted[0], known.size - parted[0]) < 3:
         return None
-    low, high = float(np.median(ranked[:cut])), float(np.median(ranked[cut:]))
-    if not FACTOR[0] <= high / low <= FACTOR[1]:
-        return None
-    few = order[:cut] if cut < ranked.size - cut else order[cut:]
+    cut, low, high = parted
+    few = order[:cut] if cut < known.size - cut else order[cut:]
     return UnitMix(np.sort(few), low, high)
+
+
+def _parted(ranked: np.ndarray) -> tuple[int, float, float] | None:
+    """Return where rising values part at a gap of two units, and the medians below and above."""
+    cut = int(np.argmax(ranked[1:] / ranked[:-1])) + 1
+    low, high = float(np.median(ranked[:cut])), float(np.median(ranked[cut:]))
+    if ranked[cut] / ranked[cut - 1] < GAP or not FACTOR[0] <= high / low <= FACTOR[1]:
+        return None
+    return cut, low, high
 
 
 def unit_by_group(values: np.ndarray, groups: Sequence[str]) -> tuple[list[str], UnitMix] | None:
@@ -153,11 +159,10 @@ def unit_by_group(values: np.ndarray, groups: Sequence[str]) -> tuple[list[str],
     medians = medians.sort_values(kind="stable")
     if len(medians) < 2:
         return None
-    ranked = medians.to_numpy()
-    cut = int(np.argmax(ranked[1:] / ranked[:-1])) + 1
-    low, high = float(np.median(ranked[:cut])), float(np.median(ranked[cut:]))
-    if ranked[cut] / ranked[cut - 1] < GAP or not FACTOR[0] <= high / low <= FACTOR[1]:
+    parted = _parted(medians.to_numpy())
+    if parted is None:
         return None
-    few = medians.index[:cut] if cut < len(ranked) - cut else medians.index[cut:]
+    cut, low, high = parted
+    few = medians.index[:cut] if cut < len(medians) - cut else medians.index[cut:]
     rows = np.flatnonzero(pd.Series(list(groups)).isin(few))
     return sorted(map(str, few)), UnitMix(rows, low, high)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dopafit.backend.evidence.scores import LooResult
-from dopafit.compare.loo import compare_loo, compare_pointwise
+from dopafit.backend.evidence.scores import LooResult, loo
+from dopafit.compare.loo import compare_loo
 from dopafit.core.errors import SpecError
 
 N = 120
@@ -31,7 +31,8 @@ FINE = dict.fromkeys(LIKELIHOODS, True)
 
 def compared(likelihoods=None, **changes):
     options = {"unit": "session", "labels": LABELS, "converged": FINE} | changes
-    return compare_pointwise(LIKELIHOODS if likelihoods is None else likelihoods, **options)
+    likelihoods = LIKELIHOODS if likelihoods is None else likelihoods
+    return compare_loo({name: loo(values) for name, values in likelihoods.items()}, **options)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_few_units_are_said_to_be_few():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"labels": LABELS[:-1]}, "shape"),
+        ({"labels": LABELS[:-1]}, "there are 119 labels"),
         ({"labels": [*LABELS[:-1], LABELS[0]]}, "occur twice: s000"),
         ({"labels": dict.fromkeys(FINE, LABELS) | {"peak": LABELS[::-1]}}, "number 1 is 's000'"),
         ({"labels": dict.fromkeys(FINE, LABELS) | {"peak": LABELS[:9]}}, "120 against 9"),
