@@ -129,10 +129,6 @@ def compare_loo(
     simulated, approximate
         As in `Comparison`.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     SpecError

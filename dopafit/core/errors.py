@@ -12,6 +12,7 @@ __all__ = [
     "SpecError",
     "StoppedError",
     "StudyError",
+    "some_of",
     "suggest",
     "unknown",
 ]
@@ -77,6 +78,19 @@ def unknown(
     names = list(known)
     todo = suggest(str(name), names) or "take one of those allowed"
     return kind(wrong, allowed=", ".join(names), todo=todo)
+
+
+def some_of(names: Iterable[str], most: int = 8) -> str:
+    """Return the first names in a line, and how many there are where that is not all.
+
+    Examples
+    --------
+    >>> some_of("abc", 2)
+    'a, b, ... (3 in all)'
+    """
+    every = list(names)
+    more = f", ... ({len(every)} in all)" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -72,10 +72,6 @@ def judge(
         Chains that were asked for; fewer in the draws is a failure.
     extra : iterable of Diagnostic
         Checks made elsewhere, e.g. the error of a quadrature.
-
-    Returns
-    -------
-    Verdict
     """
     sampled = table[table["kind"] == "sampled"]
     moved = (table["kind"] != "fixed") & (table["quantity"] != LOG_POSTERIOR)
@@ -124,10 +120,6 @@ def judge_draws(
         Chains that were asked for; by default those that are there.
     extra : iterable of Diagnostic
         Checks made elsewhere.
-
-    Returns
-    -------
-    Verdict
     """
     count = posterior.sizes.get("chain", 0) if chains is None else chains
     table = diagnose(posterior, sample_stats)

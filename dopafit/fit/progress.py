@@ -77,11 +77,15 @@ class Progress:
     def _elapsed(self) -> float:
         return self._clock() - self._since
 
-    def _open(self, label: str) -> None: ...
+    def _open(self, label: str) -> None:
+        self._rewrite(f"{label} ...")
 
-    def _show(self, label: str, snapshot: Snapshot) -> None: ...
+    def _show(self, label: str, snapshot: Snapshot) -> None:
+        self._rewrite(f"{label}: {describe(snapshot)}")
 
     def _close(self, line: str) -> None: ...
+
+    def _rewrite(self, text: str) -> None: ...
 
 
 class LogProgress(Progress):
@@ -154,9 +158,6 @@ class TerminalProgress(Progress):
         super().__init__(clock=clock)
         self._stream, self._colour = stream, colour
 
-    def _open(self, label: str) -> None:
-        self._rewrite(f"{label} ...")
-
     def _show(self, label: str, snapshot: Snapshot) -> None:
         text = f"{label}: {describe(snapshot)}"[: self._width]
         if self._colour and sum(snapshot.divergences):
@@ -203,22 +204,16 @@ class NotebookProgress(Progress):
         self._lines: list[str] = []
         self._handle: Any = None
 
-    def _open(self, label: str) -> None:
-        self._update(f"{label} ...")
-
-    def _show(self, label: str, snapshot: Snapshot) -> None:
-        self._update(f"{label}: {describe(snapshot)}")
-
     def _close(self, line: str) -> None:
         self._lines.append(line)
-        self._update("")
+        self._rewrite("")
 
-    def _update(self, current: str) -> None:
-        text = "\n".join([*self._lines, current]).rstrip()
+    def _rewrite(self, text: str) -> None:
+        cell = "\n".join([*self._lines, text]).rstrip()
         if self._handle is None:
-            self._handle = self._display(text)
+            self._handle = self._display(cell)
         else:
-            self._handle.update(text)
+            self._handle.update(cell)
 
 
 def auto_progress(stream: TextIO | None = None, mode: str = "auto") -> Progress:

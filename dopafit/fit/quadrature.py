@@ -24,6 +24,15 @@ LIMIT = 0.1
 
 A posterior mean moves by at most so many of its standard deviations (Cauchy-Schwarz)."""
 
+NOT_MEASURED = (
+    f"a finer grid over time would have more than {LARGEST:,} points, so the error was not "
+    "measured: give a larger typical_spacing or a prior with longer times"
+)
+TOO_COARSE = (
+    "the grid over time is too coarse for these time scales: give a smaller typical_spacing or a "
+    "prior with shorter times"
+)
+
 
 def integral_error(layout: Layout, fine: Layout, theta: np.ndarray, prefix: str) -> np.ndarray:
     """Return the error of the channel's log likelihood [nats] at each theta, (draw, entry)."""
@@ -42,18 +51,6 @@ def _finer(model: Model, study: Study) -> Layout | None:
     return None
 
 
-def _unmeasured(prefix: str) -> Diagnostic:
-    return Diagnostic(
-        name="quadrature",
-        value=math.nan,
-        limit=f"<= {LIMIT}",
-        ok=False,
-        where=prefix,
-        advice=f"a finer grid over time would have more than {LARGEST:,} points, so the error was "
-        "not measured: give a larger typical_spacing or a prior with longer times",
-    )
-
-
 def quadrature_check(
     layout: Layout, model: Model, study: Study, coordinates: xr.Dataset, *, draws: int = 12
 ) -> tuple[Diagnostic, ...]:
@@ -67,26 +64,15 @@ def quadrature_check(
     if not gridded:
         return ()
     fine = _finer(model, study)
-    if fine is None:
-        return tuple(_unmeasured(prefix) for prefix in gridded)
     theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
     flat = theta.reshape(-1, theta.shape[-1])
     flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
     found = []
     for prefix in gridded:
-        error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
-        ok = bool(error <= LIMIT)
-        found.append(
-            Diagnostic(
-                name="quadrature",
-                value=error,
-                limit=f"<= {LIMIT}",
-                ok=ok,
-                where=prefix,
-                advice=""
-                if ok
-                else "the grid over time is too coarse for these time scales: give a "
-                "smaller typical_spacing or a prior with shorter times",
-            )
-        )
+        error, advice = math.nan, NOT_MEASURED
+        if fine is not None:
+            error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
+            advice = "" if error <= LIMIT else TOO_COARSE
+        ok = error <= LIMIT
+        found.append(Diagnostic("quadrature", error, f"<= {LIMIT}", ok, prefix, advice))
     return tuple(found)

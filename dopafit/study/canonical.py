@@ -116,10 +116,6 @@ def canonical_column(
 def distinct_words(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return a column by its distinct cells, since a few names are repeated many times.
 
-    Parameters
-    ----------
-    values : Series, (row,)
-
     Returns
     -------
     codes : array of int, (row,)
@@ -142,9 +138,7 @@ def distinct_words(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.append(np.asarray(distinct, dtype=object), None)
 
 
-def canonical_table(
-    role: str, frame: pd.DataFrame, *, where: str | None = None
-) -> tuple[pd.DataFrame, tuple[Unreadable, ...]]:
+def canonical_table(role: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Unreadable, ...]]:
     """Return one table with canonical columns in the given row order.
 
     Key columns come first; the other columns keep their order.
@@ -154,13 +148,12 @@ def canonical_table(
     StudyError
         A key column is missing or a name occurs twice.
     """
-    where = where or f"table {role!r}"
     frame = frame.rename(columns=lambda c: one_form(str(c).strip()))
     columns = [str(c) for c in frame.columns]
     twice = sorted({c for c in columns if columns.count(c) > 1})
     if twice:
         raise StudyError(
-            f"{where}: column {twice[0]!r} occurs more than once",
+            f"table {role!r}: column {twice[0]!r} occurs more than once",
             allowed="each column name once",
             todo="rename or delete the column that is too many",
         )
@@ -169,8 +162,9 @@ def canonical_table(
         if column in columns:
             continue
         if column not in DEFAULTS.get(role, {}):
+            there = ", ".join(columns) or "none"
             raise StudyError(
-                f"{where}: column {column!r} is missing (found: {', '.join(columns) or 'none'})",
+                f"table {role!r}: column {column!r} is missing (found: {there})",
                 allowed=f"{role} has the columns {', '.join(keys)}",
                 todo=suggest(column, columns) or f"add the column {column!r}",
             )

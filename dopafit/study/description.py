@@ -15,12 +15,10 @@ from dopafit.core.reading import ReadingError
 from dopafit.core.yaml_text import compose_yaml, parse_yaml
 from dopafit.study.canonical import one_form
 from dopafit.study.report import Finding
-from dopafit.study.tables import TABLES, UNITS
+from dopafit.study.tables import STUDY_FILE, TABLES, UNITS
 from dopafit.study.tabular import decode, unreadable
 
-__all__ = ["FILE", "StudyFile", "TableEntry", "read_description"]
-
-FILE = "study.yaml"
+__all__ = ["StudyFile", "TableEntry", "read_description"]
 
 Unit = Literal[*UNITS]
 Role = Literal[*TABLES]
@@ -123,26 +121,28 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
     """
 
     def failure(wrong: str, allowed: str, todo: str, kind: str, row: int | None = None) -> tuple:
-        return None, [Finding(FILE, row, None, None, wrong, allowed, todo, "error", kind)]
+        return None, [Finding(STUDY_FILE, row, None, None, wrong, allowed, todo, "error", kind)]
 
-    path = folder / FILE
+    path = folder / STUDY_FILE
     if folder.exists() and not folder.is_dir():
         return failure(
             f"{folder} is a file, not the folder of a study",
-            f"a folder with {FILE}",
-            f"name the folder that holds {FILE}",
+            f"a folder with {STUDY_FILE}",
+            f"name the folder that holds {STUDY_FILE}",
             "no-file",
         )
     if not path.exists():
-        where = f"has no {FILE}" if folder.is_dir() else "does not exist"
-        return failure(f"the folder {folder} {where}", f"a folder with {FILE}", _EXAMPLE, "no-file")
-    text, findings = decode(path, FILE, RECORD_BYTES)
+        where = f"has no {STUDY_FILE}" if folder.is_dir() else "does not exist"
+        return failure(
+            f"the folder {folder} {where}", f"a folder with {STUDY_FILE}", _EXAMPLE, "no-file"
+        )
+    text, findings = decode(path, STUDY_FILE, RECORD_BYTES)
     if text is None:
         return None, findings
     try:
         tree, content = compose_yaml(text), parse_yaml(text, words=True)
     except ReadingError as error:
-        return None, [unreadable(FILE, error)]
+        return None, [unreadable(STUDY_FILE, error)]
     if not isinstance(content, dict):
         return failure(
             f"the file holds a {type(content).__name__}", "keys and values", _EXAMPLE, "yaml"
@@ -158,7 +158,7 @@ def read_description(folder: Path) -> tuple[StudyFile | None, list[Finding]]:
 def _finding(problem: dict[str, Any], tree: yaml.Node) -> Finding:
     """Return one pydantic error in our three parts."""
     loc = [str(p) for p in problem["loc"] if p != "[key]"]
-    where = ".".join(loc) or FILE
+    where = ".".join(loc) or STUDY_FILE
     last, kind, given = loc[-1] if loc else "", problem["type"], problem["input"]
     value = str(given) if isinstance(given, str | int | float | bool) else None
     todo = f"correct {where}"
@@ -196,7 +196,9 @@ def _finding(problem: dict[str, Any], tree: yaml.Node) -> Finding:
         wrong, allowed = f"{where} is empty", "some text"
     else:
         wrong, allowed = f"{where}: {problem['msg']}", "text"
-    return Finding(FILE, _line(tree, loc), where, value, wrong, allowed, todo, "error", "yaml")
+    return Finding(
+        STUDY_FILE, _line(tree, loc), where, value, wrong, allowed, todo, "error", "yaml"
+    )
 
 
 _SECTIONS = {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.arguments import takes
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, some_of, suggest
 from dopafit.study.exclusion import Exclusion, exclusions_from
 from dopafit.study.rows import KEY
 from dopafit.study.study import Study
@@ -110,7 +110,7 @@ def _check_names(study: Study, rule: Exclusion, where: str) -> None:
             if name not in known:
                 raise SpecError(
                     f"{where}: {column} {name!r} does not occur in study {study.name!r}",
-                    allowed=_some(known),
+                    allowed=some_of(known),
                     todo=suggest(name, known) or "correct the name, or take it out",
                 )
     for column, values in rule.where.items():
@@ -121,7 +121,7 @@ def _check_names(study: Study, rule: Exclusion, where: str) -> None:
                 raise SpecError(
                     f"{where}: where: {column} is never "
                     + ("missing" if value is None else repr(value)),
-                    allowed=_some(known),
+                    allowed=some_of(known),
                     todo=suggest(str(value), known) or "correct the value, or take the rule out",
                 )
 
@@ -136,7 +136,7 @@ def _home(study: Study, column: str, where: str) -> pd.DataFrame:
     known = list(dict.fromkeys(c for t in tables for c in t if c not in keys))
     raise SpecError(
         f"{where}: where: sessions, subjects and observations have no column {column!r}",
-        allowed=_some(known) or "(there is none)",
+        allowed=some_of(known) or "(there is none)",
         todo=suggest(column, known) or "use subjects:, sessions:, before: or after:",
     )
 
@@ -237,8 +237,3 @@ def _without(study: Study, sessions: pd.MultiIndex, where: str) -> Study:
     lost = set(study.sessions["subject"]) - set(tables["sessions"]["subject"])
     tables["subjects"] = study.subjects[~study.subjects["subject"].isin(lost)]
     return study.with_tables(tables)
-
-
-def _some(names: list[str], limit: int = 8) -> str:
-    more = f", ... ({len(names)} in all)" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more

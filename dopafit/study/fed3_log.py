@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,28 +111,9 @@ def read_log(path: Path, *, active: str | None = None) -> tuple[Fed3Log | None, 
     above, lines = np.cumsum(header)[~header], raw.rows[~header]
     frame = frame[~header].reset_index(drop=True)
 
-    def found(
-        position: int,
-        column: str,
-        wrong: str,
-        allowed: str,
-        todo: str,
-        kind: str,
-        severity: str = "error",
-    ) -> None:
-        findings.append(
-            Finding(
-                path.name,
-                int(lines[position]),
-                column,
-                str(frame[column].iloc[position]),
-                wrong,
-                allowed,
-                todo,
-                severity,
-                kind,
-            )
-        )
+    def found(position: int, column: str, *words: str) -> None:
+        cell = str(frame[column].iloc[position])
+        findings.append(Finding(path.name, int(lines[position]), column, cell, *words))
 
     n = len(frame)
     when, coarse = parse_dates(frame["when"])
@@ -150,8 +132,8 @@ def read_log(path: Path, *, active: str | None = None) -> tuple[Fed3Log | None, 
                 "not a number",
                 "a number or nan",
                 "correct the line or delete it",
-                "not-a-number",
                 "warning" if p == n - 1 else "error",
+                "not-a-number",
             )
             usable[p] &= p != n - 1
         if name in _COUNTS:
@@ -162,6 +144,7 @@ def read_log(path: Path, *, active: str | None = None) -> tuple[Fed3Log | None, 
                     "the count is missing",
                     "a whole number",
                     "correct the line or delete it",
+                    "error",
                     "missing",
                 )
     if any(f.severity == "error" for f in findings):
@@ -176,8 +159,8 @@ def read_log(path: Path, *, active: str | None = None) -> tuple[Fed3Log | None, 
                 "unknown event; the row is left out",
                 "Left..., Right..., Poke..., Pellet",
                 "nothing, if the row is not needed",
-                "unknown-event",
                 "warning",
+                "unknown-event",
             )
             usable[p] = False
     keep = np.flatnonzero(usable)
@@ -293,15 +276,14 @@ def _sides(rows: pd.DataFrame, words: list[re.Match]) -> list[str]:
     return sides
 
 
-def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
+def _consistency(file: str, rows: pd.DataFrame) -> Iterator[Finding]:
     """Compare the clock with itself and the counters with the rows."""
-    findings = []
 
-    def found(i: int, column: str, value: object, *rest: str) -> None:
-        findings.append(Finding(file, int(rows["line"][i]), column, str(value), *rest))
+    def found(i: int, column: str, value: object, *rest: str) -> Finding:
+        return Finding(file, int(rows["line"][i]), column, str(value), *rest)
 
     for i in np.flatnonzero(np.diff(rows["time"], prepend=-np.inf) < 0):
-        found(
+        yield found(
             i,
             "when",
             f"{rows['time'][i]:g} s",
@@ -312,7 +294,7 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
             "clock-back",
         )
     for i in np.flatnonzero((rows["event"] == "poke") & (rows["side"] == "")):
-        found(
+        yield found(
             i,
             "event",
             "Poke",
@@ -333,7 +315,7 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
         lost = np.diff(count, prepend=0.0) - here
         lost[fresh] = 0.0  # a run may begin with a count the device kept
         for i in np.flatnonzero(lost > 0):
-            found(
+            yield found(
                 i,
                 name,
                 f"{rows[name][i]:g}",
@@ -344,7 +326,7 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
                 "lost-rows",
             )
         for i in np.flatnonzero(lost < 0):
-            found(
+            yield found(
                 i,
                 name,
                 f"{rows[name][i]:g}",
@@ -360,7 +342,7 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
     other = int((~after).sum())
     if other >= 3 and other > _OTHER * len(after):
         i = int(after.index[~after][0])
-        found(
+        yield found(
             i,
             "active_poke",
             rows["active_side"][i],
@@ -370,4 +352,3 @@ def _consistency(file: str, rows: pd.DataFrame) -> list[Finding]:
             "warning",
             "other-side",
         )
-    return findings

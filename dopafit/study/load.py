@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from dopafit.study.suffixes import read_table
 from dopafit.study.tables import (
     DEFAULTS,
     REQUIRED,
+    STUDY_FILE,
     TABLES,
     TEXT_KEYS,
     TIMES,
@@ -91,6 +93,7 @@ class Loaded:
     """What a folder held."""
 
     description: StudyFile | None
+    folder: Path | None = None
     tables: dict[str, Table] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -103,29 +106,31 @@ def load_folder(folder: Path) -> Loaded:
     folder : Path
         The folder, or the ``study.yaml`` in it.
     """
-    from dopafit.study.description import FILE, read_description  # pydantic is slow to import
+    from dopafit.study.description import read_description  # pydantic is slow to import
 
-    if folder.name == FILE:
+    if folder.name == STUDY_FILE and not folder.is_dir():
         folder = folder.parent
     described, findings = read_description(folder)
-    loaded = Loaded(described, findings=findings)
-    if described is None:
-        return loaded
+    loaded = Loaded(described, folder, findings=findings)
+    if described is not None:
+        findings += _read_tables(folder, described, loaded.tables)
+    return loaded
+
+
+def _read_tables(folder: Path, described: StudyFile, tables: dict[str, Table]) -> Iterator[Finding]:
+    """Put every table that can be read into `tables`; yield what keeps others from it."""
     if "sessions" not in described.tables:
-        findings.append(
-            Finding(
-                FILE,
-                None,
-                "tables",
-                None,
-                "there is no table 'sessions'",
-                "tables: {sessions: sessions.csv, ...} with subject, session, start, end",
-                "write one row per session with the times observation began and ended",
-                "error",
-                "no-sessions",
-            )
+        yield Finding(
+            STUDY_FILE,
+            None,
+            "tables",
+            None,
+            "there is no table 'sessions'",
+            "tables: {sessions: sessions.csv, ...} with subject, session, start, end",
+            "write one row per session with the times observation began and ended",
+            "error",
+            "no-sessions",
         )
-    used_units: set[str] = set()
     files: dict[tuple[Path, bool], Shared | None] = {}
     for role in TABLES:
         entry = described.tables.get(role)
@@ -133,44 +138,37 @@ def load_folder(folder: Path) -> Loaded:
             continue
         path, problem = _inside(folder, entry.file)
         if problem is not None:
-            findings.append(problem)
+            yield problem
             continue
         key = (path, entry.escaped)
         if key not in files:
             raw, found = read_table(path, entry.file)
-            findings += found
+            yield from found
             files[key] = None if raw is None else Shared(plain(raw) if entry.escaped else raw)
         shared = files[key]
-        raw = None if shared is None else rows_of(role, shared, entry, findings)
-        if raw is not None:
-            table = _typed(role, raw, entry, described, findings, used_units)
-            if table is not None:
-                loaded.tables[role] = table
+        raw = None if shared is None else (yield from rows_of(role, shared, entry))
+        table = None if raw is None else (yield from _typed(role, raw, entry, described))
+        if table is not None:
+            tables[role] = table
     for shared in files.values():
-        findings += [] if shared is None else shared.count()
-    for column in sorted(set(described.units) - used_units):
-        known = {c for t in loaded.tables.values() for c in t.frame.columns}
-        if column not in known:
-            findings.append(
-                Finding(
-                    FILE,
-                    None,
-                    "units",
-                    column,
-                    f"units: no table has a column {column!r}",
-                    "columns of the tables",
-                    suggest(column, known) or "take the entry out",
-                    "error",
-                    "unknown-unit-column",
-                )
-            )
-    return loaded
+        yield from [] if shared is None else shared.count()
+    known = {column for table in tables.values() for column in table.frame}
+    for column in sorted(set(described.units) - known):
+        yield Finding(
+            STUDY_FILE,
+            None,
+            "units",
+            column,
+            f"units: no table has a column {column!r}",
+            "columns of the tables",
+            suggest(column, known) or "take the entry out",
+            "error",
+            "unknown-unit-column",
+        )
 
 
 def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
     """Return the path of a study's file; it must lie inside the folder."""
-    from dopafit.study.description import FILE
-
     root = folder.resolve()
     try:
         path = (root / file).resolve()
@@ -188,20 +186,15 @@ def _inside(folder: Path, file: str) -> tuple[Path, Finding | None]:
         wrong, kind = f"the file {file!r} lies outside the study folder", "outside-folder"
         todo = "copy the file into the study folder"
     allowed = f"files inside {folder.name or folder}"
-    return path, Finding(FILE, None, "tables", file, wrong, allowed, todo, "error", kind)
+    return path, Finding(STUDY_FILE, None, "tables", file, wrong, allowed, todo, "error", kind)
 
 
 def _typed(
-    role: str,
-    raw: RawTable,
-    entry: TableEntry,
-    described: StudyFile,
-    findings: list[Finding],
-    used_units: set[str],
-) -> Table | None:
+    role: str, raw: RawTable, entry: TableEntry, described: StudyFile
+) -> Generator[Finding, None, Table | None]:
     """Return a table with our column names, types and seconds."""
     table = Table(raw.file, raw.frame, raw.rows, raw.row_label)
-    frame = _renamed(role, table, entry, findings)
+    frame = yield from _renamed(table, entry)
     if frame is None:
         return None
     table.cells = frame.copy()
@@ -215,31 +208,26 @@ def _typed(
             frame[column] = DEFAULTS[role][column]
             continue
         fatal = True
-        findings.append(
-            table.finding(
-                None,
-                column,
-                f"column {column!r} is missing (found: {', '.join(columns[:12])})",
-                allowed=f"{role} has the columns {', '.join(keys)}",
-                todo=_which(column, [c for c in columns if c not in keys]),
-                kind="missing-column",
-            )
+        yield table.finding(
+            None,
+            column,
+            f"column {column!r} is missing (found: {', '.join(columns[:12])})",
+            allowed=f"{role} has the columns {', '.join(keys)}",
+            todo=_which(column, [c for c in columns if c not in keys]),
+            kind="missing-column",
         )
     if fatal:
         return None
     units = dict(described.units) | dict(entry.units)
     for column in sorted(set(entry.units) - set(columns)):
-        findings.append(
-            table.finding(
-                None,
-                column,
-                f"units: the table has no column {column!r}",
-                allowed=", ".join(columns[:12]),
-                todo=suggest(column, columns) or "take the entry out",
-                kind="unknown-unit-column",
-            )
+        yield table.finding(
+            None,
+            column,
+            f"units: the table has no column {column!r}",
+            allowed=", ".join(columns[:12]),
+            todo=suggest(column, columns) or "take the entry out",
+            kind="unknown-unit-column",
         )
-    used_units.update(columns)
     time_unit = entry.time_unit or described.time_unit
     done = {}
     for column in [*keys, *(c for c in columns if c not in keys)]:
@@ -248,23 +236,21 @@ def _typed(
         if numeric:
             if len(bad):
                 table.unread[column] = bad
-                findings += not_numbers(table, column, entry.columns.get(column, column), bad)
+                yield from not_numbers(table, column, entry.columns.get(column, column), bad)
         elif len(bad):
-            _report_mixed(table, column, entry.columns.get(column, column), values, bad, findings)
+            yield from _mixed(table, column, entry.columns.get(column, column), values, bad)
         if column in TIMES:
             values = to_seconds(values, time_unit)
         elif column in units:
             values = to_seconds(values, units[column])
         elif is_duration(column) and time_unit != "s":
-            findings.append(
-                table.finding(
-                    None,
-                    column,
-                    f"the unit of {column!r} is not declared while times are in {time_unit}",
-                    allowed=f"units: {{{column}: {'|'.join(UNITS)}}}",
-                    todo=f"add the line units: {{{column}: {time_unit}}} (or another unit)",
-                    kind="undeclared-unit",
-                )
+            yield table.finding(
+                None,
+                column,
+                f"the unit of {column!r} is not declared while times are in {time_unit}",
+                allowed=f"units: {{{column}: {'|'.join(UNITS)}}}",
+                todo=f"add the line units: {{{column}: {time_unit}}} (or another unit)",
+                kind="undeclared-unit",
             )
         done[column] = values
     table.frame = pd.DataFrame(done)
@@ -280,61 +266,51 @@ def _which(column: str, columns: list[str]) -> str:
     return f"{meant} Then say so in study.yaml: columns: {{{column}: {name}}}"
 
 
-def _renamed(
-    role: str, table: Table, entry: TableEntry, findings: list[Finding]
-) -> pd.DataFrame | None:
+def _renamed(table: Table, entry: TableEntry) -> Generator[Finding, None, pd.DataFrame | None]:
     """Return the frame under our column names."""
     columns = list(table.frame.columns)
     names: dict[str, str] = {}
-    before = len(findings)
+    usable = True
     for ours, theirs in entry.columns.items():
         if theirs not in columns:
-            findings.append(
-                table.finding(
-                    None,
-                    ours,
-                    f"columns: the file has no column {theirs!r} (for {ours!r})",
-                    allowed=", ".join(columns[:12]),
-                    todo=suggest(theirs, columns) or "correct the name in study.yaml",
-                    kind="missing-column",
-                )
+            usable = False
+            yield table.finding(
+                None,
+                ours,
+                f"columns: the file has no column {theirs!r} (for {ours!r})",
+                allowed=", ".join(columns[:12]),
+                todo=suggest(theirs, columns) or "correct the name in study.yaml",
+                kind="missing-column",
             )
         elif theirs in names:
-            findings.append(
-                table.finding(
-                    None,
-                    ours,
-                    f"columns: {theirs!r} is used for {names[theirs]!r} and for {ours!r}",
-                    allowed="each column of the file once",
-                    todo="give each role its own column",
-                    kind="doubled-column",
-                )
+            usable = False
+            yield table.finding(
+                None,
+                ours,
+                f"columns: {theirs!r} is used for {names[theirs]!r} and for {ours!r}",
+                allowed="each column of the file once",
+                todo="give each role its own column",
+                kind="doubled-column",
             )
         else:
             names[theirs] = ours
     final = [names.get(c, c) for c in columns]
     for name in sorted({c for c in final if final.count(c) > 1}):
-        findings.append(
-            table.finding(
-                None,
-                name,
-                f"after renaming, {name!r} occurs {final.count(name)} times",
-                allowed="each column name once",
-                todo=f"rename the file's own column {name!r}, or map it to another name",
-                kind="doubled-column",
-            )
+        usable = False
+        yield table.finding(
+            None,
+            name,
+            f"after renaming, {name!r} occurs {final.count(name)} times",
+            allowed="each column name once",
+            todo=f"rename the file's own column {name!r}, or map it to another name",
+            kind="doubled-column",
         )
-    return None if len(findings) > before else table.frame.set_axis(final, axis=1)
+    return table.frame.set_axis(final, axis=1) if usable else None
 
 
-def _report_mixed(
-    table: Table,
-    column: str,
-    theirs: str,
-    values: pd.Series,
-    bad: np.ndarray,
-    findings: list[Finding],
-) -> None:
+def _mixed(
+    table: Table, column: str, theirs: str, values: pd.Series, bad: np.ndarray
+) -> Iterator[Finding]:
     """Warn where a few words make a text column of what looks like numbers."""
     present = int(values.notna().sum())
     if len(bad) * 2 >= present:
@@ -343,19 +319,17 @@ def _report_mixed(
     codes = all(is_missing_word(w) or SPREADSHEET_ERROR.fullmatch(w) for w in words)
     line = recode_line(theirs, dict.fromkeys(sorted(words)[:4], "null"))
     first = int(bad[0])
-    findings.append(
-        table.finding(
-            first,
-            column,
-            f"{present - len(bad)} of {present} cells are numbers and {len(bad)} are not"
-            + (", but seem to stand for missing values" if codes else "")
-            + ("" if codes else ", so the column is read as text"),
-            allowed="numbers only (missing: empty, NA or NaN), or names only",
-            todo=f"leave these cells empty, or add to the table in study.yaml: {line}"
-            if codes
-            else "correct the cells if the column is meant to be numeric",
-            kind="mixed-column",
-            value=str(values.iloc[first]),
-            severity="error" if codes else "warning",
-        )
+    yield table.finding(
+        first,
+        column,
+        f"{present - len(bad)} of {present} cells are numbers and {len(bad)} are not"
+        + (", but seem to stand for missing values" if codes else "")
+        + ("" if codes else ", so the column is read as text"),
+        allowed="numbers only (missing: empty, NA or NaN), or names only",
+        todo=f"leave these cells empty, or add to the table in study.yaml: {line}"
+        if codes
+        else "correct the cells if the column is meant to be numeric",
+        kind="mixed-column",
+        value=str(values.iloc[first]),
+        severity="error" if codes else "warning",
     )

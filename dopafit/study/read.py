@@ -43,11 +43,8 @@ def read_and_check(path: str | Path) -> tuple[Study, Report]:
     StudyError
         As `read_study`.
     """
-    folder = Path(path)
-    if folder.name == "study.yaml":
-        folder = folder.parent
-    loaded = load_folder(folder)
-    report = check_loaded(loaded, what=str(folder))
+    loaded = load_folder(Path(path))
+    report = check_loaded(loaded, what=str(loaded.folder))
     report.raise_errors()
     about = loaded.description
     tables = {role: table.frame for role, table in loaded.tables.items()}
@@ -59,6 +56,6 @@ def read_and_check(path: str | Path) -> tuple[Study, Report]:
         licence=about.licence,
         citation=about.citation,
         time_unit=about.time_unit,
-        source=folder,
+        source=loaded.folder,
     )
     return study, report

@@ -7,18 +7,18 @@ rules compare whole cells with words and do nothing else: there are no expressio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import suggest
+from dopafit.core.errors import some_of, suggest
 from dopafit.core.spreadsheet import plain_cell
 from dopafit.study.canonical import distinct_words
 from dopafit.study.report import Finding
-from dopafit.study.tables import REQUIRED
+from dopafit.study.tables import REQUIRED, STUDY_FILE
 from dopafit.study.tabular import RawTable
 
 if TYPE_CHECKING:
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Shared", "plain", "recoded", "rows_of", "rows_where"]
 
-_FILE = "study.yaml"
 _SHOWN = 12  # words of a column in a message
+# what to do about a word that does not occur, by rule, and how grave it is
+_UNKNOWN = {
+    "where": ("name a word that the column holds", "error"),
+    "recode": ("take the word out if it never occurs", "warning"),
+}
 
 
 def _same(word: str) -> str:
@@ -40,11 +44,6 @@ def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.array([None if w is None else _same(w) for w in words], dtype=object)
 
 
-def _some(words: list[str]) -> str:
-    shown = ", ".join(map(repr, words[:_SHOWN]))
-    return shown + (f", ... ({len(words)} in all)" if len(words) > _SHOWN else "") or "no words"
-
-
 def _unknown_column(
     rule: str, role: str, column: str, raw: RawTable, names: Mapping[str, str]
 ) -> Finding:
@@ -55,7 +54,7 @@ def _unknown_column(
     if theirs in columns:
         todo = f"write {theirs!r}: {rule} names columns as the file does"
     return Finding(
-        _FILE,
+        STUDY_FILE,
         None,
         f"tables.{role}.{rule}",
         column,
@@ -67,9 +66,27 @@ def _unknown_column(
     )
 
 
+def _unknown_word(
+    rule: str, role: str, column: str, raw: RawTable, known: list[str], word: str
+) -> Finding:
+    """Return what is said of a word that a column of the file does not hold."""
+    otherwise, severity = _UNKNOWN[rule]
+    return Finding(
+        STUDY_FILE,
+        None,
+        f"tables.{role}.{rule}.{column}",
+        word,
+        f"no row of {raw.file} has {word!r} in column {column!r}",
+        some_of(map(repr, known), _SHOWN) or "no words",
+        suggest(word, known) or otherwise,
+        severity,
+        f"{rule}-value",
+    )
+
+
 def rows_where(
     role: str, raw: RawTable, where: Mapping[str, tuple[str, ...]], names: Mapping[str, str]
-) -> tuple[np.ndarray | None, list[Finding]]:
+) -> Generator[Finding, None, np.ndarray | None]:
     """Tell which rows of a file a table takes.
 
     Parameters
@@ -87,52 +104,39 @@ def rows_where(
     -------
     taken : array of bool, (row,), or None
         None where a column or a word does not occur in the file.
-    findings : list of Finding
     """
-    findings = []
+    known_to_file = True
     taken = np.ones(len(raw.frame), dtype=bool)
     for column, wanted in where.items():
         if column not in raw.frame.columns:
-            findings.append(_unknown_column("where", role, column, raw, names))
+            known_to_file = False
+            yield _unknown_column("where", role, column, raw, names)
             continue
         codes, words = _words(raw.frame[column])
         known = [w for w in words if w is not None]
         for word in wanted:
             if _same(word) not in known:
-                findings.append(
-                    Finding(
-                        _FILE,
-                        None,
-                        f"tables.{role}.where.{column}",
-                        word,
-                        f"no row of {raw.file} has {word!r} in column {column!r}",
-                        _some(known),
-                        suggest(word, known) or "name a word that the column holds",
-                        "error",
-                        "where-value",
-                    )
-                )
+                known_to_file = False
+                yield _unknown_word("where", role, column, raw, known, word)
         chosen = {_same(w) for w in wanted}
         taken &= np.array([w in chosen for w in words])[codes]
-    if findings:
-        return None, findings
+    if not known_to_file:
+        return None
     if where and not taken.any():
         shown = ", ".join(f"{c}: {', '.join(w)}" for c, w in where.items())
-        findings.append(
-            Finding(
-                _FILE,
-                None,
-                f"tables.{role}.where",
-                shown,
-                f"no row of {raw.file} fits all of it",
-                "words that occur together in a row",
-                "look in the file which words stand beside each other, or take the table out",
-                "error",
-                "where-none",
-            )
+        yield Finding(
+            STUDY_FILE,
+            None,
+            f"tables.{role}.where",
+            shown,
+            f"no row of {raw.file} fits all of it",
+            "words that occur together in a row",
+            "look in the file which words stand beside each other, or take the table out",
+            "error",
+            "where-none",
         )
-        return None, findings
-    return taken, findings
+        return None
+    return taken
 
 
 def recoded(
@@ -140,7 +144,7 @@ def recoded(
     raw: RawTable,
     recode: Mapping[str, Mapping[str, str | None]],
     names: Mapping[str, str],
-) -> tuple[pd.DataFrame, list[Finding]]:
+) -> Generator[Finding, None, pd.DataFrame | None]:
     """Return a file's cells with words replaced; words that are not named stay.
 
     Parameters
@@ -152,35 +156,24 @@ def recoded(
 
     Returns
     -------
-    frame : DataFrame, (row,)
-    findings : list of Finding
+    frame : DataFrame, (row,), or None
+        None where a column does not occur in the file.
     """
-    frame, findings = raw.frame, []
+    frame, known_to_file = raw.frame, True
     for column, replace in recode.items():
         if column not in frame.columns:
-            findings.append(_unknown_column("recode", role, column, raw, names))
+            known_to_file = False
+            yield _unknown_column("recode", role, column, raw, names)
             continue
         codes, words = _words(raw.frame[column])
         known = [w for w in words if w is not None]
         by_word = {_same(w): new for w, new in replace.items()}
         for word in replace:
             if _same(word) not in known:
-                findings.append(
-                    Finding(
-                        _FILE,
-                        None,
-                        f"tables.{role}.recode.{column}",
-                        word,
-                        f"no row of {raw.file} has {word!r} in column {column!r}",
-                        _some(known),
-                        suggest(word, known) or "take the word out if it never occurs",
-                        "warning",
-                        "recode-value",
-                    )
-                )
+                yield _unknown_word("recode", role, column, raw, known, word)
         new = np.array([by_word.get(w, w) for w in words], dtype=object)
         frame = frame.assign(**{column: pd.Series(new[codes], index=frame.index, dtype=object)})
-    return frame, findings
+    return frame if known_to_file else None
 
 
 @dataclass
@@ -251,14 +244,13 @@ def plain(raw: RawTable) -> RawTable:
 
 
 def rows_of(
-    role: str, shared: Shared, entry: TableEntry, findings: list[Finding]
-) -> RawTable | None:
+    role: str, shared: Shared, entry: TableEntry
+) -> Generator[Finding, None, RawTable | None]:
     """Return the rows of a file that a table takes, words replaced."""
     raw = shared.raw
-    frame, found = recoded(role, raw, entry.recode, entry.columns)
-    taken, wrong = rows_where(role, raw, entry.where, entry.columns)
-    findings += found + wrong
-    if taken is None or any(f.severity == "error" for f in found):
+    frame = yield from recoded(role, raw, entry.recode, entry.columns)
+    taken = yield from rows_where(role, raw, entry.where, entry.columns)
+    if frame is None or taken is None:
         shared.refused = True
         return None
     shared.taken[role] = taken

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dopafit.core.errors import StudyError, suggest, unknown
+from dopafit.core.errors import StudyError, some_of, suggest, unknown
 from dopafit.core.shown import Shown
 from dopafit.study.canonical import canonical_table, content_hash
 from dopafit.study.tables import REQUIRED, TABLES
@@ -173,7 +173,7 @@ class Study(Shown):
                 if name not in known:
                     raise StudyError(
                         f"{column} {name!r} does not occur in study {self.name!r}",
-                        allowed=_some(known),
+                        allowed=some_of(map(repr, known)),
                         todo=suggest(name, known) or "take one of those allowed",
                     )
             keep &= table[column].isin(names)
@@ -239,8 +239,3 @@ def _clean(role: str, frame: pd.DataFrame | None) -> pd.DataFrame:
 def _kinds(frame: pd.DataFrame) -> str:
     counts = frame["kind"].value_counts(sort=False)
     return ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
-
-
-def _some(names: list[str], limit: int = 8) -> str:
-    more = f", ... ({len(names)} in all)" if len(names) > limit else ""
-    return ", ".join(map(repr, names[:limit])) + more

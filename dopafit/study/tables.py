@@ -8,6 +8,7 @@ __all__ = [
     "DEFAULTS",
     "MISSING",
     "REQUIRED",
+    "STUDY_FILE",
     "TABLES",
     "TEXT_KEYS",
     "TIMES",
@@ -17,6 +18,8 @@ __all__ = [
     "is_duration",
     "is_numeric",
 ]
+
+STUDY_FILE = "study.yaml"
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "subjects": ("subject",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -79,10 +80,6 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
         return None, findings
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
-    def found(row: int | None, column: str | None, value: str | None, *words: str) -> None:
-        wrong, allowed, todo, kind = words
-        findings.append(Finding(file, row, column, value, wrong, allowed, todo, "error", kind))
-
     header: list[str] | None = None
     parts: list[pd.DataFrame] = []
     lines: list[int] = []
@@ -95,48 +92,35 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
                 if not any(c.strip() for c in cells):
                     continue
                 if header is None:
-                    header = _header(cells, line, found, delimiter)
+                    header = _names(cells)
                     width = len(header)
-                    if any(f.kind == "header" for f in findings):
-                        return None, findings
-                elif len(cells) != width:
-                    extra = cells[width:]
-                    if len(cells) > width and not any(c.strip() for c in extra):
-                        rows.append(cells[:width])
-                        lines.append(line)
-                        continue
-                    found(
-                        line,
-                        None,
-                        None,
-                        f"the row has {len(cells)} cells and the header {width}"
-                        + _split_number(cells, width),
-                        f"{width} cells in every row",
-                        "complete the row; put text that contains the separator in double quotes, "
-                        "and write numbers with a decimal point and without commas",
-                        "ragged",
-                    )
-                else:
+                    faults = list(_header_faults(header, cells, delimiter))
+                    if faults:
+                        return None, [Finding(file, line, *f, "error", "header") for f in faults]
+                    continue
+                if not any(c.strip() for c in cells[width:]):
+                    cells = cells[:width]
+                if len(cells) == width:
                     rows.append(cells)
                     lines.append(line)
+                else:
+                    findings.append(_ragged(file, line, cells, width))
             if not rows:
                 break
             parts.append(pd.DataFrame(rows, columns=range(width), dtype="str"))
             rows = []
     except csv.Error as error:
-        long = "field limit" in str(error)
-        found(
-            before + 1,
-            None,
-            None,
-            f"a cell has more than {CELL_CHARACTERS} characters"
-            if long
-            else f"the row cannot be read ({error})",
-            "shorter cells" if long else "cells with balanced double quotes",
-            "look for a double quote that is never closed, on this line or above it",
-            "limit" if long else "unreadable-row",
+        wrong, allowed, kind = (
+            f"the row cannot be read ({error})",
+            "cells with balanced double quotes",
+            "unreadable-row",
         )
-        return None, findings
+        if "field limit" in str(error):
+            wrong = f"a cell has more than {CELL_CHARACTERS} characters"
+            allowed, kind = "shorter cells", "limit"
+        todo = "look for a double quote that is never closed, on this line or above it"
+        place = (file, before + 1, None, None)
+        return None, [*findings, Finding(*place, wrong, allowed, todo, "error", kind)]
     if header is None:
         return None, findings
     frame = (
@@ -149,6 +133,21 @@ def read_text_table(path: Path, file: str, delimiter: str) -> tuple[RawTable | N
     return RawTable(file, frame, np.asarray(lines, dtype=np.int64)), findings
 
 
+def _ragged(file: str, line: int, cells: list[str], width: int) -> Finding:
+    return Finding(
+        file,
+        line,
+        None,
+        None,
+        f"the row has {len(cells)} cells and the header {width}" + _split_number(cells, width),
+        f"{width} cells in every row",
+        "complete the row; put text that contains the separator in double quotes, and write "
+        "numbers with a decimal point and without commas",
+        "error",
+        "ragged",
+    )
+
+
 def _split_number(cells: list[str], width: int) -> str:
     """Return what is said where a comma inside a number may have made two cells of one."""
     if len(cells) <= width:
@@ -159,55 +158,35 @@ def _split_number(cells: list[str], width: int) -> str:
     return ""
 
 
-def _header(cells: list[str], line: int, found, delimiter: str) -> list[str]:
-    """Return the column names; report doubled names and a wrong separator."""
+def _names(cells: list[str]) -> list[str]:
+    """Return the column names of a header."""
     names = [one_form(c.strip()) for c in cells]
     while names and not names[-1]:
         names.pop()  # spreadsheets leave empty columns at the right
+    return names
+
+
+def _header_faults(
+    names: list[str], cells: list[str], delimiter: str
+) -> Iterator[tuple[str | None, str | None, str, str, str]]:
+    """Yield column, value and three parts for all that is wrong with a header."""
     if len(names) > COLUMNS:
-        found(
-            line,
-            None,
-            None,
-            f"the header has {len(names)} columns",
-            f"at most {COLUMNS} columns",
-            "keep the columns that the study needs",
-            "header",
-        )
-        return names
+        wrong, allowed = f"the header has {len(names)} columns", f"at most {COLUMNS} columns"
+        yield None, None, wrong, allowed, "keep the columns that the study needs"
+        return
     for name in dict.fromkeys(n for n in names if names.count(n) > 1 or not n):
         if name:
-            found(
-                line,
-                name,
-                None,
-                f"column {name!r} occurs {names.count(name)} times",
-                "each column name once",
-                "rename or delete the columns that are too many",
-                "header",
-            )
+            wrong = f"column {name!r} occurs {names.count(name)} times"
+            todo = "rename or delete the columns that are too many"
+            yield name, None, wrong, "each column name once", todo
         else:
-            found(
-                line,
-                None,
-                None,
-                f"column {names.index('') + 1} has no name",
-                "a name for every column",
-                "name the column or delete it",
-                "header",
-            )
+            wrong = f"column {names.index('') + 1} has no name"
+            yield None, None, wrong, "a name for every column", "name the column or delete it"
     whole = delimiter.join(cells)
     other = [s for s in (";", "\t", ",") if whole.count(s) > whole.count(delimiter)]
     if other and names:
         word = {",": "commas", ";": "semicolons", "\t": "tabs"}
-        found(
-            line,
-            None,
-            whole,
-            f"the header is separated by {word[other[0]]}",
-            f"{word[delimiter]} for this suffix (.csv: commas, .tsv: tabs)",
-            f"save the file with {word[delimiter]} between cells and with decimal points"
-            + ("; or name it .tsv" if other[0] == "\t" else ""),
-            "header",
-        )
-    return names
+        wrong = f"the header is separated by {word[other[0]]}"
+        allowed = f"{word[delimiter]} for this suffix (.csv: commas, .tsv: tabs)"
+        todo = f"save the file with {word[delimiter]} between cells and with decimal points"
+        yield None, whole, wrong, allowed, todo + ("; or name it .tsv" if other[0] == "\t" else "")

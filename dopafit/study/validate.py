@@ -34,10 +34,8 @@ def validate(study: Study | str | Path) -> Report:
         All findings, and what was read. Bad input makes findings, never an exception.
     """
     if not isinstance(study, Study):
-        folder = Path(study)
-        if folder.name == "study.yaml" and not folder.is_dir():
-            folder = folder.parent
-        return check_loaded(load_folder(folder), what=str(folder))
+        read = load_folder(Path(study))
+        return check_loaded(read, what=str(read.folder))
     loaded = Loaded(None)
     for role, frame in study.tables.items():
         if len(frame) or role == "sessions":

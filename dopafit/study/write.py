@@ -13,10 +13,9 @@ from dopafit.core.files import write_whole
 from dopafit.core.spreadsheet import csv_text, runs
 from dopafit.core.yaml_text import dump_yaml
 from dopafit.study.study import Study
+from dopafit.study.tables import STUDY_FILE
 
 __all__ = ["write_study"]
-
-_FILE = "study.yaml"
 
 
 @takes(study=Study, folder=PATH)
@@ -52,7 +51,7 @@ def write_study(
     """
     folder = Path(folder)
     tables = {role: frame for role, frame in study.tables.items() if len(frame)}
-    taken = {_FILE, *(f"{role}.csv" for role in tables)}
+    taken = {STUDY_FILE, *(f"{role}.csv" for role in tables)}
     for name in extra or {}:
         if name in taken or Path(name).name != name or name in ("", ".", ".."):
             raise StudyError(
@@ -71,7 +70,9 @@ def write_study(
     }
     try:
         if folder.exists() and not overwrite:
-            if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _FILE).is_file()):
+            if not folder.is_dir() or (
+                any(folder.iterdir()) and not (folder / STUDY_FILE).is_file()
+            ):
                 raise StudyError(
                     f"{folder} holds something that is not a study",
                     allowed="a new folder, an empty one, or a study to replace",
@@ -83,7 +84,7 @@ def write_study(
         for name, text in (extra or {}).items():
             _replace(folder / name, text)
         # last, so that an interrupted first write leaves no study that looks whole
-        _replace(folder / _FILE, dump_yaml(about))
+        _replace(folder / STUDY_FILE, dump_yaml(about))
     except OSError as error:
         raise StudyError(
             f"{folder} cannot be written ({error.strerror or error})",
