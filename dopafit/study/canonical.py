@@ -19,6 +19,7 @@ __all__ = [
     "Unreadable",
     "canonical_column",
     "canonical_table",
+    "completed",
     "content_hash",
     "distinct_words",
     "one_form",
@@ -158,17 +159,14 @@ def canonical_table(role: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple
             todo="rename or delete the column that is too many",
         )
     keys = REQUIRED[role]
-    for column in keys:
-        if column in columns:
-            continue
-        if column not in DEFAULTS.get(role, {}):
-            there = ", ".join(columns) or "none"
-            raise StudyError(
-                f"table {role!r}: column {column!r} is missing (found: {there})",
-                allowed=f"{role} has the columns {', '.join(keys)}",
-                todo=suggest(column, columns) or f"add the column {column!r}",
-            )
-        frame = frame.assign(**{column: DEFAULTS[role][column]})
+    frame, missing = completed(role, frame)
+    if missing:
+        column, there = missing[0], ", ".join(columns) or "none"
+        raise StudyError(
+            f"table {role!r}: column {column!r} is missing (found: {there})",
+            allowed=f"{role} has the columns {', '.join(keys)}",
+            todo=suggest(column, columns) or f"add the column {column!r}",
+        )
     done: dict[str, pd.Series] = {}
     unreadable = []
     for column in [*keys, *(c for c in columns if c not in keys)]:
@@ -180,6 +178,13 @@ def canonical_table(role: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple
             values = tuple(str(v) for v in frame[column].iloc[bad])
             unreadable.append(Unreadable(column, bad, values))
     return pd.DataFrame(done, index=frame.index), tuple(unreadable)
+
+
+def completed(role: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table with the columns a file may leave out, and the key columns it lacks."""
+    missing = [column for column in REQUIRED[role] if column not in frame]
+    known = {c: value for c, value in DEFAULTS.get(role, {}).items() if c in missing}
+    return frame.assign(**known), [column for column in missing if column not in known]
 
 
 def to_seconds(values: pd.Series, unit: str) -> pd.Series:

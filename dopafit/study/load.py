@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
-from dopafit.study.canonical import canonical_column, to_seconds
+from dopafit.study.canonical import canonical_column, completed, to_seconds
 from dopafit.study.cells import SPREADSHEET_ERROR, is_missing_word, not_numbers, recode_line
 from dopafit.study.report import Finding
 from dopafit.study.rules import Shared, plain, rows_of
 from dopafit.study.suffixes import read_table
 from dopafit.study.tables import (
-    DEFAULTS,
     REQUIRED,
     STUDY_FILE,
     TABLES,
@@ -36,29 +35,19 @@ __all__ = ["Loaded", "Table", "load_folder"]
 
 
 @dataclass
-class Table:
-    """A typed table and where its rows stand in the file.
+class Table(RawTable):
+    """A typed table: canonical cells, times in seconds, and where its rows stand in the file.
 
     Parameters
     ----------
-    file : str
-        Name to report.
-    frame : DataFrame, (row,)
-        Canonical cells, times in seconds; index 0, 1, ...
-    rows : array of int, (row,)
-        Line (or row) of each row.
-    row_label : str
-        ``"line"`` or ``"row"``.
+    file, frame, rows, row_label
+        As for `RawTable`.
     unread : dict of str to array of int
         Per column, positions whose cell is already reported as unreadable.
     cells : DataFrame, optional
         The cells before conversion, under our column names.
     """
 
-    file: str
-    frame: pd.DataFrame
-    rows: np.ndarray
-    row_label: str = "line"
     unread: dict[str, np.ndarray] = field(default_factory=dict)
     cells: pd.DataFrame | None = None
 
@@ -200,14 +189,8 @@ def _typed(
     table.cells = frame.copy()
     columns = list(frame.columns)
     keys = REQUIRED[role]
-    fatal = False
-    for column in keys:
-        if column in columns:
-            continue
-        if column in DEFAULTS.get(role, {}):
-            frame[column] = DEFAULTS[role][column]
-            continue
-        fatal = True
+    frame, missing = completed(role, frame)
+    for column in missing:
         yield table.finding(
             None,
             column,
@@ -216,7 +199,7 @@ def _typed(
             todo=_which(column, [c for c in columns if c not in keys]),
             kind="missing-column",
         )
-    if fatal:
+    if missing:
         return None
     units = dict(described.units) | dict(entry.units)
     for column in sorted(set(entry.units) - set(columns)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -160,15 +160,15 @@ def recoded(
         None where a column does not occur in the file.
     """
     frame, known_to_file = raw.frame, True
-    for column, replace in recode.items():
+    for column, replaced in recode.items():
         if column not in frame.columns:
             known_to_file = False
             yield _unknown_column("recode", role, column, raw, names)
             continue
         codes, words = _words(raw.frame[column])
         known = [w for w in words if w is not None]
-        by_word = {_same(w): new for w, new in replace.items()}
-        for word in replace:
+        by_word = {_same(w): new for w, new in replaced.items()}
+        for word in replaced:
             if _same(word) not in known:
                 yield _unknown_word("recode", role, column, raw, known, word)
         new = np.array([by_word.get(w, w) for w in words], dtype=object)
@@ -240,7 +240,7 @@ def plain(raw: RawTable) -> RawTable:
         for c in frame.columns
         if isinstance(frame[c].dtype, pd.StringDtype)
     }
-    return RawTable(raw.file, frame.assign(**cells), raw.rows, raw.row_label)
+    return replace(raw, frame=frame.assign(**cells))
 
 
 def rows_of(
@@ -256,7 +256,7 @@ def rows_of(
     shared.taken[role] = taken
     shared.columns += list(entry.where)
     if not entry.where:
-        return RawTable(raw.file, frame, raw.rows, raw.row_label)
+        return replace(raw, frame=frame)
     # an export has columns that only other kinds of row fill
     mapped = {*entry.columns.values(), *entry.columns, *REQUIRED[role], *entry.units}
     idle = [
@@ -265,7 +265,7 @@ def rows_of(
         if c not in mapped and not _filled(frame[c][taken]) and _filled(frame[c])
     ]
     frame = frame[taken].drop(columns=idle).reset_index(drop=True)
-    return RawTable(raw.file, frame, raw.rows[taken], raw.row_label)
+    return replace(raw, frame=frame, rows=raw.rows[taken])
 
 
 def _filled(cells: pd.Series) -> bool:

@@ -18,11 +18,7 @@ __all__ = ["check_table", "table_schema"]
 
 # check -> (what is wrong, what is allowed, what to do)
 _WORDS = {
-    "missing": (
-        "the cell is empty",
-        "a value in every row",
-        "fill the cell or delete the row",
-    ),
+    "missing": ("the cell is empty", "a value in every row", "fill the cell or delete the row"),
     "not-finite": (
         "not a finite number",
         "finite numbers",
@@ -34,11 +30,7 @@ _WORDS = {
         "correct the cell; mark a response that never came with latency_censored = 1, and "
         "leave the cell empty where a code such as 0 or -1 stands for nothing measured",
     ),
-    "not-binary": (
-        "neither 0 nor 1",
-        "0, 1 or empty",
-        "write 1 for yes and 0 for no",
-    ),
+    "not-binary": ("neither 0 nor 1", "0, 1 or empty", "write 1 for yes and 0 for no"),
     "clock": (
         "not an hour of the day",
         "0 <= clock_start < 24",

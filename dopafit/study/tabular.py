@@ -24,7 +24,7 @@ _CHUNK = 200_000
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class RawTable:
     """Cells as the file holds them, with the line (or row) of each.
 

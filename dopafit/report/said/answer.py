@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -52,7 +53,7 @@ def answer(folder: RunFolder) -> Answer:
         lead=tuple(_lead(folder, compared)),
         readings=tuple(signs(text) for text in readings),
         estimates=tuple(_estimates(folder)),
-        cannot=limits(folder, compared),
+        cannot=tuple(limits(folder, compared)),
     )
 
 
@@ -66,44 +67,34 @@ def _comparison(folder: RunFolder) -> Comparison | None:
     return Comparison(table.set_index("hypothesis"), unit, units, empty, empty, folder.warnings)
 
 
-def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
-    lines = []
+def _lead(folder: RunFolder, compared: Comparison | None) -> Iterator[Line]:
     if folder.failed:
         verb = "did not converge" if len(folder.failed) > 1 else "has not converged"
-        lines.append(
-            say(
-                Span("No conclusion can rest on this run: ", "strong"),
-                series(name(fit) for fit in folder.failed),
-                f" {verb}. What follows is provisional.",
-            )
+        yield say(
+            Span("No conclusion can rest on this run: ", "strong"),
+            series(name(fit) for fit in folder.failed),
+            f" {verb}. What follows is provisional.",
         )
     if folder.simulated:
-        lines.append(
-            say(
-                "The data were simulated: this page says whether the method finds what was put in, "
-                "and nothing about any animal or person."
-            )
+        yield say(
+            "The data were simulated: this page says whether the method finds what was put in, "
+            "and nothing about any animal or person."
         )
     if compared is None:
-        lines.append(
-            say(
-                "Nothing was compared: the run holds no comparison, so it says what the "
-                "hypothesis ",
-                name(folder.focus),
-                " implies if it is right, and not whether it is right.",
-            )
+        yield say(
+            "Nothing was compared: the run holds no comparison, so it says what the hypothesis ",
+            name(folder.focus),
+            " implies if it is right, and not whether it is right.",
         )
-        return lines
+        return
     words = str(folder.model(compared.best).get("words") or "")
     aside = f" ({words})" if 0 < len(words) <= 120 and "\n" not in words else ""
-    lines.append(
-        say(
-            f"With one {compared.unit} left out at a time ({count(compared.n_units)} of them), "
-            "the hypothesis ",
-            name(compared.best),
-            f"{aside} predicted the left-out {compared.unit}s best of the "
-            f"{len(compared.table)} hypotheses that were tried.",
-        )
+    yield say(
+        f"With one {compared.unit} left out at a time ({count(compared.n_units)} of them), "
+        "the hypothesis ",
+        name(compared.best),
+        f"{aside} predicted the left-out {compared.unit}s best of the "
+        f"{len(compared.table)} hypotheses that were tried.",
     )
     told = compared.distinguishable
     ahead = [name(fit) for fit in compared.table.index[1:] if told[fit]]
@@ -116,16 +107,15 @@ def _lead(folder: RunFolder, compared: Comparison | None) -> list[Line]:
         parts = say("It is ahead of ", series(ahead))
     else:
         parts = say("It cannot be told from ", series(equal, "or"))
-    lines.append(say(parts, ", given the standard errors of the differences:"))
-    return lines
+    yield say(parts, ", given the standard errors of the differences:")
 
 
-def _estimates(folder: RunFolder) -> list[Line]:
+def _estimates(folder: RunFolder) -> Iterator[Line]:
     fit = folder.focus
     rows = folder.of(folder.summary, fit).set_index("parameter")
     interval = folder.interval.replace(" posterior", "")
     known = {name: told for name, told in folder.words(fit).items() if name in rows.index}
-    found, lines = [], []
+    found = []
     for parameter, told in known.items():
         if phrase := str(told.get("phrase") or ""):
             row = rows.loc[parameter]
@@ -136,9 +126,7 @@ def _estimates(folder: RunFolder) -> list[Line]:
             inside = between(row["lower"], row["upper"], places)
             found.append(f"{phrase.replace('{}', value)} ({inside}{unit})")
     if found:
-        lines.append(
-            say("In the ", name(fit), f" fit, medians with {interval}s: ", "; ".join(found), ".")
-        )
+        yield say("In the ", name(fit), f" fit, medians with {interval}s: ", "; ".join(found), ".")
     gains: dict[str, list[Line]] = {}
     for parameter, told in known.items():
         if told["of"] == "gain":
@@ -150,7 +138,6 @@ def _estimates(folder: RunFolder) -> list[Line]:
     for i, (meaning, shown) in enumerate(gains.items()):
         how = "" if i else ", likewise" if found else f", medians with {interval}s"
         listed = (part for j, one in enumerate(shown) for part in ("; " if j else "", *one))
-        lines.append(say(f"{sentence(meaning).rstrip('.')}{how}: ", *listed, "."))
+        yield say(f"{sentence(meaning).rstrip('.')}{how}: ", *listed, ".")
     if gains and folder.unit_event:
-        lines.append(say(f"One unit event is {folder.unit_event}."))
-    return lines
+        yield say(f"One unit event is {folder.unit_event}.")

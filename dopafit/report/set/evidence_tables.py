@@ -24,7 +24,7 @@ from dopafit.report.numbers import (
 from dopafit.report.said.prose import sentence
 from dopafit.report.said.truth import POPULATION
 from dopafit.report.set.escape import signs
-from dopafit.report.set.tabular import Cell, Table
+from dopafit.report.set.tabular import Cell, Table, aligned
 
 __all__ = [
     "CHECKED",
@@ -84,14 +84,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         "± is one standard error, that of a difference its own. Weight: stacking, with the "
         f"{interval:g} % interval of a Bayesian bootstrap over units. Pareto k: reliability of "
         "the reweighting.",
-        heads=(
-            ("Hypothesis", "l"),
-            ("elpd", "r"),
-            ("Difference", "r"),
-            ("Weight", "r"),
-            ("Largest k", "r"),
-            ("Converged", "l"),
-        ),
+        heads=aligned("lrrrrl", "Hypothesis, elpd, Difference, Weight, Largest k, Converged"),
         rows=tuple(rows),
         data=table.assign(simulated=folder.simulated),
         flags=folder.flags(*table["hypothesis"]),
@@ -210,14 +203,9 @@ def truth_table(folder: RunFolder) -> Table | None:
         f"fit: {inside}. One data set: about {probability:g} % are expected inside, and a few "
         "outside are no fault. A member of a group has a deviation from the population and, on "
         "the natural scale, their total.",
-        heads=(
-            ("Parameter", "l"),
-            ("Truth", "r"),
-            ("Interval", "r"),
-            ("Truth is", "l"),
-            ("Total", "r"),
-            ("Interval of the total", "r"),
-            ("Truth is", "l"),
+        heads=aligned(
+            "lrrlrrl",
+            "Parameter, Truth, Interval, Truth is, Total, Interval of the total, Truth is",
         ),
         rows=tuple(rows),
         data=table.assign(

@@ -31,7 +31,7 @@ from dopafit.report.set.evidence_tables import (
     diagnostics_table,
     truth_table,
 )
-from dopafit.report.set.tabular import Cell, Table, file_name, latex_table
+from dopafit.report.set.tabular import Cell, Table, aligned, file_name, latex_table
 from dopafit.report.written import write_table
 
 __all__ = [
@@ -178,13 +178,8 @@ def identifiability_table(folder: RunFolder, *fits: str) -> Table | None:
         "near 0, the posterior is the prior. Standard deviations of prior and posterior; no "
         "intervals. Sensitivity: how far the posterior moves when the prior, or the likelihood, is "
         "raised to a power (cumulative Jensen-Shannon distance per doubling; 0.05 counts).",
-        heads=(
-            ("Parameter", "l"),
-            ("Status", "l"),
-            ("Contraction", "r"),
-            ("Prior SD", "r"),
-            ("Posterior SD", "r"),
-            ("Sensitivity", "l"),
+        heads=aligned(
+            "llrrrl", "Parameter, Status, Contraction, Prior SD, Posterior SD, Sensitivity"
         ),
         rows=tuple(rows),
         data=pd.concat(parts, ignore_index=True),
@@ -233,14 +228,8 @@ def prior_table(folder: RunFolder) -> Table | None:
         caption="Priors on the natural scale and fixed values, with the central 90 % interval of "
         "each prior; its formula says on which columns the parameter depends and over which "
         "groups it varies.",
-        heads=(
-            ("Parameter", "l"),
-            ("Unit", "l"),
-            ("Prior", "l"),
-            ("90 % of the prior", "r"),
-            ("Formula", "l"),
-            ("Fits", "l"),
-            ("Reason", "l"),
+        heads=aligned(
+            "lllrlll", "Parameter, Unit, Prior, 90 % of the prior, Formula, Fits, Reason"
         ),
         rows=rows,
         data=data.assign(simulated=folder.simulated),

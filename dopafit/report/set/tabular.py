@@ -11,7 +11,7 @@ import pandas as pd
 
 from dopafit.report.set.escape import clean, latex
 
-__all__ = ["Cell", "Table", "file_name", "latex_table"]
+__all__ = ["Cell", "Table", "aligned", "file_name", "latex_table"]
 
 WIDTH = 455.0  # [pt] 160 mm: A4 with margins of 25 mm
 GAP = 8.0  # [pt] between columns
@@ -82,6 +82,11 @@ class Table:
     def plain(self) -> list[list[str]]:
         """The cells' main texts, headings over rows left out."""
         return [[cell.text for cell in row] for row in self.rows if not isinstance(row, str)]
+
+
+def aligned(alignment: str, names: str) -> tuple[tuple[str, str], ...]:
+    """Return the heads of a table: names with commas between, and a letter "l" or "r" for each."""
+    return tuple(zip(names.split(", "), alignment, strict=True))
 
 
 def file_name(*parts: str) -> str:
