@@ -74,7 +74,6 @@ def compare(
         unit=unit,
         labels=labels,
         seed=seed,
-        data_hash=hashes,
         converged={name: f.verdict.converged for name, f in fits.items()},
         simulated=any(f.study.simulated for f in fits.values()),
         approximate=[name for name, f in fits.items() if f.verdict.approximation],

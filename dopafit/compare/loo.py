@@ -103,9 +103,8 @@ def compare_loo(
     results: Mapping[str, LooResult],
     *,
     unit: str,
-    labels: Sequence[str] | Mapping[str, Sequence[str]],
+    labels: Mapping[str, Sequence[str]],
     converged: Mapping[str, bool],
-    data_hash: Mapping[str, str] | None = None,
     seed: int = 0,
     simulated: bool = False,
     approximate: Sequence[str] = (),
@@ -118,12 +117,10 @@ def compare_loo(
         Per fit, its left-out densities.
     unit : str
         What is left out: ``"trial"``, ``"session"``, ``"subject"``.
-    labels : sequence of str, or mapping of str to sequence of str
-        Names of the units in the arrays' order, for all fits or per fit.
+    labels : mapping of str to sequence of str
+        Per fit, names of the units in the order of its densities.
     converged : mapping of str to bool
-        Each fit's verdict; every fit must have one.
-    data_hash : mapping of str to str, optional
-        Hash of the data each fit was made from; all must agree.
+        Each fit's verdict.
     seed : int
         Seed of the weights' interval.
     simulated, approximate
@@ -132,18 +129,9 @@ def compare_loo(
     Raises
     ------
     SpecError
-        Fits of different data or units, or a fit without a verdict.
+        Fewer than two fits, or fits of different units.
     """
-    names = list(results)
-    shared = _checked(names, labels, converged, data_hash, unit)
-    for name in names:
-        if results[name].n_units != len(shared):
-            raise SpecError(
-                f"{name!r} was scored on {results[name].n_units} units, "
-                f"but there are {len(shared)} labels",
-                allowed=f"one {unit} per label",
-                todo="check that labels and scores come from the same study",
-            )
+    shared = _shared(labels, unit)
     table = compare_elpd(results, seed=seed)
     table["unit"], table["n_units"] = unit, len(shared)
     table["converged"] = [bool(converged[name]) for name in table.index]
@@ -163,46 +151,12 @@ def compare_loo(
     )
 
 
-def _checked(
-    names: Sequence[str],
-    labels: Sequence[str] | Mapping[str, Sequence[str]],
-    converged: Mapping[str, bool],
-    data_hash: Mapping[str, str] | None,
-    unit: str,
-) -> list[str]:
-    """Return the units' labels if the fits can be compared at all."""
-    if len(names) < 2:
-        raise SpecError(
-            f"a comparison of {len(names)} fit",
-            allowed="two fits or more",
-            todo="fit another hypothesis to the same study",
-        )
-    unjudged = [n for n in names if n not in converged]
-    if unjudged:
-        raise SpecError(
-            f"no verdict for {', '.join(unjudged)}",
-            allowed="converged: true or false for every fit",
-            todo="check each fit before comparing it",
-        )
-    if data_hash is not None:
-        found = {n: data_hash.get(n) for n in names}
-        if len(set(found.values())) > 1 or None in found.values():
-            raise SpecError(
-                f"the fits were made from different data: {found}",
-                allowed="the same study with the same exclusions for every fit",
-                todo="refit the ones that differ",
-            )
-    per_fit = labels if isinstance(labels, Mapping) else dict.fromkeys(names, labels)
-    missing = [n for n in names if n not in per_fit]
-    if missing:
-        raise SpecError(
-            f"no {unit} labels for {', '.join(missing)}",
-            allowed="labels for each fit",
-            todo="give labels for every fit, under the fit's name",
-        )
-    first = [str(v) for v in per_fit[names[0]]]
+def _shared(labels: Mapping[str, Sequence[str]], unit: str) -> list[str]:
+    """Return the units' labels if all fits have the same."""
+    names = list(labels)
+    first = [str(v) for v in labels[names[0]]]
     for name in names[1:]:
-        other = [str(v) for v in per_fit[name]]
+        other = [str(v) for v in labels[name]]
         if other != first:
             raise SpecError(
                 f"{names[0]!r} and {name!r} were scored on different {unit}s: {_gap(first, other)}",

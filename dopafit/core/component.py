@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, unknown
 from dopafit.core.prior import Prior
 
 __all__ = ["OUTSIDE", "Component", "Landmark", "Parameter"]
@@ -180,11 +180,8 @@ class Component:
         members = cls.members()
         known = members | {old: m for m in members.values() for old in m.formerly}
         if not isinstance(name, str) or name not in known:
-            raise SpecError(
-                f"{cls.__name__.lower()} {name!r} is not known",
-                allowed=", ".join(members),
-                todo=suggest(name, members) or "take one of those allowed",
-            )
+            wrong = f"{cls.__name__.lower()} {name!r} is not known"
+            raise unknown(SpecError, wrong, name, members)
         return known[name]
 
 

@@ -61,7 +61,11 @@ class StoppedError(DopafitError):
 
 
 def unknown(
-    kind: type[DopafitError], wrong: str, name: object, known: Iterable[str]
+    kind: type[DopafitError],
+    wrong: str,
+    name: object,
+    known: Iterable[str],
+    otherwise: str = "take one of those allowed",
 ) -> DopafitError:
     """Return the error for a name that is none of those known; it proposes the nearest one.
 
@@ -74,9 +78,11 @@ def unknown(
         What was given.
     known : iterable of str
         All that would be accepted.
+    otherwise : str
+        What to do where no known name is near.
     """
     names = list(known)
-    todo = suggest(str(name), names) or "take one of those allowed"
+    todo = suggest(str(name), names) or otherwise
     return kind(wrong, allowed=", ".join(names), todo=todo)
 
 

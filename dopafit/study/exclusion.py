@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, unknown
 
 __all__ = ["Exclusion", "exclusions_from"]
 
@@ -118,11 +118,8 @@ def _rule(given: Any, where: str) -> Exclusion:
         )
     for key in given:
         if key not in keys:
-            raise SpecError(
-                f"{where}: {key!r} is not known",
-                allowed=", ".join(keys),
-                todo=suggest(str(key), keys) or f"write e.g. {_EXAMPLE}",
-            )
+            wrong = f"{where}: {key!r} is not known"
+            raise unknown(SpecError, wrong, key, keys, f"write e.g. {_EXAMPLE}")
     columns = given.get("where") or {}
     if not isinstance(columns, Mapping):
         raise SpecError(

@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import StudyError, suggest
+from dopafit.core.errors import StudyError, suggest, unknown
 from dopafit.study.fed3_log import SIDES, Fed3Log, read_log
 from dopafit.study.report import Finding, Report
 from dopafit.study.study import Study
@@ -88,11 +88,8 @@ def read_fed3(
         A log is malformed, a file is missing from `subjects`, or nothing is left.
     """
     if active is not None and active not in SIDES:
-        raise StudyError(
-            f"active = {active!r}",
-            allowed=", ".join(SIDES),
-            todo=suggest(active, SIDES) or "leave it out, and the logs say which side is active",
-        )
+        otherwise = "leave it out, and the logs say which side is active"
+        raise unknown(StudyError, f"active = {active!r}", active, SIDES, otherwise)
     logs, report = _read(paths, session_types, active)
     report.raise_errors()
     if not logs:
