@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
@@ -40,13 +39,7 @@ class Contrast(Drive):
         varies="population",
     )
 
-    def motivation(
-        self,
-        xp: Any,
-        signals: Mapping[str, Any],
-        unit: Mapping[str, Any],
-        contrast_weight: Any,
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit, contrast_weight):
         """Return the logarithm of the level over baseline."""
         w = xp.maximum(contrast_weight, 1e-9)
         over = w * signals["level"]  # the level over baseline, less 1
@@ -54,6 +47,6 @@ class Contrast(Drive):
         log_level = xp.log1p(xp.maximum(over, FLOOR - 1)) + below / FLOOR
         return (log_level / xp.log1p(w),)
 
-    def implied_gains(self, gains: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
+    def implied_gains(self, gains, unit):
         """Return None: the effect at the bottom depends on w, and is no axis of the plane."""
         return

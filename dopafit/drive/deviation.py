@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,15 +25,11 @@ class Deviation(Drive):
     latex = r"M(t) = (\sqrt{s(t)^2 + k^2} - k) / (\sqrt{1 + k^2} - k)"
     symbols: ClassVar = {"k": f"softness of the corner at 0, fixed at {RECTIFIER:g} peak units"}
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return the smooth absolute level."""
         return (_size(xp, signals["level"]),)
 
-    def implied_gains(
-        self, gains: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
+    def implied_gains(self, gains, unit):
         """Return the peak effect and, at the bottom, that of a deviation of trough_ratio."""
         if "trough_ratio" not in unit:
             return None
@@ -42,5 +37,5 @@ class Deviation(Drive):
         return {"gain_peak": gain, "gain_trough": _size(np, unit["trough_ratio"]) * gain}
 
 
-def _size(xp: Any, level: Any) -> Any:
+def _size(xp, level):
     return (xp.sqrt(level**2 + RECTIFIER**2) - RECTIFIER) / LARGE

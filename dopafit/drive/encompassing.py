@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,9 +35,7 @@ class Encompassing(Drive):
         "M_-": "deficit below baseline, 1 at the bottom of one unit event",
     }
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return the scaled excess and the scaled deficit."""
         up = rectify(xp, signals["level"]) / rectify(np, 1.0)
         down = rectify(xp, -signals["level"]) / rectify(xp, unit["trough_ratio"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dopafit.drive.drive import AT_PEAK, Drive
 
@@ -22,15 +21,11 @@ class Level(Drive):
     dash = (0, (4, 1.2, 1, 1.2))
     latex = r"M(t) = s(t)"
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return the level in peak units."""
         return (signals["level"],)
 
-    def implied_gains(
-        self, gains: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
+    def implied_gains(self, gains, unit):
         """Return the peak effect and, at the bottom, minus trough_ratio times it."""
         if "trough_ratio" not in unit:
             return None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from dopafit.drive.drive import Drive
 
 __all__ = ["NoDrive"]
@@ -22,8 +19,6 @@ class NoDrive(Drive):
     dash = (0, (1, 1.2))
     latex = r"M(t) = 0"
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return no arrays: nothing moves."""
         return ()

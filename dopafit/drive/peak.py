@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,8 +26,6 @@ class Peak(Drive):
     dash = (0, (5, 1.5))
     latex = r"M(t) = \mathrm{sp}_k(s(t)) / \mathrm{sp}_k(1)"
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return the scaled excess."""
         return (rectify(xp, signals["level"]) / rectify(np, 1.0),)

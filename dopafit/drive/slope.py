@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dopafit.drive.drive import Drive
 
@@ -32,12 +31,6 @@ class Slope(Drive):
     colour = "#d55e00"
     latex = r"M(t) = s'(t) / |h'(0)|"
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return the slope over the size of the unit event's first slope."""
         return (signals["slope"] / xp.abs(unit["initial_slope"]),)
-
-    def implied_gains(self, gains: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
-        """Return None: at both lobes the slope is 0."""
-        return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dopafit.drive.drive import Drive
 
@@ -25,15 +24,11 @@ class Suppression(Drive):
     colour = "#1b3a57"
     latex = r"M(t) = -s(t)"
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return minus the level in peak units."""
         return (-signals["level"],)
 
-    def implied_gains(
-        self, gains: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
+    def implied_gains(self, gains, unit):
         """Return minus the gain at the top and trough_ratio times it at the bottom."""
         if "trough_ratio" not in unit:
             return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
@@ -47,17 +46,11 @@ class Threshold(Drive):
         varies="population",
     )
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any], set_point: Any
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit, set_point):
         """Return the change of the deficit from rest, over its range in one unit event."""
 
-        def deficit(level: Any) -> Any:
+        def deficit(level):
             return softplus(xp, (set_point - level) / RECTIFIER)
 
         span = deficit(-unit.get("trough_ratio", 0.0)) - deficit(1.0)
         return ((deficit(signals["level"]) - deficit(0.0)) / span,)
-
-    def implied_gains(self, gains: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
-        """Return None: the effects at the lobes depend on the set point."""
-        return

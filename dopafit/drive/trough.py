@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dopafit.drive.drive import AT_TROUGH, Drive, rectify
 
@@ -25,8 +24,6 @@ class Trough(Drive):
     colour = "#0072b2"
     latex = r"M(t) = \mathrm{sp}_k(-s(t)) / \mathrm{sp}_k(\rho)"
 
-    def motivation(
-        self, xp: Any, signals: Mapping[str, Any], unit: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
+    def motivation(self, xp, signals, unit):
         """Return the scaled deficit."""
         return (rectify(xp, -signals["level"]) / rectify(xp, unit["trough_ratio"]),)
