@@ -319,6 +319,22 @@ def with_columns(study: Study, values: Mapping[str, Any]) -> Study:
     return study.with_tables({"observations": study.observations.assign(**values)})
 
 
+def times_by_session(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """Return the sorted times [s] of a table's rows by (subject, session)."""
+    return {key: np.sort(time.to_numpy(float)) for key, time in table.groupby(KEYS)["time"]}
+
+
+def refuse_cells(wrong: pd.Series, channel: str, *, allowed: str, todo: str) -> None:
+    """Refuse the first of the wrong cells of a column, if there are any."""
+    for row, cell in wrong.head(1).items():
+        shown = f"{cell:g}" if isinstance(cell, float) else repr(cell)
+        raise SpecError(
+            f"channel {channel}: {wrong.name} = {shown} in observation {row + 1}",
+            allowed=allowed,
+            todo=todo,
+        )
+
+
 def outcome_column(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
     """Return the outcome column as numbers, or say which columns there are."""
     return numbers(named_column(frame, column, channel), column, channel)
@@ -343,25 +359,17 @@ def numbers(frame: pd.DataFrame, column: str, channel: str) -> pd.Series:
     """Return a column as numbers; missing cells are NaN."""
     values = pd.to_numeric(frame[column], errors="coerce").astype(float)
     bad = (values.isna() & frame[column].notna()) | np.isinf(values)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise SpecError(
-            f"channel {channel}: {column} = {frame[column].iloc[row]!r} in observation {row + 1}",
-            allowed="finite numbers; an empty cell where nothing was measured",
-            todo="correct the cell, or name another column",
-        )
+    refuse_cells(
+        frame[column][bad],
+        channel,
+        allowed="finite numbers; an empty cell where nothing was measured",
+        todo="correct the cell, or name another column",
+    )
     return values
 
 
-def zero_one(values: pd.Series, column: str, channel: str) -> np.ndarray:
+def zero_one(values: pd.Series, channel: str) -> np.ndarray:
     """Return the values as an array of 0 and 1."""
-    bad = ~values.isin([0.0, 1.0]).to_numpy()
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise SpecError(
-            f"channel {channel}: {column} = {values.iloc[row]:g} in observation "
-            f"{values.index[row] + 1}",
-            allowed="0 or 1",
-            todo="recode the column, or name another",
-        )
+    wrong = values[~values.isin([0.0, 1.0])]
+    refuse_cells(wrong, channel, allowed="0 or 1", todo="recode the column, or name another")
     return values.to_numpy(float)

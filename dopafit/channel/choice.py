@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -86,13 +86,13 @@ class Choice(Channel):
         value = outcome_column(frame, self.column, self.name)
         keep = value.notna().to_numpy()
         kept = frame[keep].reset_index(drop=True)
-        pursued = zero_one(value[keep], self.column, self.name)
+        pursued = zero_one(value[keep], self.name)
         unit = kept["trial_number"].to_numpy(np.int64)
         return Rows(
             kept, {"pursued": pursued}, unit, int((~keep).sum()), _one_sided(pursued, self.column)
         )
 
-    def logp(self, xp: Any, eta: Any, pursued: Any, lapse: Any = 0.0) -> Any:
+    def logp(self, xp, eta, pursued, lapse=0.0):
         """Return the log probability of each response."""
         if isinstance(lapse, float) and lapse == 0.0:
             return pursued * eta - softplus(xp, eta)
@@ -109,9 +109,7 @@ class Choice(Channel):
         """Return the study with every response set to 0."""
         return with_columns(study, {self.column: 0.0})
 
-    def simulate(
-        self, rng: np.random.Generator, eta: np.ndarray, data: dict[str, Any], lapse: Any = 0.0
-    ) -> dict[str, np.ndarray]:
+    def simulate(self, rng, eta, data, lapse=0.0):
         """Draw responses; returns the table column and its values."""
         chance = 0.5 * lapse + (1.0 - np.asarray(lapse)) * sigmoid(np, eta)
         return {self.column: (rng.random(eta.shape) < chance).astype(float)}

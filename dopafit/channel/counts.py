@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,13 @@ from dopafit.channel.channel import (
     named_column,
     numbers,
     outcome_column,
+    refuse_cells,
+    times_by_session,
     with_columns,
 )
 from dopafit.channel.quadrature import LARGEST_SHARE, TOLERANCE, Marks, grid, segments
 from dopafit.core.component import Parameter
-from dopafit.core.errors import FitError, SpecError
+from dopafit.core.errors import FitError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import gammaln, softplus
 from dopafit.study.study import Study
@@ -114,15 +116,12 @@ class Counts(Channel):
         frame = at(study.observations)
         count = outcome_column(frame, self.column, self.prefix)
         keep = count.notna().to_numpy()
-        fraction = keep & ((count < 0) | (count % 1 > 0)).to_numpy()
-        if fraction.any():
-            row = int(np.flatnonzero(fraction)[0])
-            raise SpecError(
-                f"channel {self.prefix}: {self.column} = {count.iloc[row]:g} in observation "
-                f"{row + 1}",
-                allowed="whole numbers from 0; an empty cell where nothing was counted",
-                todo="correct the cell, or name the column that holds the counts",
-            )
+        refuse_cells(
+            count[(count < 0) | (count % 1 > 0)],
+            self.prefix,
+            allowed="whole numbers from 0; an empty cell where nothing was counted",
+            todo="correct the cell, or name the column that holds the counts",
+        )
         length = self._positive(frame, self.duration, keep, "lengths of windows above 0 s")
         exposure = length
         if self.exposure is not None:
@@ -142,14 +141,12 @@ class Counts(Channel):
     ) -> np.ndarray:
         """Return a column where there are counts, or refuse what is missing or not above 0."""
         values = numbers(named_column(frame, column, self.prefix), column, self.prefix)
-        bad = keep & ~(values > 0).to_numpy()
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise SpecError(
-                f"channel {self.prefix}: {column} = {values.iloc[row]:g} in observation {row + 1}",
-                allowed=f"{allowed}, wherever there is a {self.column}",
-                todo=f"correct the cell, or leave {self.column} empty in that row",
-            )
+        refuse_cells(
+            values[keep & ~(values > 0)],
+            self.prefix,
+            allowed=f"{allowed}, wherever there is a {self.column}",
+            todo=f"correct the cell, or leave {self.column} empty in that row",
+        )
         return values[keep].to_numpy()
 
     def _moments(
@@ -158,7 +155,7 @@ class Counts(Channel):
         """Return the nodes of every window; windows of a session that overlap share theirs."""
         start = frame["time"].to_numpy(float)
         stop = start + length
-        times = {k: np.sort(t.to_numpy(float)) for k, t in study.events.groupby(KEYS)["time"]}
+        times = times_by_session(study.events)
         share = min(TOLERANCE / np.sqrt(len(study.events) + 1.0), LARGEST_SHARE)
         rows, nodes, weights = [], [], []
         for key, own in frame.groupby(KEYS, sort=False).indices.items():
@@ -179,23 +176,14 @@ class Counts(Channel):
         """Return the rows of the likelihood: a mean over a window needs no finer grid."""
         return self.rows(study, at, replace(scales, refine=1))
 
-    def logp(
-        self, xp: Any, eta: Any, count: Any, log_exposure: Any, log_factorial: Any, dispersion: Any
-    ) -> Any:
+    def logp(self, xp, eta, count, log_exposure, log_factorial, dispersion):
         """Return the log probability of each count."""
         phi = 1.0 / dispersion**2
         z = eta + log_exposure + 2.0 * xp.log(dispersion)  # ln(mu / phi)
         choose = gammaln(xp, count + phi) - gammaln(xp, phi) - log_factorial
         return choose - phi * softplus(xp, z) - count * softplus(xp, -z)
 
-    def cumulative(
-        self,
-        eta: np.ndarray,
-        count: np.ndarray,
-        log_exposure: np.ndarray,
-        log_factorial: np.ndarray,
-        dispersion: Any,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def cumulative(self, eta, count, log_exposure, log_factorial, dispersion):
         """Return P(fewer) and P(so many or fewer)."""
         phi = 1.0 / np.asarray(dispersion) ** 2
         failure = 1.0 / (1.0 + np.exp(eta + log_exposure) / phi)
@@ -210,9 +198,7 @@ class Counts(Channel):
         """Return the study with every count set to 0."""
         return with_columns(study, {self.column: 0.0})
 
-    def simulate(
-        self, rng: np.random.Generator, eta: np.ndarray, data: dict[str, Any], dispersion: Any
-    ) -> dict[str, np.ndarray]:
+    def simulate(self, rng, eta, data, dispersion):
         """Draw counts: Poisson with a rate that is gamma distributed around its mean."""
         phi = 1.0 / np.asarray(dispersion) ** 2
         mean = np.exp(eta + data["log_exposure"]) * rng.gamma(phi, 1.0 / phi, size=eta.shape)

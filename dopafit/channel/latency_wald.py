@@ -7,21 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dopafit.channel.channel import At, Channel, Rows, Scales
-from dopafit.channel.latency import (
-    CENSORED,
-    SIGNATURE,
-    apply_deadline,
-    blank_latency,
-    latency_rows,
-    where,
-    with_deadline,
-)
+from dopafit.channel.channel import Channel
+from dopafit.channel.latencies import Latencies
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import erfcx
-from dopafit.study.study import Study
 
 __all__ = ["WaldLatency"]
 
@@ -61,7 +52,7 @@ def wald_logsf(xp: Any, u: Any, drift: Any, threshold: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class WaldLatency(Channel):
+class WaldLatency(Latencies, Channel):
     r"""Shifted Wald latency: drift rises with motivation.
 
     .. math:: f(u) = \frac{a}{\sqrt{2\pi u^3}} e^{-(a-vu)^2/(2u)},\quad
@@ -80,16 +71,11 @@ class WaldLatency(Channel):
         seconds.
     """
 
-    column: str = "latency"
-    censored: str | None = CENSORED
     longest_shift: float = 1.0
 
     name = "latency_wald"
-    prefix = "latency"
     reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
-    outcome = "latency [s]"
     words = "latencies, with a shifted Wald likelihood"
-    signature = SIGNATURE
     latex = (
         r"y = \phi y_0 + u - \varsigma^2 / u,\quad u \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
     )
@@ -136,67 +122,29 @@ class WaldLatency(Channel):
             )
         object.__setattr__(self, "longest_shift", float(longest))
 
-    def rows(self, study: Study, at: At, scales: Scales) -> Rows:
-        """Return one row per observation with a latency."""
-        return latency_rows(at(study.observations), self.column, self.censored, self.name)
-
-    def logp(
-        self,
-        xp: Any,
-        eta: Any,
-        latency: Any,
-        is_censored: Any,
-        threshold: Any,
-        shift: Any,
-    ) -> Any:
+    def logp(self, xp, eta, latency, is_censored, threshold, shift):
         """Return the log density [1/s] of each latency, or the log survival where censored."""
         u, root = self._decision(xp, latency, shift)
         drift = xp.exp(eta)
-        return where(
-            xp,
-            is_censored,
-            wald_logsf(xp, u, drift, threshold),
-            wald_logpdf(xp, u, drift, threshold) + xp.log(u / root),
-        )
+        log_density = wald_logpdf(xp, u, drift, threshold) + xp.log(u / root)
+        return xp.where(is_censored > 0, wald_logsf(xp, u, drift, threshold), log_density)
 
-    def _decision(self, xp: Any, latency: Any, shift: Any) -> tuple[Any, Any]:
+    def _decision(self, xp, latency, shift):
         """Return the decision time u [s] of each latency, and u over its slope by the latency."""
         late = latency - shift * self.longest_shift
         root = xp.sqrt(late * late + 4.0 * SOFT**2)
         return 0.5 * (late + root), root  # the u > 0 of u - SOFT^2 / u = late
 
-    def cumulative(
-        self,
-        eta: np.ndarray,
-        latency: np.ndarray,
-        is_censored: np.ndarray,
-        threshold: Any,
-        shift: Any,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def cumulative(self, eta, latency, is_censored, threshold, shift):
         """Return P(shorter) and P(up to the latency), 1 where it is censored."""
         u, _ = self._decision(np, latency, shift)
         below = -np.expm1(wald_logsf(np, u, np.exp(eta), threshold))
         return below, np.where(is_censored > 0, 1.0, below)
 
-    def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
-        """Return the rows with how long each response is waited for [s]."""
-        return with_deadline(self.rows(study, at, scales))
-
-    def blank(self, study: Study) -> Study:
-        """Return the study with every latency set to 1 s, none censored."""
-        return blank_latency(study, self.column, self.censored)
-
-    def simulate(
-        self,
-        rng: np.random.Generator,
-        eta: np.ndarray,
-        data: dict[str, Any],
-        threshold: Any,
-        shift: Any,
-    ) -> dict[str, np.ndarray]:
+    def simulate(self, rng, eta, data, threshold, shift):
         """Draw latencies and censor them at ``data["deadline"]`` [s], if there is one."""
         drift, a = np.exp(eta), np.asarray(threshold)
         u = rng.wald(a / drift, a**2 + 0.0 * drift)
         # a latency is above 0: only a threshold near 0 and no shift come so low
         drawn = np.maximum(shift * self.longest_shift + u - SOFT**2 / u, 0.1 * SOFT)
-        return apply_deadline(drawn, data.get("deadline", np.inf), self.column, self.censored)
+        return self.cut_off(drawn, data.get("deadline", np.inf))

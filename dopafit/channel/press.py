@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature
+from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature, times_by_session
 from dopafit.channel.press_checks import refuse_misplaced, seconds, time_constants
 from dopafit.channel.quadrature import (
     LARGEST_SHARE,
@@ -176,7 +175,7 @@ class Presses(Channel):
 
     def rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return the presses, then the quadrature nodes of every observed window."""
-        acts = study.presses[study.presses["kind"] == self.kind]
+        acts = self._own(study)
         self._check_pause(study)
         if acts.empty:
             kinds = sorted(study.presses["kind"].unique())
@@ -250,6 +249,9 @@ class Presses(Channel):
         frame = at(pd.concat(parts, ignore_index=True))
         return frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
 
+    def _own(self, study: Study) -> pd.DataFrame:
+        return study.presses[study.presses["kind"] == self.kind]
+
     def _check_pause(self, study: Study) -> None:
         """Refuse a pause after events that never come: its parameters would be their priors."""
         kinds = sorted(study.events["kind"].dropna().unique())
@@ -263,7 +265,7 @@ class Presses(Channel):
 
     def observed(self, study: Study, rows: Rows) -> pd.DataFrame:
         """Return the presses of this kind."""
-        return study.presses[study.presses["kind"] == self.kind]
+        return self._own(study)
 
     def outcomes(self, rows: Rows) -> int:
         """Return the number of presses, without the times at which their rate is integrated."""
@@ -271,21 +273,13 @@ class Presses(Channel):
 
     def acts(self, study: Study) -> pd.DataFrame:
         """Return the presses of this kind."""
-        return study.presses.loc[study.presses["kind"] == self.kind, [*KEYS, "time", "kind"]]
+        return self._own(study)[[*KEYS, "time", "kind"]]
 
     def values(self, outcome: pd.DataFrame, rows: Rows) -> np.ndarray:
         """Return 1 a press: they are counted."""
         return np.ones(len(outcome))
 
-    def draw(
-        self,
-        rng: np.random.Generator,
-        eta: np.ndarray,
-        rows: Rows,
-        parameters: Mapping[str, Any],
-        terms: Mapping[str, float],
-        limit: int,
-    ) -> pd.DataFrame:
+    def draw(self, rng, eta, rows, parameters, terms, limit):
         """Return `subject`, `session` and `time` [s] of presses drawn by thinning."""
         return draw_presses(
             rng,
@@ -307,15 +301,12 @@ class Presses(Channel):
         """Return every session with its windows (window, 2) and its sorted times by table [s]."""
         tables = {
             "events": study.events,
-            "acts": study.presses[study.presses["kind"] == self.kind],
+            "acts": self._own(study),
             "cuts": study.covariates,
             "trials": study.observations,
             "pauses": study.events[study.events["kind"] == self.pause_after],
         }
-        times = {
-            name: {k: np.sort(t.to_numpy(float)) for k, t in table.groupby(KEYS)["time"]}
-            for name, table in tables.items()
-        }
+        times = {name: times_by_session(table) for name, table in tables.items()}
         found = []
         for key, window in study.windows.groupby(KEYS, sort=False):
             bounds = window[["start", "end"]].sort_values("start").to_numpy(float)
@@ -348,23 +339,14 @@ class Presses(Channel):
         return replace(scales, finest=min(scales.finest, 2.0)) if self.pause_after else scales
 
     def logp(
-        self,
-        xp: Any,
-        eta: Any,
-        is_press: Any,
-        weight: Any,
-        log_since_event: Any,
-        pause_depth: Any = None,
-        pause_duration: Any = None,
-    ) -> Any:
+        self, xp, eta, is_press, weight, log_since_event, pause_depth=None, pause_duration=None
+    ):
         """Return log intensity at presses, minus intensity times weight at nodes."""
         eta = self.paused(xp, eta, log_since_event, pause_depth, pause_duration)
         return is_press * eta - weight * xp.exp(eta)
 
     @staticmethod
-    def paused(
-        xp: Any, eta: Any, log_since_event: Any, pause_depth: Any = None, pause_duration: Any = None
-    ) -> Any:
+    def paused(xp, eta, log_since_event, pause_depth=None, pause_duration=None):
         """Return the predictor with the pause after an event taken off."""
         if pause_depth is None:
             return eta

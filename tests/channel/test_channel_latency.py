@@ -9,7 +9,8 @@ import pytest
 from scipy import integrate, stats
 
 from dopafit.channel import channel_from_dict
-from dopafit.channel.latency import Latency, deadlines
+from dopafit.channel.latencies import deadlines
+from dopafit.channel.latency import Latency
 from dopafit.core.errors import SpecError
 
 
@@ -66,8 +67,8 @@ def test_rows_without_a_flag_column_or_with_none(trials, rows_of) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"latency": 0.0}, "latency = 0.0 in observation 1"),
-        ({"latency": -1.0}, "latency = -1.0 in observation 1"),
+        ({"latency": 0.0}, "latency = 0 in observation 1"),
+        ({"latency": -1.0}, "latency = -1 in observation 1"),
         ({"latency": np.inf}, "latency"),
         ({"latency_censored": 2}, "latency_censored = 2"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS
+from dopafit.channel.channel import KEYS, times_by_session
 from dopafit.core.errors import StudyError
 from dopafit.study.study import Study
 
@@ -52,10 +52,7 @@ class Joiner:
         )
         self._steps = study.covariates.sort_values("time", kind="stable")
         marks = study.observations if len(study.observations) else study.events
-        self._bounds = {
-            key: np.sort(time.to_numpy(float))
-            for key, time in marks.groupby(KEYS, sort=False)["time"]
-        }
+        self._bounds = times_by_session(marks)
         self.sessions = self._sessions.reset_index(drop=True)
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
