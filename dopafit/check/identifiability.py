@@ -11,6 +11,7 @@ from dopafit.check.sensitivity import sensitivity
 from dopafit.core.arguments import takes
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
+from dopafit.model.equations import against, conventions
 from dopafit.model.layout.coordinates import on_link
 from dopafit.trace.kernel import Kernel
 
@@ -18,6 +19,8 @@ __all__ = ["Identifiability", "identifiability"]
 
 NOT_INFORMED, WEAKLY = 0.2, 0.5
 """Contractions below the first say nothing was learned, below the second little."""
+
+BASELINE = "0: the baseline level is not identified; the resting predictor is"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +70,6 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
     scaling : bool
         Compute the sensitivities too; they need the likelihood of a thousand draws.
     """
-    from dopafit.model.equations import against, conventions
-
     parameters, rows = fit.model.parameters, []
     prior, posterior = fit.prior, fit.posterior
     for name in posterior.data_vars:
@@ -102,32 +103,17 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
                     else "",
                 }
             )
-    for name, parameter in parameters.items():
-        if parameter.prior is None:
-            rows.append(
-                {
-                    "parameter": name,
-                    "unit": parameter.unit,
-                    "status": "fixed by convention",
-                    "contraction": np.nan,
-                    "prior_sd": 0.0,
-                    "posterior_sd": 0.0,
-                    "shift": np.nan,
-                    "convention": f"{parameter.fixed:g}: {parameter.convention}",
-                }
-            )
-    rows.append(
-        {
-            "parameter": "baseline",
-            "unit": "trace",
-            "status": "fixed by convention",
-            "contraction": np.nan,
-            "prior_sd": 0.0,
-            "posterior_sd": 0.0,
-            "shift": np.nan,
-            "convention": "0: the baseline level is not identified; the resting predictor is",
-        }
-    )
+    fixed = [
+        (name, parameter.unit, f"{parameter.fixed:g}: {parameter.convention}")
+        for name, parameter in parameters.items()
+        if parameter.prior is None
+    ]
+    fixed.append(("baseline", "trace", BASELINE))
+    known = {"status": "fixed by convention", "prior_sd": 0.0, "posterior_sd": 0.0}
+    rows += [
+        {"parameter": name, "unit": unit, "convention": words, **known}
+        for name, unit, words in fixed
+    ]
     table = pd.DataFrame(rows)
     if scaling:
         table = table.join(sensitivity(fit), on="parameter").fillna({"sensitivity": ""})

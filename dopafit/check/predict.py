@@ -10,7 +10,7 @@ from types import NoneType
 import numpy as np
 import pandas as pd
 
-from dopafit.check.residuals import LEAST, residuals
+from dopafit.check.residuals import BANDS, LEAST, residuals
 from dopafit.check.signatures import Lags, Reducer
 from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError
@@ -203,14 +203,9 @@ def predictive_check(
 
 
 def _bands(replicates: np.ndarray) -> pd.DataFrame:
-    with np.errstate(all="ignore"):
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a bin may be empty in every replicate
-            q = np.nanquantile(replicates, [0.5, 0.25, 0.75, 0.05, 0.95], axis=0)
-    names = ["replicate_median", "lower_50", "upper_50", "lower_90", "upper_90"]
-    return pd.DataFrame(dict(zip(names, q, strict=True)))
+    """Return the quantiles of each number; missing where it is so in every replicate."""
+    quantiles = pd.DataFrame(replicates).quantile([*BANDS.values()])
+    return quantiles.set_axis([*BANDS]).T
 
 
 def _summary(table: pd.DataFrame, replicates: np.ndarray) -> pd.DataFrame:

@@ -34,6 +34,15 @@ BINS = 10
 PER_BIN = 10
 """Outcomes expected in a bin; fewer make the bins wider."""
 
+BANDS = {
+    "replicate_median": 0.5,
+    "lower_50": 0.25,
+    "upper_50": 0.75,
+    "lower_90": 0.05,
+    "upper_90": 0.95,
+}
+"""Quantiles of replicates by their column."""
+
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
@@ -109,9 +118,8 @@ def _judged(channel: Channel, hypothesis: str, counts: np.ndarray) -> Residuals:
     bins, n = counts.shape[1], counts[0].sum()
     uneven = ((counts - n / bins) ** 2).sum(axis=1) / (n / bins)
     observed = counts.mean(axis=0) / n
-    band = stats.binom.ppf([0.5, 0.25, 0.75, 0.05, 0.95], n, 1.0 / bins) / n
+    band = stats.binom.ppf([*BANDS.values()], n, 1.0 / bins) / n
     edges = np.linspace(0.0, 1.0, bins + 1)
-    names = ["replicate_median", "lower_50", "upper_50", "lower_90", "upper_90"]
     table = pd.DataFrame(
         {
             "signature": f"{channel.prefix} residuals",
@@ -124,7 +132,7 @@ def _judged(channel: Channel, hypothesis: str, counts: np.ndarray) -> Residuals:
             "x_label": "place in the model's own distribution",
             "y_label": "share of outcomes",
             "observed": observed,
-            **dict(zip(names, band, strict=True)),
+            **dict(zip(BANDS, band, strict=True)),
         }
     )
     inside = float(((observed >= band[3]) & (observed <= band[4])).mean())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +29,7 @@ __all__ = [
     "checked_reference",
     "is_finite",
     "joined",
+    "no_parameter",
     "plain_names",
     "stems",
 ]
@@ -40,11 +41,22 @@ effects, priors and values to all its rivals."""
 NAME = re.compile(r"[^\W\d_][\w-]{0,59}")
 
 ALLOWED = {"identity": ("normal", "half_normal"), "log": ("lognormal",), "logit": ("logit_normal",)}
+FAMILIES = {"_effect": ("normal",), "_sd": ("half_normal",)}
+"""Families of a parameter's prior by its link, and of the priors of its effects and spreads."""
 
 
 def is_finite(value: object) -> bool:
     """Whether a value is a finite number."""
     return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def no_parameter(where: str, name: str, known: Collection[str]) -> SpecError:
+    """Return the error for a name that is no parameter's."""
+    return SpecError(
+        f"{where}: {name!r} is not a parameter of this model",
+        allowed=", ".join(known),
+        todo=suggest(name, known) or "take one of those allowed",
+    )
 
 
 def as_data(prior: Any) -> Any:
@@ -181,11 +193,7 @@ def checked_effects(
     base, known = declared
     for name in effects:
         if name not in known:
-            raise SpecError(
-                f"effects: {name!r} is not a parameter of this model",
-                allowed=", ".join(sorted(known)),
-                todo=suggest(name, known) or "take one of those allowed",
-            )
+            raise no_parameter("effects", name, sorted(known))
     given = {k: str(v) for k, v in effects.items() if k in base}
     for name, formula in given.items():
         if base[name].varies == "population" and formula.strip() != "1":
@@ -215,18 +223,12 @@ def checked_priors(priors: Mapping[str, Any], declared: Declared) -> dict[str, P
         parameter, part = _part(stem, base)
         if parameter is None:
             continue
-        families = {
-            "": ALLOWED[parameter.link],
-            "_effect": ("normal",),
-            "_sd": ("half_normal",),
-        }[part]
+        families = FAMILIES.get(part) or ALLOWED[parameter.link]
         if prior.family not in families:
             raise SpecError(
                 f"priors: {name}: {prior} does not fit",
                 allowed=" or ".join(families)
-                + " (its effects add up on the "
-                + parameter.link
-                + " scale)",
+                + f" (its effects add up on the {parameter.link} scale)",
                 todo="choose a prior of that family",
             )
         checked[name] = prior
@@ -247,11 +249,7 @@ def checked_fixed(
     base, known = declared
     for name, value in fixed.items():
         if name not in known:
-            raise SpecError(
-                f"fixed: {name!r} is not a parameter of this model",
-                allowed=", ".join(sorted(known)),
-                todo=suggest(name, known) or "take one of those allowed",
-            )
+            raise no_parameter("fixed", name, sorted(known))
         if name in priors:
             raise SpecError(
                 f"{name} has both a prior and a fixed value",

@@ -71,11 +71,7 @@ def drives(model: object) -> dict[type[Drive], list[str]]:
 
 
 def _symbol(owner: type[Component] | Component, name: str) -> str:
-    return owner.notation.get(name) or _fallback(name)
-
-
-def _fallback(name: str) -> str:
-    return rf"\theta_{{\text{{{plain(name)}}}}}"
+    return owner.notation.get(name) or rf"\theta_{{\text{{{plain(name)}}}}}"
 
 
 def plain(text: str) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.claim import Model
+from dopafit.model.given import no_parameter
 from dopafit.model.layout.coordinates import in_range
 from dopafit.study.study import Study
 from dopafit.trace.dynamics import Pairs
@@ -165,11 +166,7 @@ class _Session:
         declared = model.parameters
         for name in parameters:
             if name not in declared:
-                raise SpecError(
-                    f"parameters: {name!r} is not a parameter of this model",
-                    allowed=", ".join(declared),
-                    todo=suggest(name, declared) or "take one of those allowed",
-                )
+                raise no_parameter("parameters", name, declared)
         given = {n: p.fixed for n, p in declared.items() if p.fixed is not None}
         for name, value in parameters.items():
             given[name] = in_range(name, value, declared[name].link, "parameters")

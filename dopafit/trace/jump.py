@@ -7,27 +7,17 @@ The depth of the trough over the peak rises strictly with y = logit(q), so y fol
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
 
 from dopafit.core.xp import root, sigmoid, softplus
 from dopafit.trace.dynamics import Exponentials
-from dopafit.trace.kernel import Kernel
-from dopafit.trace.parameters import (
-    AREA,
-    CROSSING,
-    FALL_RATIO,
-    OPPONENT_GAIN,
-    RECOVERY,
-    TROUGH,
-    TROUGH_RATIO,
-)
+from dopafit.trace.kernel import Kernel, Rebound
+from dopafit.trace.parameters import FALL_RATIO, LN2, RECOVERY, TROUGH_RATIO
 
 __all__ = ["Jump"]
 
-LN2 = math.log(2)
 SMALLEST, LARGEST = 1e-6, 0.99  # of the fall ratio; above, the shape hardly changes
 
 
@@ -48,7 +38,7 @@ def log_odds(xp, trough_ratio, v):
     return root(xp, miss, xp.maximum(target, target / (1 - v)), target, v)
 
 
-class Jump(Kernel):
+class Jump(Rebound, Kernel):
     """The opponent process without a rise: what is read long after the rise is over.
 
     Any parameters give one positive lobe that begins at its maximum, one crossing and one negative
@@ -65,16 +55,6 @@ class Jump(Kernel):
         "to successive events add up"
     )
     dynamics = Exponentials(2)
-    scales = frozenset({"trough_ratio", "initial_slope"})
-    landmark_words: ClassVar = {
-        "time_to_crossing": CROSSING,
-        "time_to_trough": TROUGH,
-        "opponent_gain": OPPONENT_GAIN,
-        "area": AREA,
-    }
-    overlap = "time_to_trough"
-    trades_with_gains = "trough_ratio"
-    train = rf"{Kernel.train},\quad \min h = -\rho"
     latex = (
         r"h(t) = \frac{e^{-\lambda t/v} - q e^{-\lambda t}}{1 - q},\quad "
         r"\lambda = \ln 2 / t_{1/2}"

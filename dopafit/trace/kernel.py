@@ -9,9 +9,9 @@ import numpy as np
 from dopafit.core.component import Component, Landmark
 from dopafit.core.errors import SpecError
 from dopafit.trace.dynamics import Dynamics, Pairs
-from dopafit.trace.parameters import AREA, PEAK
+from dopafit.trace.parameters import AREA, CROSSING, OPPONENT_GAIN, PEAK, TROUGH
 
-__all__ = ["LOAD", "Kernel", "load"]
+__all__ = ["LOAD", "Kernel", "Rebound", "load"]
 
 LOAD = Landmark("mean displacement from baseline at the study's event rate", "peak")
 """What `load` is, for a kernel whose landmarks hold the `area` of the response."""
@@ -239,6 +239,24 @@ class Kernel(Component, family=True):
         the slopes by them are written to `slopes`. Made with `dopafit.core.machine_code.kept`.
         """
         return None
+
+
+class Rebound:
+    """What kernels with one peak, one crossing and one trough share.
+
+    A member derives from it and from `Kernel`, in this order.
+    """
+
+    scales = frozenset({"trough_ratio", "initial_slope"})
+    landmark_words: ClassVar = {
+        "time_to_crossing": CROSSING,
+        "time_to_trough": TROUGH,
+        "opponent_gain": OPPONENT_GAIN,
+        "area": AREA,
+    }
+    overlap = "time_to_trough"
+    trades_with_gains = "trough_ratio"
+    train = rf"{Kernel.train},\quad \min h = -\rho"
 
 
 def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:

@@ -5,7 +5,6 @@ r"""The monophasic kernel: the level goes up and comes back; no crossing, no tro
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -14,11 +13,10 @@ from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel
-from dopafit.trace.parameters import AREA, DECAY, PEAK_TIME
+from dopafit.trace.parameters import AREA, DECAY, LN2, PEAK_TIME
 
 __all__ = ["Monophasic"]
 
-LN2 = math.log(2)
 LARGEST = 1 - 1e-6  # beyond, both exponentials are one in double precision
 
 

@@ -8,7 +8,6 @@ so a sum of three exponentials with rates lam, lam + kap, lam + 2 kap.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,21 +17,11 @@ from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.trace.dynamics import Exponentials
-from dopafit.trace.kernel import Kernel
+from dopafit.trace.kernel import Kernel, Rebound
 from dopafit.trace.newton import roots, solve
-from dopafit.trace.parameters import (
-    AREA,
-    CROSSING,
-    OPPONENT_GAIN,
-    PEAK_TIME,
-    RECOVERY,
-    TROUGH,
-    TROUGH_RATIO,
-)
+from dopafit.trace.parameters import LN2, PEAK_TIME, RECOVERY, TROUGH_RATIO
 
 __all__ = ["Opponent"]
-
-LN2 = math.log(2)
 
 
 class _Shape(NamedTuple):
@@ -54,7 +43,7 @@ def _shape(xp: Any, y: Any, onset_ratio: Any) -> _Shape:
 
 
 @dataclass(frozen=True)
-class Opponent(Kernel):
+class Opponent(Rebound, Kernel):
     """Opponent kernel in the parameters a reader can see: peak, trough ratio and times.
 
     Any positive parameters give one positive lobe, one crossing and one negative lobe; the
@@ -76,17 +65,7 @@ class Opponent(Kernel):
         "successive events add up"
     )
     dynamics = Exponentials(3, progression=True)
-    scales = frozenset({"trough_ratio", "initial_slope"})
-    landmark_words: ClassVar = {
-        "time_to_peak": PEAK_TIME,
-        "time_to_crossing": CROSSING,
-        "time_to_trough": TROUGH,
-        "opponent_gain": OPPONENT_GAIN,
-        "area": AREA,
-    }
-    overlap = "time_to_trough"
-    trades_with_gains = "trough_ratio"
-    train = rf"{Kernel.train},\quad \min h = -\rho"
+    landmark_words: ClassVar = {"time_to_peak": PEAK_TIME, **Rebound.landmark_words}
     clocks = ("time_to_peak", "time_to_crossing", "time_to_trough")
     clock_unit = "recovery_half_life"
     clock_by = ("trough_ratio", "onset_ratio")

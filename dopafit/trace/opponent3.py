@@ -11,29 +11,17 @@ begins at 0 gives the time of the maximum: another one. Neither is inside the ot
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from dopafit.core.xp import root
 from dopafit.trace.dynamics import Exponentials
-from dopafit.trace.kernel import Kernel
-from dopafit.trace.parameters import (
-    AREA,
-    CROSSING,
-    FALL_RATIO,
-    OPPONENT_GAIN,
-    PEAK_TIME,
-    RECOVERY,
-    RISE_RATIO,
-    TROUGH,
-    TROUGH_RATIO,
-)
+from dopafit.trace.kernel import Kernel, Rebound
+from dopafit.trace.parameters import FALL_RATIO, LN2, PEAK_TIME, RECOVERY, RISE_RATIO, TROUGH_RATIO
 
 __all__ = ["Opponent3"]
 
-LN2 = math.log(2)
 SMALLEST, LARGEST = 1e-5, 0.99  # of both ratios; beyond, the shape hardly changes
 TINY, LARGE = 1e-12, 1e3
 
@@ -108,7 +96,7 @@ def _shape(xp, trough_ratio, fall_ratio, rise_ratio):
     return _Shape(f, r, w, a, top, lag, rise)
 
 
-class Opponent3(Kernel):
+class Opponent3(Rebound, Kernel):
     """An opponent process whose rise, crossing and recovery are free of each other.
 
     Any parameters give one positive lobe, one crossing and one negative lobe. With a net area of 0
@@ -127,17 +115,7 @@ class Opponent3(Kernel):
         "of its own; the responses to successive events add up"
     )
     dynamics = Exponentials(3)
-    scales = frozenset({"trough_ratio", "initial_slope"})
-    landmark_words: ClassVar = {
-        "time_to_peak": PEAK_TIME,
-        "time_to_crossing": CROSSING,
-        "time_to_trough": TROUGH,
-        "opponent_gain": OPPONENT_GAIN,
-        "area": AREA,
-    }
-    overlap = "time_to_trough"
-    trades_with_gains = "trough_ratio"
-    train = rf"{Kernel.train},\quad \min h = -\rho"
+    landmark_words: ClassVar = {"time_to_peak": PEAK_TIME, **Rebound.landmark_words}
     latex = (
         r"h(t) = c_1 e^{-\lambda t} + c_2 e^{-\lambda t/f} - (c_1 + c_2) e^{-\lambda t/(f r)},"
         r"\quad \lambda = \ln 2 / t_{1/2}"

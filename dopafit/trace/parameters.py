@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from dopafit.core.component import Landmark, Parameter
 from dopafit.core.prior import Prior
 
@@ -10,6 +13,7 @@ __all__ = [
     "CROSSING",
     "DECAY",
     "FALL_RATIO",
+    "LN2",
     "OPPONENT_GAIN",
     "PEAK",
     "PEAK_TIME",
@@ -18,6 +22,8 @@ __all__ = [
     "TROUGH",
     "TROUGH_RATIO",
 ]
+
+LN2 = math.log(2)
 
 PEAK = Parameter(
     meaning="maximum of the response to one unit event, above baseline",
@@ -48,15 +54,10 @@ RECOVERY = Parameter(
     reason="times are positive; centred on the typical spacing of events, wide",
     centred_on_spacing=True,
 )
-DECAY = Parameter(
+DECAY = replace(
+    RECOVERY,
     meaning="half-life of the decay to baseline, of the slow part where there are two",
-    unit="s",
-    prior=Prior.lognormal(30.0, 0.8),
-    link="log",
-    spread=Prior.half_normal(0.2),
-    reason="times are positive; centred on the typical spacing of events, wide",
     phrase="the decay has a half-life of {}",
-    centred_on_spacing=True,
 )
 FALL_RATIO = Parameter(
     meaning="rate of the late return over rate of the fall from the peak; small for a sharp fall",

@@ -6,20 +6,16 @@ r"""The depletable pool: an event releases a share of what is left, and the pool
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
-from dopafit.trace.dynamics import Dynamics, State
+from dopafit.trace.dynamics import Dynamics
 from dopafit.trace.kernel import Kernel
-from dopafit.trace.parameters import DECAY
+from dopafit.trace.parameters import DECAY, LN2
 
 __all__ = ["Pool"]
-
-LN2 = math.log(2)
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Depletion(Dynamics):
 
     states: int = 2
 
-    def advance(self, xp: Any, state: State, gap: Any, parameters: Mapping[str, Any]) -> State:
+    def advance(self, xp, state, gap, parameters):
         """Return the decayed level and the rest of what is missing."""
         level, missing = state
         return (
@@ -36,15 +32,13 @@ class Depletion(Dynamics):
             missing * xp.exp(-parameters["refill_rate"] * gap),
         )
 
-    def kick(self, xp: Any, state: State, size: Any, parameters: Mapping[str, Any]) -> State:
+    def kick(self, xp, state, size, parameters):
         """Return the states after an event whose effect is its size times what is left."""
         level, missing = state
         left = 1 - missing
         return level + size * left, missing + parameters["release_share"] * left
 
-    def read(
-        self, xp: Any, state: State, gap: Any, parameters: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def read(self, xp, state, gap, parameters):
         """Return the level and its derivative by time."""
         level = state[0] * xp.exp(-parameters["rate"] * gap)
         return {"level": level, "slope": -parameters["rate"] * level}
@@ -95,15 +89,7 @@ class Pool(Kernel):
         spread=Prior.half_normal(0.3),
         reason="some, seldom nearly all; wide",
     )
-    refill_half_life = Parameter(
-        meaning="half-life of the refilling of the pool",
-        unit="s",
-        prior=Prior.lognormal(30.0, 0.8),
-        link="log",
-        spread=Prior.half_normal(0.2),
-        reason="times are positive; centred on the typical spacing of events, wide",
-        centred_on_spacing=True,
-    )
+    refill_half_life = replace(DECAY, meaning="half-life of the refilling of the pool", phrase="")
 
     def exponentials(self, xp, decay_half_life, **_):
         """Return the coefficient [1] and the rate [1/s] of the response of a full pool."""

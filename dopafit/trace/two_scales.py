@@ -5,18 +5,15 @@ r"""The two-scale kernel: a fast and a slow decay, both above baseline.
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from dopafit.core.component import Landmark, Parameter
 from dopafit.core.prior import Prior
 from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel
-from dopafit.trace.parameters import AREA, DECAY
+from dopafit.trace.parameters import AREA, DECAY, LN2
 
 __all__ = ["TwoScales"]
-
-LN2 = math.log(2)
 
 
 class TwoScales(Kernel):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design
+from dopafit.model.given import is_finite
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Coordinates", "Entry", "identity_arrays", "natural", "on_link", "to_link"]
@@ -58,8 +58,9 @@ def in_range(name: str, value: object, link: str, where: str = "truth") -> float
     SpecError
         Not a finite number, or outside the link's range.
     """
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    inside = number and (link != "log" or value > 0) and (link != "logit" or 0 < value < 1)
+    inside = (
+        is_finite(value) and (link != "log" or value > 0) and (link != "logit" or 0 < value < 1)
+    )
     if not inside:
         allowed = {"log": "a number above 0", "logit": "a number between 0 and 1"}
         raise SpecError(

@@ -11,6 +11,13 @@ from dopafit.study.study import Study
 
 __all__ = ["KEYS", "Joiner"]
 
+TODO = "run dopafit validate FOLDER; it lists every such row"
+
+
+def _refuse(rows: pd.DataFrame, what: str, allowed: str) -> None:
+    for subject, session in rows[KEYS].head(1).itertuples(index=False):
+        raise StudyError(f"subject {subject}, session {session} {what}", todo=TODO, allowed=allowed)
+
 
 class Joiner:
     """Callable that joins covariates to a frame with `subject`, `session`, `time` [s].
@@ -36,17 +43,14 @@ class Joiner:
         if people.duplicated().any():
             raise StudyError(
                 f"subject {people[people.duplicated()].iloc[0]} is listed twice in the subjects",
-                todo="run dopafit validate FOLDER; it lists every such row",
+                todo=TODO,
                 allowed="one row per subject",
             )
-        twice = study.sessions.duplicated(KEYS)
-        if twice.any():
-            subject, session = study.sessions.loc[twice, KEYS].iloc[0]
-            raise StudyError(
-                f"subject {subject}, session {session} is listed twice in the sessions",
-                todo="run dopafit validate FOLDER; it lists every such row",
-                allowed="one row per subject and session",
-            )
+        _refuse(
+            study.sessions[study.sessions.duplicated(KEYS)],
+            "is listed twice in the sessions",
+            allowed="one row per subject and session",
+        )
         self._sessions = study.sessions.merge(
             study.subjects, on="subject", how="left", suffixes=("", "_subject")
         )
@@ -59,14 +63,11 @@ class Joiner:
         """Return `frame` with the covariates joined, rows in their order."""
         own = [c for c in self._sessions.columns if c in KEYS or c not in frame.columns]
         known = pd.MultiIndex.from_frame(self._sessions[KEYS])
-        lost = ~pd.MultiIndex.from_frame(frame[KEYS]).isin(known)
-        if lost.any():
-            subject, session = frame.loc[lost, KEYS].iloc[0]
-            raise StudyError(
-                f"subject {subject}, session {session} is not in the table of sessions",
-                todo="run dopafit validate FOLDER; it lists every such row",
-                allowed="a row in sessions for every subject and session of the study",
-            )
+        _refuse(
+            frame[~pd.MultiIndex.from_frame(frame[KEYS]).isin(known)],
+            "is not in the table of sessions",
+            allowed="a row in sessions for every subject and session of the study",
+        )
         joined = frame.merge(self._sessions[own], on=KEYS, how="left", validate="many_to_one")
         if len(self._steps):
             joined = self._step(joined)

@@ -8,7 +8,6 @@ then stands in the model as a number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import SpecError, suggest
+from dopafit.model.given import is_finite
 
 __all__ = ["MEDIAN", "as_plain", "checked_unit", "found_unit", "in_unit_events", "unit_event"]
 
@@ -60,8 +60,7 @@ def checked_unit(value: Any) -> Unit:
 def _size(value: Any, kind: str) -> float | str:
     if kind and value == MEDIAN:
         return MEDIAN
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not np.isfinite(value) or value <= 0:
+    if not is_finite(value) or value <= 0:
         raise _refused(f"unit_magnitude: {kind + ': ' if kind else ''}{value!r}")
     return float(value)
 
