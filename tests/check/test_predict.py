@@ -30,7 +30,7 @@ def test_a_null_fit_covers_null_data(tiny_model, tiny_design, fit_at) -> None:
     data, _ = simulate(tiny_model("no_drive"), tiny_design, seed=8, truth=NULL)
     fit = fit_at(tiny_model("no_drive"), data, NULL)
     check = predictive_check(fit, seed=1, draws=80)
-    assert check.draws == 80 and check.failed == 0 and check.drive == "no_drive"
+    assert check.draws == 80 and check.failed == 0 and check.hypothesis == "no_drive"
     assert set(check.table["channel"]) == {"choice", "latency", "presses"}
     assert (check.summary["p_value"] > 0.02).all()
     assert check.summary["inside"].mean() > 0.8

@@ -49,7 +49,7 @@ class Joiner:
         _refuse(
             study.sessions[study.sessions.duplicated(KEYS)],
             "is listed twice in the sessions",
-            allowed="one row per subject and session",
+            "one row per subject and session",
         )
         self._sessions = study.sessions.merge(
             study.subjects, on="subject", how="left", suffixes=("", "_subject")
@@ -66,7 +66,7 @@ class Joiner:
         _refuse(
             frame[~pd.MultiIndex.from_frame(frame[KEYS]).isin(known)],
             "is not in the table of sessions",
-            allowed="a row in sessions for every subject and session of the study",
+            "a row in sessions for every subject and session of the study",
         )
         joined = frame.merge(self._sessions[own], on=KEYS, how="left", validate="many_to_one")
         if len(self._steps):
