@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
 from dopafit.backend.bridges.jax_operations import jax_operations, prepared
+from dopafit.backend.codegen.bound import Bound, memory
 from dopafit.backend.codegen.load import load
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.backend.codegen.tables import prepare
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.model.numpy_operations import numpy_operations
 from dopafit.trace.dynamics import Pairs
 from tests.backend.test_scan import Claim, coordinates, data
@@ -80,10 +83,11 @@ def test_the_sums_and_their_reverse(windows) -> None:
     by_numpy = claim.logp(arrays, theta, numpy_operations(arrays))["here"].sum()
     assert by_numpy == pytest.approx(expected, rel=1e-11)
 
-    whole = dict(sorted((prepare(arrays) | coordinates(6)).items()))
+    whole = prepare(arrays) | coordinates(6)
+    whole |= Reparametrisation(SimpleNamespace(normals=6, halves=1)).arrays | memory()
     assert whole["pair_event"].size > CHUNK
-    call = load(claim, tuple(whole), gradient=True)
-    value, gradient = call(np.append(theta, 0.0), np.array(6), *whole.values())
+    call = Bound(load(claim, whole, gradient=True), whole, 7)
+    value, gradient = call(np.append(theta, 0.0))
     assert value + 0.5 * theta @ theta == pytest.approx(expected, rel=1e-11)
     np.testing.assert_allclose(gradient[:6] + theta, slopes, rtol=1e-7, atol=1e-7)
 
