@@ -82,7 +82,7 @@ def library() -> ModuleType:
     raise FitError(
         "nutpie's compiled part was not found",
         allowed="nutpie 0.16.11 or newer, as pip installs it",
-        todo="pip install --force-reinstall nutpie",
+        todo="install the version of nutpie that dopafit asks for, with pip",
     )
 
 
