@@ -15,7 +15,7 @@ from dopafit.trace.kernel import Kernel
 __all__ = ["MOST_PAIRS", "pair_horizon"]
 
 MOST_PAIRS = 20_000_000
-"""Pairs of a read and an event before it: half a gigabyte, and a tenth of a second a gradient."""
+"""Pairs of a read and an event before it: 0.6 gigabytes, and about half a second a gradient."""
 
 
 def pair_horizon(model: Model, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
