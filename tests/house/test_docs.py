@@ -132,5 +132,5 @@ def test_the_example_component_works():
     )
     done = run("-c", source + check)
     assert done.returncode == 0, done.stderr
-    wrong = run("-c", source.replace("signals: Mapping", "signal: Mapping") + check)
+    wrong = run("-c", source.replace("xp, signals, unit", "xp, signal, unit") + check)
     assert "which are no parameters" in wrong.stderr  # control: a mismatch is an error at once
