@@ -142,7 +142,7 @@ def test_one_kind_of_file_for_another(typed, analysis, tmp_path):
         ("events", [], "events names no kind"),
         ("sampling", {"draws": "many"}, "sampling.draws: 'many'\n  allowed: a whole number"),
         ("sampling", {"chains": 0}, "sampling.chains: 0\n  allowed: a number >= 1"),
-        ("sampling", [], "sampling: []\n  allowed: draws, max_draws, tune"),
+        ("sampling", [], "sampling: []\n  allowed: draws, sampler, max_draws, tune"),
         ("sampling", {"drws": 3}, "did you mean 'draws'?"),
         ("chanels", {}, "did you mean 'channels'?"),
         ("channels", [], "channels: []\n  allowed: lines 'key: value'"),
