@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from types import NoneType
 from typing import Any, ClassVar
 
@@ -23,6 +24,9 @@ At = Callable[[pd.DataFrame], pd.DataFrame]
 KEYS = ["subject", "session"]
 
 STYLES = ("line", "bars")
+
+# by the annotation of an option, what it may be; other annotations are the member's own to check
+_KINDS: dict[str, type] = {"str": str, "int": Integral, "float": Real}
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,9 @@ class Channel(Component, family=True):
         object.__setattr__(self, "prefix", self.called or self.prefix)
         for option in fields(self):
             optional = (NoneType,) if "None" in str(option.type) else ()
-            if str(option.type).startswith("str"):
+            if kind := _KINDS.get(str(option.type).partition(" ")[0]):
                 where = f"{type(self).__name__}: {option.name}"
-                require(where, getattr(self, option.name), str, *optional)
+                require(where, getattr(self, option.name), kind, *optional)
 
     def extra_terms(self) -> dict[str, Prior]:
         """Columns of the rows that always enter the resting predictor, with their priors."""

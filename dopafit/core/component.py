@@ -180,8 +180,10 @@ class Component:
         members = cls.members()
         known = members | {old: m for m in members.values() for old in m.formerly}
         if not isinstance(name, str) or name not in known:
-            wrong = f"{cls.__name__.lower()} {name!r} is not known"
-            raise unknown(SpecError, wrong, name, members)
+            family = cls.__name__.lower()
+            near = unknown(SpecError, f"{family} {name!r} is not known", name, members)
+            own = f"{near.allowed}; a {family} of your own with --components FILE"
+            raise SpecError(near.wrong, allowed=own, todo=near.todo)
         return known[name]
 
 

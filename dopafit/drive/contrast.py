@@ -46,7 +46,3 @@ class Contrast(Drive):
         below = xp.minimum(over - (FLOOR - 1), 0.0)
         log_level = xp.log1p(xp.maximum(over, FLOOR - 1)) + below / FLOOR
         return (log_level / xp.log1p(w),)
-
-    def implied_gains(self, gains, unit):
-        """Return None: the effect at the bottom depends on w, and is no axis of the plane."""
-        return

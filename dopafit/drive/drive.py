@@ -51,6 +51,7 @@ class Drive(Component, family=True):
     names the signals that it reads from the trace (``level``, ``slope``), `scaled_by` the numbers
     of one unit event that it is scaled by; a kernel without them cannot carry the drive. Parameters
     of its own (a set point, a weight) are estimated with the others, one value for the population.
+    `rectified` says that each motivation is 0, up to the softness, at the lobe it is not named for.
     `directed` says that the hypothesis fixes the sign: its gains then have half-normal priors.
     `gain_reason` says why that prior, `notation` the symbol of each gain and parameter, `words`
     what the drive claims (a clause), `colour` and `dash` how figures tell it from its rivals.
@@ -62,6 +63,7 @@ class Drive(Component, family=True):
     scaled_by: ClassVar[tuple[str, ...]] = ()
     gains: ClassVar[dict[str, str]] = {}
     directed: ClassVar[bool] = True
+    rectified: ClassVar[bool] = False
     words: ClassVar[str] = ""
     gain_reason: ClassVar[str] = (
         "weak; one scale for every drive, because each is scaled to 1 at a landmark of its own"
@@ -98,11 +100,11 @@ class Drive(Component, family=True):
     ) -> dict[str, Any] | None:
         """Return the effects at both lobes of one unit event, `gain_peak` and `gain_trough`.
 
-        A drive whose motivation is a function of the level lies in the plane (gain_peak,
-        gain_trough), with 0 at a lobe that it says nothing about. None where the drive or the
+        A `rectified` drive lies in the plane of these two, with 0 at a lobe that it says nothing
+        about; a member that moves pursuit at both lobes says how far. None where the drive or the
         kernel has no such point: there is then no gain plane.
         """
-        if "trough_ratio" not in unit or not {*self.gains} <= {"gain_peak", "gain_trough"}:
+        if "trough_ratio" not in unit or not self.rectified:
             return None
         zero = 0.0 * unit["trough_ratio"]
         return {

@@ -22,6 +22,7 @@ class Encompassing(Drive):
     gains: ClassVar = {"gain_peak": AT_PEAK, "gain_trough": AT_TROUGH}
     directed = False
     scaled_by = ("trough_ratio",)
+    rectified = True
     words = "excess and deficit each have an effect of their own, of either sign"
     notation: ClassVar = {"gain_peak": "b_+", "gain_trough": "b_-"}
     colour = "#cc79a7"

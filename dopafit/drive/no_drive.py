@@ -14,6 +14,7 @@ class NoDrive(Drive):
     formerly = ("null",)  # read by pandas as a missing value, in YAML as nothing
     reference = "the hypothesis that nothing moves"
     needs = ()
+    rectified = True
     words = "motivation does not follow the events"
     colour = "#7f7f7f"
     dash = (0, (1, 1.2))

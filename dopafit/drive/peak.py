@@ -20,6 +20,7 @@ class Peak(Drive):
     name = "peak"
     reference = "transients precede and evoke seeking, Phillips et al. (2003)"
     gains: ClassVar = {"gain_peak": AT_PEAK}
+    rectified = True
     words = "the excess above baseline drives pursuit"
     notation: ClassVar = {"gain_peak": "b_+"}
     colour = "#e69f00"

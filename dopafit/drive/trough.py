@@ -19,6 +19,7 @@ class Trough(Drive):
     reference = "the seed claim; opponent process, Solomon & Corbit (1974), recalled"
     gains: ClassVar = {"gain_trough": AT_TROUGH}
     scaled_by = ("trough_ratio",)
+    rectified = True
     words = "the deficit below baseline drives pursuit"
     notation: ClassVar = {"gain_trough": "b_-"}
     colour = "#0072b2"

@@ -72,6 +72,13 @@ def test_what_is_wrong_with_a_file_is_said_in_three_parts(tmp_path, text, wrong)
     assert "mine.py" not in OUTSIDE
 
 
+def test_the_line_is_said_where_the_path_is_relative(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("\nimport no_such_module\n")
+    with pytest.raises(SpecError, match=r"components: mine\.py, line 2: "):
+        load_components("mine.py")
+
+
 @pytest.mark.parametrize("name", ["none.py", "mine.txt", "."])
 def test_a_file_that_is_none_is_refused(tmp_path, name) -> None:
     with pytest.raises(SpecError, match="components: "):

@@ -430,4 +430,8 @@ def test_components_from_outside_are_said(make):
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"components": marks}))
     after = write_methods(RunFolder.read(folder)).read_text("utf-8")
     assert "outside dopafit" not in before
-    assert "outside dopafit" in after and "mine.py (abababababab)" in after and "1.2" in after
+    assert (
+        "outside dopafit, which its tests do not cover," in after
+        and "mine.py (abababababab)" in after
+        and "1.2" in after
+    )

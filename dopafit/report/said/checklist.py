@@ -277,6 +277,7 @@ def _sensitivity(folder: RunFolder) -> list[tuple[str, str, str]]:
     step = "Step 5: sensitivity"
     table = folder.identifiability
     filled = 0
+    soft = any("rectifier" in str(folder.model(fit).get("conventions")) for fit in folder.fits)
     if table is not None and "sensitivity" in table:
         filled = int(table["sensitivity"].astype(str).str.strip().replace("nan", "").ne("").sum())
     return [
@@ -286,7 +287,7 @@ def _sensitivity(folder: RunFolder) -> list[tuple[str, str, str]]:
             f"power scaling of {count(filled)} quantities" if filled else "",
         ),
         (step, "Sensitivity of the comparison to the priors", NOT_DONE),
-        (step, "Sensitivity to the rectifier's softness and to the kernel", NOT_DONE),
+        (step, f"Sensitivity to {'the softness of the rectifier and ' * soft}the kernel", NOT_DONE),
     ]
 
 

@@ -243,10 +243,14 @@ def _computation(folder: RunFolder) -> list[tuple[Span, ...]]:
 
 def _outside(components: Mapping[str, str]) -> tuple[Span | str, ...]:
     """Say whose kernels, drives and channels were at hand beside dopafit's own."""
+    if not components:
+        return ()
+    words = (
+        " Components from outside dopafit, which its tests do not cover, were loaded, with the "
+        "start of a file's SHA-256 or a package's version: "
+    )
     told = [f"{clean(file)} ({clean(mark[:12])})" for file, mark in components.items()]
-    told = ["Components from outside dopafit were loaded, with the start of a file's SHA-256 or a "
-            "package's version: ", series(told), "."] if told else []  # fmt: skip
-    return tuple([" ", *told]) if told else ()
+    return (words, *series(told), ".")
 
 
 def _sampled(folder: RunFolder) -> dict[str, dict[str, Any]]:
@@ -294,8 +298,8 @@ def _convergence(folder: RunFolder) -> list[tuple[Span, ...]]:
             say(
                 Span(WARNING, "strong"),
                 series(name(fit) for fit in folder.failed),
-                " did not converge, and no estimate or comparison that includes it can be "
-                "reported.",
+                " did not converge, and no estimate or comparison that includes "
+                f"{'one of them' if len(folder.failed) > 1 else 'it'} can be reported.",
             )
         )
     lines.append(say(f"Intervals are given as {folder.interval}s."))
