@@ -11,12 +11,12 @@ from dopafit.study.study import Study
 
 __all__ = ["KEYS", "Joiner"]
 
-TODO = "run dopafit validate FOLDER; it lists every such row"
+ADVICE = "run dopafit validate FOLDER; it lists every such row"
 
 
 def _refuse(rows: pd.DataFrame, what: str, allowed: str) -> None:
     for subject, session in rows[KEYS].head(1).itertuples(index=False):
-        raise StudyError(f"subject {subject}, session {session} {what}", todo=TODO, allowed=allowed)
+        raise StudyError(f"subject {subject}, session {session} {what}", todo=ADVICE, allowed=allowed)
 
 
 class Joiner:
@@ -43,7 +43,7 @@ class Joiner:
         if people.duplicated().any():
             raise StudyError(
                 f"subject {people[people.duplicated()].iloc[0]} is listed twice in the subjects",
-                todo=TODO,
+                todo=ADVICE,
                 allowed="one row per subject",
             )
         _refuse(
