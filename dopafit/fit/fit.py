@@ -378,6 +378,8 @@ def _compile(
     notes["masses"] = list(pilot.masses)
     notes["modes"], notes["places"] = found_modes(layout, pilot)
     if settings.sampler == "pymc":  # it takes nothing of the pilot's
+        none = np.zeros(layout.coordinates.normals)
+        notes["centring"] = layout.coordinates.centred_terms(none)
         return layout
     notes["scaling"] = "none" if pilot.shape is None else pilot.shape.name
     notes["clock"] = pilot.clock
