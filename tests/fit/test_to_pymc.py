@@ -12,7 +12,6 @@ import xarray as xr
 from pytensor.compile.mode import Mode
 
 import dopafit as dp
-from dopafit.backend.bridges.jax_density import JaxDensity
 from dopafit.backend.bridges.pymc import standard_coordinates
 from dopafit.backend.sampler.compiled import Density, RowDensity
 from dopafit.backend.sampler.settings import SAMPLERS, SamplerSettings
@@ -76,7 +75,7 @@ def model() -> pm.Model:
 
 def test_the_density_and_its_gradient_are_ours(model, layout) -> None:
     logp, slope = model.compile_logp(**PYTHON), model.compile_dlogp(**PYTHON)
-    density, by_jax = Density(layout), JaxDensity(layout)
+    density = Density(layout)
     at = [values_at(model, layout, q) for q in points(layout)[:4]]
     ours = np.array([density(q)[0] for q in points(layout)[:4]])
     theirs = np.array([float(logp(one)) for one in at])
@@ -88,7 +87,7 @@ def test_the_density_and_its_gradient_are_ours(model, layout) -> None:
     step *= np.random.default_rng(2).standard_normal(q.size)
     ends = [values_at(model, layout, q + s * step) for s in (-1, 1)]
     moved = np.concatenate([np.ravel(ends[1][k] - ends[0][k]) for k in at[1]])
-    assert slope(at[1]) @ moved == pytest.approx(2 * by_jax(q)[1] @ step, rel=1e-6)
+    assert slope(at[1]) @ moved == pytest.approx(2 * density(q)[1] @ step, rel=1e-6)
     # and by finite differences, one variable at a time
     gradient, place = slope(at[1]), 0
     for name, value in at[1].items():
