@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from dopafit.backend.codegen import load as fuse
+from dopafit.backend.codegen.bound import memory
 from dopafit.backend.codegen.emit import write
 from dopafit.backend.codegen.expression import Expression, Graph
 from dopafit.backend.codegen.numbers import Numbers
@@ -23,6 +24,7 @@ from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.backend.codegen.special import log1p_unit, log_ndtr, log_ndtr_slope
 from dopafit.backend.codegen.step import identifier
 from dopafit.backend.codegen.tables import prepare, run_table, used_arrays
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.operations import OPERATIONS
 from dopafit.backend.sampler.compiled import RowDensity, compile_layout
 from dopafit.channel.choice import Choice
@@ -272,8 +274,9 @@ def test_the_annotated_example_is_what_is_generated() -> None:
     effects = {"choice_rest": "1", "peak": "1"}
     model = Model("level", [Choice()], effects, kernel="monophasic")
     layout = build_layout(model, study())
-    names = tuple(prepare(used_arrays(layout)))
-    source = write(make_plan(layout.program, names, gradient=True), names, gradient=True)
+    arrays = prepare(used_arrays(layout)) | Reparametrisation(layout.coordinates).arrays
+    arrays |= memory()
+    source = write(make_plan(layout.program, tuple(arrays), gradient=True), arrays, gradient=True)
     assert ast.dump(ast.parse(shown)) == ast.dump(ast.parse(source))
 
 

@@ -31,7 +31,7 @@ from numba import njit
 
 from dopafit.backend.codegen.runtime import *
 from dopafit.backend.codegen.special import *
-from dopafit.backend.codegen.workspace import claim, piece, plane, release
+from dopafit.backend.codegen.workspace import *
 from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, divide, exp, plus
 
@@ -109,9 +109,12 @@ class _Writer(Numbers):
         functions = "".join(self.functions.values()) + scan
         return HEADER + functions + "\n".join([begin, scratch, *self.lines, *end]) + "\n"
 
-    def room(self, name: str, size: str, kind: str = "piece") -> None:
+    def room(self, name: str, columns: str, rows: int = 0) -> None:
         """Name an array that may be as long as the data; see `codegen.workspace`."""
-        self.put(f"{name}, used = {kind}(room, used, {size})")
+        length = f"{rows} * ({columns})" if rows else columns
+        call = f"piece(room, used, {length})"
+        self.put(f"{name} = plane({call}, {rows}, {columns})" if rows else f"{name} = {call}")
+        self.put(f"used += {length}")
 
     def length(self, domain: str) -> str:
         """Return the number of a domain's rows."""
@@ -130,11 +133,11 @@ class _Writer(Numbers):
         if isinstance(self.plan.loop, str):
             # of a progression two decays give all three
             kept = 2 if self.plan.loop == "states_progression" else len(rates)
-            self.room("decay", f"{kept}, event_gap.size", "plane")
-        self.room("state", f"{count}, event_gap.size + 1", "plane")
+            self.room("decay", "event_gap.size", kept)
+        self.room("state", "event_gap.size + 1", count)
         self.put(self.loop("", "state"))
         if gradient:
-            self.room("by_state", f"{count}, event_gap.size + 1", "plane")
+            self.room("by_state", "event_gap.size + 1", count)
             self.put("by_state[:] = 0.0")
         for k in range(count):
             self.put(f"state_{k} = state[{k}]")

@@ -34,7 +34,9 @@ SHAPES, TIMED, GAINED = (
     ", ".join(f"{group}_{part}" for part in parts)
     for group, parts in (("shape", SHAPE), ("time", TIME[:2]), ("gains", GAINS))
 )
-KIND = {"i": "int64", "u": "uint64", "f": "float64"}
+READ = {("f", 1): "numbers", ("f", 2): "table", ("i", 1): "places", ("u", 1): "indices"}
+"""What reads an array of a kind and so many dimensions; see `codegen.workspace`."""
+
 HEADER = """from numba import carray, types
 
 from dopafit.backend.geometry.loops import *
@@ -50,7 +52,6 @@ NUMBERS, ADDRESSES = types.CPointer(types.float64), types.CPointer(types.voidptr
     fastmath={{"contract"}},
 )
 def density(size_, u_, gradient_, value_, data_):
-    sizes = carray(data_[0], ({count}, 2), np.int64)
 """
 
 
@@ -86,17 +87,15 @@ def head(arrays: Mapping[str, np.ndarray], clock: Any) -> str:
     )
     lines = []
     for place, (name, value) in enumerate(arrays.items(), start=1):
-        lengths = [f"sizes[{place}, {axis}]" for axis in range(value.ndim)]
-        kind = f"np.{KIND[value.dtype.kind]}"
-        lines.append(
-            f"{identifier(name)} = carray(data_[{place}], ({', '.join(lengths)},), {kind})"
-        )
+        read = READ[value.dtype.kind, value.ndim]
+        lines.append(f"{identifier(name)} = {read}(data_, {place})")
     lines += [
         "dim, normals = np.int64(size_), x_centring.size",
         "slot = claim(busy)",
         "room = work[max(slot, 0)]",
         "used = 0 if slot >= 0 else room.size",
-        "q, used = piece(room, used, dim)",
+        "q = piece(room, used, dim)",
+        "used += dim",
         f"mean = forward(carray(u_, (dim,)), q, 1.0, normals, shape_centre, {SHAPES}, {GAINED})",
         "slopes = np.empty(time_location.size)",
         "if time_place[0] >= 0:",
@@ -108,7 +107,7 @@ def head(arrays: Mapping[str, np.ndarray], clock: Any) -> str:
         f"theta, prior = place(q, normals, {', '.join(COORDINATES)})",
         "by_theta = np.zeros(theta.size)",
     ]
-    text = HEADER.format(clock=imported, count=len(arrays) + 1)
+    text = HEADER.format(clock=imported)
     return text + "\n".join(f"    {line}" for line in lines)
 
 
