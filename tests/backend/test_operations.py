@@ -302,15 +302,15 @@ def interpreted(claim: Claim, folder: Path) -> Any:
     head += ["exp, plus, divide = math.exp, operator.add, operator.truediv"]
     head += ["log1p_unit = math.log1p", "carray = lambda memory, shape, kind=None: memory"]
     head += ["claim, release = lambda busy: -1, lambda busy, slot: None"]
-    head += ["piece = lambda room, used, size: (np.empty(size), used)"]
+    head += ["piece = lambda room, used, size: np.empty(size)"]
+    head += ["numbers = table = places = indices = lambda addresses, place: addresses[place]"]
     path = folder / "generated.py"
     path.write_text("\n".join(head) + "\n" + source[source.index("def density(") :])
     density = runpy.run_path(str(path))["density"]
-    sizes = np.zeros((1 + len(arrays), 2), np.int64)
 
     def call(q: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = np.empty(1), np.empty(q.size)
-        density(q.size, q, gradient, value, [sizes, *arrays.values()])
+        density(q.size, q, gradient, value, [None, *arrays.values()])
         return value[0], gradient
 
     return call
