@@ -64,15 +64,19 @@ def quadrature_check(
     if not gridded:
         return ()
     fine = _finer(model, study)
+    if fine is None:
+        limit = f"<= {LIMIT}"
+        return tuple(
+            Diagnostic("quadrature", math.nan, limit, False, prefix, NOT_MEASURED)
+            for prefix in gridded
+        )
     theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
     flat = theta.reshape(-1, theta.shape[-1])
     flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
     found = []
     for prefix in gridded:
-        error, advice = math.nan, NOT_MEASURED
-        if fine is not None:
-            error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
-            advice = "" if error <= LIMIT else TOO_COARSE
+        error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
         ok = error <= LIMIT
+        advice = "" if ok else TOO_COARSE
         found.append(Diagnostic("quadrature", error, f"<= {LIMIT}", ok, prefix, advice))
     return tuple(found)

@@ -113,8 +113,10 @@ def symbols(model: object) -> dict[str, str]:
     if model.moved:
         found["s"] = "the level, as displacement from baseline [peak units]"
         found |= {mark: words for mark, words in TRAIN.items() if mark in kernel.train}
+        alike: dict[str, list[str]] = {}
         for name in kernel.parameters:
-            found[place(model, name).symbol] = _words(model, [name])
+            alike.setdefault(place(model, name).symbol, []).append(name)
+        found |= {symbol: _words(model, names) for symbol, names in alike.items()}
         found |= kernel.symbols
         if any(RECTIFIED in drive.latex for drive in moving):
             found |= {

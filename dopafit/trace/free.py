@@ -75,18 +75,20 @@ class Free(Kernel):
         r"\quad 8^{-1/16} \le \max |h| \le 1"
     )
     latex = (
-        r"h(t) = \sum_{k=1}^{8} c_k\, \phi_k(\ln t) \Big/ \Big(\sum_{k=1}^{8} c_k^{16}\Big)^{1/16}"
-        r",\quad c_k = 1 - \tfrac{k-1}{8} + a_k,\quad a_1 = w_1,"
-        r"\quad a_k = 0.7\, a_{k-1} + \sqrt{1 - 0.7^2}\, w_k"
+        r"h(t) = \frac{\sum_i c_i\, \phi_i(\ln t)}{(\sum_i c_i^{16})^{1/16}},\quad "
+        r"c_i = 1 - (i - 1)/8 + a_i,\quad a_i = 0.7\, a_{i-1} + \sqrt{1 - 0.7^2}\, w_i,\quad "
+        r"t > H:\ h(t) = 0"
     )
     notation: ClassVar = {"peak": "P", "longest_lag": "H"} | {
-        f"weight_{k + 1}": f"w_{k + 1}" for k in range(KNOTS)
+        f"weight_{k + 1}": "w_i" for k in range(KNOTS)
     }
     symbols: ClassVar = {
-        r"\phi_k": "smooth bump that is 1 at knot k, 0 from the neighbouring ones; the first is 1 "
+        r"\phi_i": "smooth bump that is 1 at knot i, 0 from the neighbouring ones; the first is 1 "
         "from the event on, and they sum to 1 until the last one falls to 0 at H",
-        "c_k": "value at knot k before scaling; knots are equally spaced in log time from H / 200",
-        "a_k": "its deviation from a decay",
+        "c_i": "value at knot i of 8 before scaling; knots are equally spaced in log time from "
+        "H / 200",
+        "a_i": "its deviation from a decay",
+        "a_{i-1}": "the deviation at the knot before; at the first knot it is the weight itself",
     }
 
     peak = replace(PEAK, meaning="size of the response to one unit event, up or down")

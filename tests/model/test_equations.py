@@ -18,7 +18,7 @@ from dopafit.trace.kernel import Kernel
 
 WORDS = re.compile(r"\\text\{(?:\\.|[^{}])*\}:|\\mathrm\{(?:Bernoulli|Wald|logit|d)\}")
 COMMANDS = re.compile(
-    r"\\(?:sum|int|ln|max|min|sqrt|sim|cdot|quad|left|right|frac|to|text|mathrm|bar)"
+    r"\\(?:sum|int|ln|max|min|sqrt|sim|cdot|quad|le|left|right|frac|to|text|mathrm|bar)"
     r"(?![a-zA-Z])|\\[,;!: ]"
 )
 SYMBOL = re.compile(r"(?:\\[a-z]+|[A-Za-z])")

@@ -11,6 +11,7 @@ import pytest
 
 from dopafit.channel.channel import Channel
 from dopafit.channel.choice import Choice
+from dopafit.channel.counts import Counts
 from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
@@ -30,9 +31,16 @@ FURTHER = [
     Presses(history=(3.0, 20.0), refractory=0.3, pause_after="cue"),
 ]
 """Channels with options, beside one of each kind with its defaults."""
-EVERY = [*(member() for member in Channel.members().values()), *FURTHER]
-assert {type(one) for one in EVERY} >= {Choice, Latency, WaldLatency, Presses}
-TRUTH = {"presses_rest": -2.0, "choice_rest": 1.5, "choice_lapse": 0.2, "latency_rest": 0.4}
+OWN = [m for m in Channel.members().values() if m.__module__.startswith("dopafit.")]
+EVERY = [*(member() for member in OWN), *FURTHER]
+assert {type(one) for one in EVERY} >= {Choice, Counts, Latency, WaldLatency, Presses}
+TRUTH = {
+    "counts_rest": 1.0,
+    "presses_rest": -2.0,
+    "choice_rest": 1.5,
+    "choice_lapse": 0.2,
+    "latency_rest": 0.4,
+}
 HISTORY = {"history_3s": 0.8, "history_20s": -0.5}
 
 
@@ -41,7 +49,9 @@ def design() -> Study:
     """Fifty subjects with two short sessions; waits end at different deadlines, or never."""
     study = timetable({"subjects": SUBJECTS, "duration": 240.0}, seed=11)
     deadline = np.random.default_rng(2).choice([0.8, 1.5, 3.0, np.nan], len(study.observations))
-    return study.with_tables({"observations": study.observations.assign(deadline=deadline)})
+    trials = study.observations.assign(deadline=deadline)
+    trials["duration"] = np.minimum(2.0, 240.0 - trials["time"])
+    return study.with_tables({"observations": trials})
 
 
 def claim(channel: Channel) -> Model:

@@ -16,7 +16,9 @@ ADVICE = "run dopafit validate FOLDER; it lists every such row"
 
 def _refuse(rows: pd.DataFrame, what: str, allowed: str) -> None:
     for subject, session in rows[KEYS].head(1).itertuples(index=False):
-        raise StudyError(f"subject {subject}, session {session} {what}", todo=ADVICE, allowed=allowed)
+        raise StudyError(
+            f"subject {subject}, session {session} {what}", todo=ADVICE, allowed=allowed
+        )
 
 
 class Joiner:
