@@ -40,7 +40,7 @@ demo: .venv/.ready
 
 test: .venv/.ready
 	@echo '==> pytest (the slow ones are left out; make slow runs them)'
-	@$(PYTEST) -q --durations=10 --durations-min=1 -m 'not slow'
+	@$(PYTEST) -q --durations=10 --durations-min=1 -m 'not slow' -n 2 --dist loadfile
 
 slow: .venv/.ready
 	@echo '==> pytest, slow statistical tests only'

@@ -22,7 +22,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("prior", "scipy"), PAIRS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("prior", "scipy"), PAIRS, ids=["normal", "lognormal", "half_normal"])
 def test_distribution_is_scipys(prior: Prior, scipy) -> None:
     x = scipy.ppf([0.001, 0.2, 0.5, 0.9, 0.999])
     assert prior.distribution.logpdf(x) == pytest.approx(scipy.logpdf(x), rel=1e-14)
