@@ -96,6 +96,14 @@ class _Dumper(yaml.SafeDumper):
     """Quotes what would be no text here, beside what PyYAML would not read as text."""
 
 
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    """Escape the line breaks that YAML would fold into a space."""
+    quoted = any(mark in text for mark in "\x85\u2028\u2029")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
+
+
+_Dumper.add_representer(str, _text)
+
 for _first_letter, _resolvers in _Values.yaml_implicit_resolvers.items():
     for _tag, _pattern in _resolvers:
         _Dumper.add_implicit_resolver(_tag, _pattern, [_first_letter])

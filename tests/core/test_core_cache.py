@@ -95,7 +95,7 @@ def test_two_users_share_a_cache(folder) -> None:
     import subprocess
 
     shared = folder.parent
-    for path in (shared, *list(shared.parents)[:3]):
+    for path in (shared, *(p for p in shared.parents if "pytest-of" in str(p))):
         path.chmod(0o777)
     write_own(folder, "a", b"of root")
     code = (

@@ -8,10 +8,10 @@ import unicodedata
 
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dopafit.core.yaml_text import dump_yaml
 from dopafit.study import Study, read_study, validate, write_study
 from dopafit.study.load import load_folder
 
@@ -182,7 +182,7 @@ def test_any_words_choose_and_are_replaced(tmp_path_factory, words) -> None:
     (place / "sessions.csv").write_text("subject,session,start,end\ns,1,0,60\n")
     entry = {"file": "log.csv", "where": {"w": words[:-1]}, "recode": {"w": {words[0]: "new"}}}
     about = {"name": "x", "tables": {"sessions": "sessions.csv", "samples": entry}}
-    (place / "study.yaml").write_text(yaml.safe_dump(about, allow_unicode=True))
+    (place / "study.yaml").write_text(dump_yaml(about))
     loaded = load_folder(place)
     assert [f.kind for f in loaded.findings if f.severity != "warning"] == ["rows-taken"]
     table = loaded.tables["samples"]
