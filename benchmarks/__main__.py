@@ -6,8 +6,8 @@ A, B: simulated studies, against rivals by name. C: the effort study. D: presses
 E: the gradient alone, against one fused loop. Prints lines ``ratio PROBLEM RIVAL METRIC VALUE``,
 dopafit over rival, and for C and D the time and the verdict of every fit; stores both in
 ``benchmarks/results`` and writes ``docs/speed.md``. A rival's time counts only if its posterior
-means agree with dopafit's within Monte Carlo error. Stan and NumPyro get environments of their own,
-made when first needed.
+means agree with dopafit's within Monte Carlo error. Stan, stanli and NumPyro get environments of
+their own, made when first needed.
 """
 
 from __future__ import annotations

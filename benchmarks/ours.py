@@ -11,6 +11,8 @@ import time
 
 import numpy as np
 
+EVALUATIONS = 300
+
 
 def main() -> None:
     """Compile all that a fit runs, fit and write the draws."""
@@ -23,10 +25,17 @@ def main() -> None:
     model, study = build(PROBLEMS[name])
     began = time.perf_counter()
     layout = build_layout(model, study)
-    compile_layout(layout)
+    density = compile_layout(layout)
     c = layout.coordinates
     RowDensity(layout)(c.theta(np.zeros(c.normals), np.ones(c.halves)))
     compiled = time.perf_counter()
+    point = 0.1 * np.random.default_rng(1).standard_normal(density.size)
+    seconds = []
+    for _ in range(EVALUATIONS):
+        start = time.perf_counter()
+        density(point)
+        seconds.append(time.perf_counter() - start)
+    before = time.perf_counter()
     fit = dp.fit(model, study, seed=1, tune=tune, draws=draws, max_draws=draws, progress="silent")
     ended = time.perf_counter()
     found = {}
@@ -41,7 +50,8 @@ def main() -> None:
         json.dumps(
             {
                 "compile": compiled - began,
-                "sample": ended - compiled,
+                "sample": ended - before,
+                "gradient_seconds": float(np.median(seconds)),
                 "gradients": float(steps.sum()),
                 "divergences": int(fit.sample_stats["diverging"].values.sum()),
                 "verdict": fit.verdict.stamp,

@@ -20,7 +20,7 @@ from benchmarks.table import WORDS
 __all__ = ["RIVALS", "compare"]
 
 RIVALS = tuple(WORDS)
-PYTHON = {"stan": "3.12", "numpyro": "3.13"}
+PYTHON = {"stan": "3.12", "stanli": "3.13", "numpyro": "3.13"}
 """Environments of their own: pystan's extension does not load on Python 3.13."""
 AGREE = 4.5
 """Largest difference of two means, in Monte Carlo standard errors, of some fifteen compared."""

@@ -17,6 +17,8 @@ PROBLEMS = {
 WORDS = {
     "stan": "Stan, written by hand",
     "stan-centred": "Stan, its intercepts centred",
+    "stanli": "Stan's language, interpreted (stanli), centred",
+    "stanli-fast": "the same in its fast mode",
     "matrix": "PyMC, observation x event matrix",
     "numpyro": "NumPyro, associative scan",
     "scan": "PyMC, scan",

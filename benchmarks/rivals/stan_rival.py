@@ -8,26 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
-
-NAMES = {
-    "trough_ratio": "trough_ratio",
-    "recovery_half_life": "recovery_half_life",
-    "onset_ratio": "onset_ratio",
-    "choice_rest": "choice_rest",
-    "latency_rest": "latency_rest",
-    "latency_sigma": "latency_sigma",
-    "choice_gain_trough": "choice_gain",
-    "latency_gain_trough": "latency_gain",
-    "choice_rest_sd": "choice_sd",
-    "latency_rest_sd": "latency_sd",
-    "peak_sd": "peak_sd",
-    "choice_rest_group": "choice_group",
-    "latency_rest_group": "latency_group",
-    "peak_group": "peak_group",
-}
+from stan_data import CODE, NAMES, stan_data
 
 
 def main() -> None:
@@ -35,24 +18,9 @@ def main() -> None:
     import stan
 
     source, target, tune, draws = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    d = np.load(source)
-    data = {
-        "centred": int(sys.argv[5:] == ["centred"]),
-        "S": int(d["subjects"]),
-        "M": len(d["gap"]),
-        "N": len(d["y"]),
-        "first": (d["first"] + 1).tolist(),
-        "gap": d["gap"].tolist(),
-        "row": (d["row"] + 1).tolist(),
-        "subject": (d["subject"] + 1).tolist(),
-        "y": d["y"].astype(int).tolist(),
-        "log_latency": d["log_latency"].tolist(),
-        "censored": d["censored"].astype(int).tolist(),
-        "log_half_life_prior": float(d["log_half_life_prior"]),
-    }
-    code = (Path(__file__).parent / "model.stan").read_text()
+    data = stan_data(source, centred=sys.argv[5:] == ["centred"])
     began = time.perf_counter()
-    model = stan.build(code, data=data, random_seed=1)
+    model = stan.build(CODE.read_text(), data=data, random_seed=1)
     compiled = time.perf_counter()
     fit = model.sample(num_chains=4, num_samples=draws, num_warmup=tune)
     ended = time.perf_counter()
