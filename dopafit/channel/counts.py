@@ -24,6 +24,7 @@ from dopafit.channel.channel import (
     times_by_session,
     with_columns,
 )
+from dopafit.channel.parameters import LOG_RATE, LOG_RATE_GAIN
 from dopafit.channel.quadrature import LARGEST_SHARE, TOLERANCE, Marks, grid, segments
 from dopafit.core.component import Parameter
 from dopafit.core.errors import FitError
@@ -89,17 +90,10 @@ class Counts(Channel):
     on_grid = True
     arguments = frozenset({"eta", "count", "log_exposure", "log_factorial"})
 
-    rest = Parameter(
-        "log of the expected number per unit of exposure (second) at baseline",
-        "ln 1/s",
-        Prior.normal(-3, 2),
-        effect=Prior.normal(0, 0.5),
-        spread=Prior.half_normal(1),
-        varies="row",
+    rest = replace(
+        LOG_RATE, meaning="log of the expected number per unit of exposure (second) at baseline"
     )
-    gain = Parameter(
-        "change of the log rate per unit lobe", "ln 1/s", Prior.normal(0, 1.5), varies="row"
-    )
+    gain = LOG_RATE_GAIN
     dispersion = Parameter(
         "spread of the rate over its mean beyond Poisson noise, 1 / sqrt(phi)",
         "1",

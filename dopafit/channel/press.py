@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature, times_by_session
+from dopafit.channel.parameters import LOG_RATE, LOG_RATE_GAIN
 from dopafit.channel.press_checks import refuse_misplaced, seconds, time_constants
 from dopafit.channel.quadrature import (
     LARGEST_SHARE,
@@ -105,17 +106,8 @@ class Presses(Channel):
     }
     arguments = frozenset({"eta", "is_press", "weight", "log_since_event"})
 
-    rest = Parameter(
-        "log press rate at baseline",
-        "ln 1/s",
-        Prior.normal(-3, 2),
-        effect=Prior.normal(0, 0.5),
-        spread=Prior.half_normal(1),
-        varies="row",
-    )
-    gain = Parameter(
-        "change of the log rate per unit lobe", "ln 1/s", Prior.normal(0, 1.5), varies="row"
-    )
+    rest = LOG_RATE
+    gain = LOG_RATE_GAIN
     pause_depth = Parameter(
         "drop of the log rate just after an event",
         "ln 1/s",

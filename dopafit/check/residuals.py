@@ -87,10 +87,11 @@ def residuals(
         or they are too few for two bins.
     """
     layout, prefix = fit.layout, channel.prefix
-    rows, m = layout.rows[prefix], numpy_operations(layout.arrays)
+    rows = layout.rows[prefix]
     bins = min(BINS, len(rows) // PER_BIN)
     if channel.cumulative is None or bins < 2:
         return None
+    m = numpy_operations(layout.arrays)
     counts = np.empty((len(theta), bins))
     for i, parameters in enumerate(theta):
         moved = layout.program.motivation(layout.arrays, parameters, m)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from dopafit.channel.quadrature import LARGEST, GridError
 from dopafit.fit.verdict import Diagnostic
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import Layout, build_layout
-from dopafit.model.numpy_operations import evaluate
+from dopafit.model.numpy_operations import numpy_operations
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:
@@ -34,11 +35,17 @@ TOO_COARSE = (
 )
 
 
-def integral_error(layout: Layout, fine: Layout, theta: np.ndarray, prefix: str) -> np.ndarray:
-    """Return the error of the channel's log likelihood [nats] at each theta, (draw, entry)."""
-    return np.array(
-        [evaluate(layout, one)[prefix].sum() - evaluate(fine, one)[prefix].sum() for one in theta]
-    )
+def integral_error(
+    layout: Layout, fine: Layout, theta: np.ndarray, prefixes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the error of channels' log likelihoods [nats] at each theta, (draw, entry)."""
+    operations = [(one, numpy_operations(one.arrays)) for one in (layout, fine)]
+    error = {prefix: np.empty(len(theta)) for prefix in prefixes}
+    for draw, parameters in enumerate(theta):
+        own, finer = (one.program.logp(one.arrays, parameters, m) for one, m in operations)
+        for prefix in prefixes:
+            error[prefix][draw] = own[prefix].sum() - finer[prefix].sum()
+    return error
 
 
 def _finer(model: Model, study: Study) -> Layout | None:
@@ -63,20 +70,16 @@ def quadrature_check(
     gridded = [c.prefix for c in model.channels if c.on_grid]
     if not gridded:
         return ()
-    fine = _finer(model, study)
-    if fine is None:
-        limit = f"<= {LIMIT}"
-        return tuple(
-            Diagnostic("quadrature", math.nan, limit, False, prefix, NOT_MEASURED)
-            for prefix in gridded
-        )
-    theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
-    flat = theta.reshape(-1, theta.shape[-1])
-    flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
-    found = []
-    for prefix in gridded:
-        error = float(np.std(integral_error(layout, fine, flat, prefix), ddof=1))
-        ok = error <= LIMIT
-        advice = "" if ok else TOO_COARSE
-        found.append(Diagnostic("quadrature", error, f"<= {LIMIT}", ok, prefix, advice))
-    return tuple(found)
+    fine, errors = _finer(model, study), dict.fromkeys(gridded, math.nan)
+    if fine is not None:
+        theta = layout.coordinates.theta(coordinates["x"].values, coordinates["h"].values)
+        flat = theta.reshape(-1, theta.shape[-1])
+        flat = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
+        found = integral_error(layout, fine, flat, gridded)
+        errors = {prefix: float(np.std(error, ddof=1)) for prefix, error in found.items()}
+    failed = NOT_MEASURED if fine is None else TOO_COARSE
+    return tuple(
+        Diagnostic("quadrature", error, f"<= {LIMIT}", ok, prefix, "" if ok else failed)
+        for prefix, error in errors.items()
+        for ok in [error <= LIMIT]
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dopafit.channel import Channel, channel_from_dict
+from dopafit.channel import channel_from_dict
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.errors import SpecError
 from dopafit.core.limits import RECORD_BYTES
@@ -154,6 +154,11 @@ def read_analysis(path: str | Path) -> Analysis:
             truth_hypothesis = Drive.named(truth_hypothesis).name
         exclude = exclusions_from(file.exclude)
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
+        prefixes = [channel.prefix for channel in channels]
+        given = {
+            key: plain_names(key, getattr(file, key), trace_name, prefixes)
+            for key in ("effects", "priors", "fixed")
+        }
         kernels = {told.kernel or trace.kernel for told in hypotheses.values()}
         models = {
             name: Model(
@@ -161,7 +166,7 @@ def read_analysis(path: str | Path) -> Analysis:
                 trace=trace_name,
                 drive=told.drive,
                 channels=channels,
-                **_own(file, trace_name, told.kernel or trace.kernel, kernels, channels),
+                **_own(given, told.kernel or trace.kernel, kernels),
                 typical_spacing=trace.typical_spacing,
                 kernel=told.kernel or trace.kernel,
                 events=trace.events,
@@ -192,7 +197,7 @@ def read_analysis(path: str | Path) -> Analysis:
             for name, options in file.channels.items()
             if options and isinstance(options.get("censored"), str)
         },
-        warnings=_unused(file, models),
+        warnings=_unused(given, models),
     )
 
 
@@ -249,36 +254,26 @@ def _hypotheses(file: AnalysisFile) -> dict[str, Hypothesis]:
 
 
 def _own(
-    file: AnalysisFile,
-    trace: str,
-    kernel: str,
-    kernels: set[str],
-    channels: list[Channel],
+    given: Mapping[str, Mapping[str, Any]], kernel: str, kernels: set[str]
 ) -> dict[str, dict[str, Any]]:
     """Return what the file gives for parameters, without those of other hypotheses' kernels."""
     others = set().union(*(Kernel.named(name).parameters for name in kernels))
     others -= set(Kernel.named(kernel).parameters)
-    own = {}
-    for key in ("effects", "priors", "fixed"):
-        plain = plain_names(key, getattr(file, key), trace, [c.prefix for c in channels])
-        own[key] = {name: value for name, value in plain.items() if not others & stems(name)}
-    return own
+    return {
+        key: {name: value for name, value in plain.items() if not others & stems(name)}
+        for key, plain in given.items()
+    }
 
 
-def _unused(file: AnalysisFile, models: Mapping[str, Model]) -> tuple[str, ...]:
+def _unused(given: Mapping[str, Mapping[str, Any]], models: Mapping[str, Model]) -> tuple[str, ...]:
     """Name what is given for parameters that none of the hypotheses has."""
     known = set().union(*(model.parameters for model in models.values()))
-    first = next(iter(models.values()))
-    prefixes = [channel.prefix for channel in first.channels]
-    lines = []
-    for key in ("effects", "priors", "fixed"):
-        for name in plain_names(key, getattr(file, key), first.trace, prefixes):
-            if not known & stems(name):
-                lines.append(
-                    f"{key}: {name} belongs to no hypothesis ({', '.join(models)}), and does "
-                    "nothing"
-                )
-    return tuple(lines)
+    return tuple(
+        f"{key}: {name} belongs to no hypothesis ({', '.join(models)}), and does nothing"
+        for key, plain in given.items()
+        for name in plain
+        if not known & stems(name)
+    )
 
 
 def _load(path: Path) -> dict[str, Any]:

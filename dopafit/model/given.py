@@ -13,7 +13,7 @@ import numpy as np
 
 from dopafit.channel import Channel
 from dopafit.core.component import Parameter
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import DopafitError, SpecError, suggest, unknown
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
 from dopafit.model.formula.language import number_text
@@ -50,13 +50,9 @@ def is_finite(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def no_parameter(where: str, name: str, known: Collection[str]) -> SpecError:
+def no_parameter(where: str, name: str, known: Collection[str]) -> DopafitError:
     """Return the error for a name that is no parameter's."""
-    return SpecError(
-        f"{where}: {name!r} is not a parameter of this model",
-        allowed=", ".join(known),
-        todo=suggest(name, known) or "take one of those allowed",
-    )
+    return unknown(SpecError, f"{where}: {name!r} is not a parameter of this model", name, known)
 
 
 def as_data(prior: Any) -> Any:
@@ -105,11 +101,7 @@ def checked_drive(drive: Any, prefixes: list[str]) -> str | Mapping[str, str]:
         return str(Drive.named(drive).name)
     for prefix in drive:
         if prefix not in prefixes:
-            raise SpecError(
-                f"drive: no channel is called {prefix!r}",
-                allowed=", ".join(prefixes),
-                todo=suggest(prefix, prefixes) or "take one of those allowed",
-            )
+            raise unknown(SpecError, f"drive: no channel is called {prefix!r}", prefix, prefixes)
     for prefix in prefixes:
         if prefix not in drive:
             raise SpecError(

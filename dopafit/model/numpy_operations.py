@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -90,9 +90,16 @@ def _of_row(parameters: Mapping[str, Any], row: np.ndarray) -> dict[str, Any]:
 
 
 def numpy_operations(arrays: Mapping[str, np.ndarray]) -> Operations:
-    """Return the NumPy form of the operations over a layout's arrays."""
-    paired = "pair_horizon" in arrays
-    trace = partial(_pairs, trace_pairs(arrays)) if paired else partial(_trace, trace_gaps(arrays))
+    """Return the NumPy form of the operations over a layout's arrays.
+
+    What the trace has to know of when things happened is found once, where a claim has a trace.
+    """
+    run, times = (_pairs, trace_pairs) if "pair_horizon" in arrays else (_trace, trace_gaps)
+    found = cache(lambda: times(arrays))
+
+    def trace(*arguments: Any) -> Mapping[str, np.ndarray]:
+        return run(found(), *arguments)
+
     return Operations(np, _linear_rows, trace, _take, _segment_sum)
 
 

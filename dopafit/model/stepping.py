@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from dopafit.model.claim import Model
 from dopafit.model.given import no_parameter
 from dopafit.model.layout.coordinates import in_range
 from dopafit.study.study import Study
-from dopafit.trace.dynamics import Pairs
+from dopafit.trace.dynamics import Dynamics, Pairs
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Event", "Offer", "Task", "play"]
@@ -142,23 +142,62 @@ def play(
     )
 
 
+class _States:
+    """A trace that its states after the last event carry along."""
+
+    def __init__(
+        self, dynamics: Dynamics, prepared: Mapping[str, Any], values: Mapping[str, float]
+    ) -> None:
+        self.dynamics, self.prepared, self.time = dynamics, prepared, 0.0
+        self.state = tuple(np.array([value]) for value in dynamics.rest)
+
+    def kick(self, time: float, size: float) -> None:
+        """Let an event move the trace."""
+        gap = np.array([time - self.time])
+        moved = self.dynamics.advance(np, self.state, gap, self.prepared)
+        self.state = self.dynamics.kick(np, moved, np.array([size]), self.prepared)
+        self.time = time
+
+    def signals(self, time: float) -> Mapping[str, np.ndarray]:
+        """Return what can be read from the trace at a time [s]."""
+        return self.dynamics.read(np, self.state, np.array([time - self.time]), self.prepared)
+
+
+class _Past:
+    """A trace that remembers its events until their responses have ended."""
+
+    def __init__(
+        self, dynamics: Pairs, prepared: Mapping[str, Any], values: Mapping[str, float]
+    ) -> None:
+        self.dynamics, self.prepared = dynamics, prepared
+        self.horizon = values[dynamics.horizon]
+        self.events: list[tuple[float, float]] = []  # time, size
+
+    def kick(self, time: float, size: float) -> None:
+        """Let an event move the trace."""
+        self.events.append((time, size))
+
+    def signals(self, time: float) -> Mapping[str, np.ndarray]:
+        """Return what can be read from the trace at a time [s]."""
+        self.events = [event for event in self.events if event[0] > time - self.horizon]
+        past = np.array([event for event in self.events if event[0] < time]).reshape(-1, 2)
+        found = self.dynamics.response(np, np.log(time - past[:, 0]), self.prepared)
+        return {name: np.array([value @ past[:, 1]]) for name, value in found.items()}
+
+
 class _Session:
-    """The state of the trace after the last event, and what it takes to act on it."""
+    """The trace so far, and what it takes to act on it."""
 
     def __init__(self, model: Model, values: Mapping[str, float]) -> None:
         self.model, self.values = model, values
         self.channels = {channel.prefix: channel for channel in model.channels}
-        self.time = 0.0
         if model.moved:
             kernel = Kernel.named(model.kernel)()
             shape = {name: values[name] for name in kernel.parameters if name != "peak"}
-            self.dynamics = kernel.dynamics
-            self.prepared = kernel.prepare(np, **{k: np.array([v]) for k, v in shape.items()})
+            prepared = kernel.prepare(np, **{k: np.array([v]) for k, v in shape.items()})
             self.unit = kernel.unit_event(np, **shape)
-            if isinstance(self.dynamics, Pairs):
-                self.past: list[tuple[float, float]] = []  # (time, size) of events so far
-            else:
-                self.state = tuple(np.array([value]) for value in self.dynamics.rest)
+            walk = _Past if isinstance(kernel.dynamics, Pairs) else _States
+            self.trace = walk(kernel.dynamics, prepared, values)
 
     @classmethod
     def of(cls, model: Model, parameters: Mapping[str, float]) -> _Session:
@@ -186,15 +225,7 @@ class _Session:
         unit = self.model.unit_magnitude
         unit = unit.get(event.kind) if isinstance(unit, Mapping) else unit
         size = event.magnitude / unit if isinstance(unit, Real) else event.magnitude
-        if isinstance(self.dynamics, Pairs):
-            self.past.append((event.time, size * self.values["peak"]))
-            return
-        gap = np.array([event.time - self.time])
-        moved = self.dynamics.advance(np, self.state, gap, self.prepared)
-        self.state = self.dynamics.kick(
-            np, moved, np.array([size * self.values["peak"]]), self.prepared
-        )
-        self.time = event.time
+        self.trace.kick(event.time, size * self.values["peak"])
 
     def act(self, offer: Offer, rng: np.random.Generator) -> dict[str, float]:
         """Draw the act at an offer: the outcome columns of its channel."""
@@ -211,7 +242,7 @@ class _Session:
         own = {name: self.values[f"{prefix}_{name}"] for name in channel.active()}
         moved = np.array([own[channel.moves]])
         if drive.gains:
-            signals = self._signals(offer.time)
+            signals = self.trace.signals(offer.time)
             set_by_drive = {name: self.values[name] for name in drive.parameters}
             motivations = drive().motivation(np, signals, self.unit, **set_by_drive)
             for gain, motivation in zip(drive.gains, motivations, strict=True):
@@ -221,13 +252,3 @@ class _Session:
         data = {name: np.array([value]) for name, value in offer.data.items()}
         drawn = channel.simulate(rng, eta, data, **own)
         return {column: float(values[0]) for column, values in drawn.items()}
-
-    def _signals(self, time: float) -> Mapping[str, np.ndarray]:
-        """Return what can be read from the trace at a time [s]."""
-        if not isinstance(self.dynamics, Pairs):
-            return self.dynamics.read(np, self.state, np.array([time - self.time]), self.prepared)
-        since = time - self.values[self.dynamics.horizon]
-        self.past = [event for event in self.past if event[0] > since]
-        past = np.array([event for event in self.past if event[0] < time]).reshape(-1, 2)
-        found = self.dynamics.response(np, np.log(time - past[:, 0]), self.prepared)
-        return {name: np.array([value @ past[:, 1]]) for name, value in found.items()}

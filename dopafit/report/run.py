@@ -15,7 +15,7 @@ from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.component import OUTSIDE
-from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, suggest
+from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, unknown
 from dopafit.core.files import remove_parts
 from dopafit.core.hold import hold
 from dopafit.drive import Drive
@@ -300,11 +300,8 @@ def chosen_hypotheses(analysis: Analysis, names: tuple[str, ...] | None) -> list
     names = tuple(name if name in analysis.models else current.get(name, name) for name in names)
     for name in names:
         if name not in analysis.models:
-            raise SpecError(
-                f"the analysis has no hypothesis {name!r}",
-                allowed=", ".join(analysis.models),
-                todo=suggest(name, analysis.models) or "take one of those allowed",
-            )
+            what = f"the analysis has no hypothesis {name!r}"
+            raise unknown(SpecError, what, name, analysis.models)
     return list(names)
 
 

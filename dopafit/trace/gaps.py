@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Gaps", "Pairing", "last_event", "pair_counts", "trace_gaps", "trace_pairs"]
+__all__ = [
+    "Gaps",
+    "Pairing",
+    "earlier_events",
+    "last_event",
+    "pair_counts",
+    "trace_gaps",
+    "trace_pairs",
+]
 
 
 class Gaps(NamedTuple):
@@ -34,13 +42,14 @@ class Gaps(NamedTuple):
     row: np.ndarray
 
 
-def last_event(
+def earlier_events(
     event_time: np.ndarray,
     event_offset: np.ndarray,
     read_time: np.ndarray,
     read_offset: np.ndarray,
-) -> np.ndarray:
-    """Return the event of its session that each read follows, counted from 1; 0 where none.
+    horizon: float = np.inf,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the events that each read can see, of its session: from `first` up to `end`.
 
     An event at the very time of a read has not happened yet (the left limit), so that an outcome
     can never explain the choice it followed.
@@ -51,18 +60,42 @@ def last_event(
         Sorted by session and then by time [s].
     event_offset, read_offset : array of int, (session + 1,)
         Session s owns the events event_offset[s] to event_offset[s + 1], and so for the reads.
+    horizon : float
+        [s]; all earlier events unless given.
+
+    Returns
+    -------
+    first, end : array of int, (read,)
+    """
+    first, end = np.zeros((2, read_time.size), dtype=np.int64)
+    for session in range(read_offset.size - 1):
+        begin, stop = event_offset[session : session + 2]
+        reads = slice(*read_offset[session : session + 2])
+        own, late = event_time[begin:stop], read_time[reads]
+        first[reads] = begin + np.searchsorted(own, late - horizon, side="right")
+        end[reads] = begin + np.searchsorted(own, late, side="left")
+    return first, end
+
+
+def last_event(
+    event_time: np.ndarray,
+    event_offset: np.ndarray,
+    read_time: np.ndarray,
+    read_offset: np.ndarray,
+) -> np.ndarray:
+    """Return the event of its session that each read follows, counted from 1; 0 where none.
+
+    Parameters
+    ----------
+    event_time, event_offset, read_time, read_offset
+        As for `earlier_events`.
 
     Returns
     -------
     array of int, (read,)
     """
-    found = np.zeros(read_time.size, dtype=np.int64)
-    for session in range(read_offset.size - 1):
-        first, end = event_offset[session : session + 2]
-        reads = slice(*read_offset[session : session + 2])
-        before = np.searchsorted(event_time[first:end], read_time[reads], side="left")
-        found[reads] = np.where(before > 0, first + before, 0)
-    return found
+    first, end = earlier_events(event_time, event_offset, read_time, read_offset)
+    return np.where(end > first, end, 0)
 
 
 def trace_gaps(arrays: Mapping[str, np.ndarray]) -> Gaps:
@@ -107,20 +140,10 @@ class Pairing(NamedTuple):
 
 
 def pair_counts(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each read the first event less than `pair_horizon` [s] before it, and how many.
-
-    As for every read, an event at its very time has not happened yet.
-    """
-    event, read = arrays["event_time"], arrays["read_time"]
-    first, count = np.zeros((2, read.size), dtype=np.int64)
-    for session in range(arrays["read_offset"].size - 1):
-        begin, end = arrays["event_offset"][session : session + 2]
-        reads = slice(*arrays["read_offset"][session : session + 2])
-        own, late = event[begin:end], read[reads]
-        oldest = np.searchsorted(own, late - arrays["pair_horizon"], side="right")
-        first[reads] = begin + oldest
-        count[reads] = np.searchsorted(own, late, side="left") - oldest
-    return first, count
+    """Return of each read the first event less than `pair_horizon` [s] before it, and how many."""
+    times = (arrays[k] for k in ("event_time", "event_offset", "read_time", "read_offset"))
+    first, end = earlier_events(*times, horizon=arrays["pair_horizon"])
+    return first, end - first
 
 
 def trace_pairs(arrays: Mapping[str, np.ndarray]) -> Pairing:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 
-from dopafit.backend.bridges.jax_operations import jax_operations, prepared
-from dopafit.backend.codegen.bound import Bound, memory
-from dopafit.backend.codegen.load import load
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.backend.codegen.tables import prepare
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.model.numpy_operations import numpy_operations
 from dopafit.trace.dynamics import Pairs
-from tests.backend.test_scan import Claim, coordinates, data
+from tests.backend.test_scan import Claim, data, hold
 
 HORIZON = 12.0
 
@@ -80,24 +74,8 @@ def test_the_sums_and_their_reverse(windows) -> None:
     ends = [[slowly(arrays, theta + s * e) for s in (-1, 1)] for e in step]
     slopes = np.diff(ends, axis=1).ravel() / 2e-5
 
-    by_numpy = claim.logp(arrays, theta, numpy_operations(arrays))["here"].sum()
-    assert by_numpy == pytest.approx(expected, rel=1e-11)
-
-    whole = prepare(arrays) | coordinates(6)
-    whole |= Reparametrisation(SimpleNamespace(normals=6, halves=1)).arrays | memory()
-    assert whole["pair_event"].size > CHUNK
-    call = Bound(load(claim, whole, gradient=True), whole, 7)
-    value, gradient = call(np.append(theta, 0.0))
-    assert value + 0.5 * theta @ theta == pytest.approx(expected, rel=1e-11)
-    np.testing.assert_allclose(gradient[:6] + theta, slopes, rtol=1e-7, atol=1e-7)
-
-    with jax.enable_x64(True):
-        device = {name: jax.numpy.asarray(v) for name, v in prepared(arrays).items()}
-        operations = jax_operations(device)
-        by_jax = jax.value_and_grad(lambda at: claim.logp(device, at, operations)["here"].sum())
-        value, gradient = by_jax(jax.numpy.asarray(theta))
-    assert float(value) == pytest.approx(expected, rel=1e-11)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-7, atol=1e-7)
+    assert prepare(arrays)["pair_event"].size > CHUNK
+    hold(claim, arrays, theta, expected, slopes)
     # control: a read that sees further is another number
     further = arrays | {"pair_horizon": np.array([HORIZON + 5])}
     other = claim.logp(further, theta, numpy_operations(further))["here"].sum()

@@ -89,7 +89,7 @@ def test_an_immediate_peak_has_a_finite_grid(kernel) -> None:
     fine = small(lambda: build_layout(model(), study(), refine=3))
     coordinates = layout.coordinates
     theta = coordinates.theta(np.zeros(max(coordinates.normals, 1)), np.ones(coordinates.halves))
-    assert abs(integral_error(layout, fine, theta[None], "presses")[0]) < 0.05
+    assert abs(integral_error(layout, fine, theta[None], ["presses"])["presses"][0]) < 0.05
 
 
 @pytest.mark.parametrize("shortest", [0.0, 1e-300, 1e-9])

@@ -157,7 +157,7 @@ def test_act_by_act_the_level_is_the_same() -> None:
         if kind:
             session.kick(Event(time, size))
         else:
-            seen.append(session._signals(time)["level"][0])
+            seen.append(session.trace.signals(time)["level"][0])
     expected = [sizes @ KERNEL.response(t - at, longest_lag=LAG, **shape) for t in offers]
     np.testing.assert_allclose(seen, expected, atol=1e-12)
 

@@ -19,7 +19,7 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from dopafit.backend.sampler.compiled import Density
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, unknown
 from dopafit.core.prior import Prior
 from dopafit.model.layout.coordinates import Coordinates, on_link
 from dopafit.model.layout.layout import Layout
@@ -132,11 +132,8 @@ def pymc_model(
         if changed:
             known = [str(variable.name) for variable in model.free_RVs]
             wrong = next(iter(changed))
-            raise SpecError(
-                f"priors: {wrong!r} is no free variable of this model",
-                allowed=", ".join(known),
-                todo=suggest(wrong, known) or "take one of those allowed",
-            )
+            what = f"priors: {wrong!r} is no free variable of this model"
+            raise unknown(SpecError, what, wrong, known)
         pm.Potential("log_likelihood", LogLikelihood(layout)(theta)[0])
         if landmarks is not None:
             _derived(layout, model, landmarks)

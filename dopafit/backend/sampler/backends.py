@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dopafit.core.errors import FitError, SpecError, suggest
+from dopafit.core.errors import FitError, SpecError, unknown
 
 __all__ = ["BACKENDS", "known_backend", "require_backend"]
 
@@ -18,11 +18,7 @@ def known_backend(name: str) -> str:
         It is not.
     """
     if name not in BACKENDS:
-        raise SpecError(
-            f"backend {name!r} is not known",
-            allowed=", ".join(BACKENDS),
-            todo=suggest(name, BACKENDS) or "take one of those allowed",
-        )
+        raise unknown(SpecError, f"backend {name!r} is not known", name, BACKENDS)
     return name
 
 
