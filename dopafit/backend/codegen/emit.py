@@ -84,7 +84,7 @@ class _Writer(Numbers):
             self.put(f"{name}[:] = 0.0")
         tables = sorted({n.removesuffix(".dense") for n in self.names if n.endswith(".dense")})
         for name in tables:
-            self.put(f"own_{name} = theta[{name}_columns]")
+            self.put(f"own_{name} = own_values({name}_columns, theta)")
             self.put(f"runs_{name} = run_values({_runs(name)}, theta)")
             if gradient:
                 self.put(f"by_own_{name} = np.zeros(own_{name}.size)")
@@ -159,8 +159,7 @@ class _Writer(Numbers):
         for one in self.plan.backward:
             self.run(one)
         for name in tables:
-            self.put(f"for j in range({name}_columns.size):")
-            self.put(f"    by_theta[{name}_columns[j]] += by_own_{name}[j]")
+            self.put(f"own_values_back({name}_columns, by_own_{name}, by_theta)")
             self.put(f"run_values_back({_runs(name)}, by_runs_{name}, by_theta)")
         for entry, node in self.plan.theta:
             self.put(f"by_theta[{entry}] += {self.scalar(node)}")

@@ -13,6 +13,8 @@ __all__ = [
     "CHUNK",
     "STRIDE",
     "keep",
+    "own_values",
+    "own_values_back",
     "place",
     "pull",
     "rows",
@@ -34,7 +36,11 @@ STRIDE = CHUNK + 24
 a row fall into the same few places of the cache."""
 
 
-@kept(**JIT)
+INNER = {**JIT, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Generated code alone calls these: nothing is compiled to call them from elsewhere."""
+
+
+@kept(**INNER)
 def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_centring, x_spread):
     """Return theta (entry,) and the log prior of q = (x, log h); see `Coordinates.arrays`."""
     prior = 0.0
@@ -58,7 +64,7 @@ def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_
     return theta, prior
 
 
-@kept(**JIT)
+@kept(**INNER)
 def pull(
     by_theta,
     theta,
@@ -96,14 +102,30 @@ def pull(
     return found
 
 
-@kept(**JIT)
+@kept(**INNER)
 def keep(w, at, target, first, count):
     """Write w to some rows of target."""
     for i in range(count):
         target[first + i] = w[at + i]
 
 
-@kept(**JIT)
+@kept(**INNER)
+def own_values(columns, theta):
+    """Return theta[columns]: an index array takes numba far longer to compile."""
+    found = np.empty(columns.size)
+    for i in range(columns.size):
+        found[i] = theta[columns[i]]
+    return found
+
+
+@kept(**INNER)
+def own_values_back(columns, by_own, by_theta):
+    """Add the gradients of theta[columns] to those of theta."""
+    for i in range(columns.size):
+        by_theta[columns[i]] += by_own[i]
+
+
+@kept(**INNER)
 def run_values(indptr, indices, data, theta):
     """Return the share of every run: its row times theta."""
     found = np.empty(indptr.size - 1)
@@ -115,7 +137,7 @@ def run_values(indptr, indices, data, theta):
     return found
 
 
-@kept(**JIT)
+@kept(**INNER)
 def run_values_back(indptr, indices, data, by_runs, by_theta):
     """Add the runs' gradients to those of theta."""
     for i in range(by_runs.size):
@@ -123,7 +145,7 @@ def run_values_back(indptr, indices, data, by_runs, by_theta):
             by_theta[indices[k]] += data[k] * by_runs[i]
 
 
-@kept(**JIT)
+@kept(**INNER)
 def rows(w, to, first, count, dense, own, start, run, first_run, runs):
     """Write some rows of a parameter's table times theta; `own` is theta[columns]."""
     chunk = first // CHUNK
@@ -137,7 +159,7 @@ def rows(w, to, first, count, dense, own, start, run, first_run, runs):
             w[to + i] += column[i] * weight
 
 
-@kept(**JIT)
+@kept(**INNER)
 def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
     """Add the transposed product of some rows with w."""
     chunk = first // CHUNK
@@ -150,7 +172,7 @@ def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs
         by_own[j] += value
 
 
-@kept(**JIT)
+@kept(**INNER)
 def total(w, at, count):
     """Return the sum of w over some rows."""
     value = 0.0
@@ -159,7 +181,7 @@ def total(w, at, count):
     return value
 
 
-@kept(**JIT)
+@kept(**INNER)
 def states_progression(gap, size, offset, row, rate, decay, state):
     """Write the trace's states after each event, and the decays since the event before.
 
@@ -187,7 +209,7 @@ def states_progression(gap, size, offset, row, rate, decay, state):
     state[:, 0] = 0.0
 
 
-@kept(**JIT)
+@kept(**INNER)
 def states_progression_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     for session in range(row.size):
@@ -211,7 +233,7 @@ def states_progression_back(gap, size, offset, row, rate, decay, state, by_state
         by_rate[row[session], 2] += l2
 
 
-@kept(**JIT)
+@kept(**INNER)
 def states(gap, size, offset, row, rate, decay, state):
     """Write the same for any number of rates."""
     for k in range(rate.shape[1]):
@@ -227,7 +249,7 @@ def states(gap, size, offset, row, rate, decay, state):
         state[k, 0] = 0.0
 
 
-@kept(**JIT)
+@kept(**INNER)
 def states_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     by_size[:] = 0.0

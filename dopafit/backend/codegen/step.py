@@ -122,6 +122,6 @@ def tail(total: str) -> list[str]:
         "if slot >= 0:",
         "    needed[0] = used",
         "release(busy, slot)",
-        "return 0 if np.isfinite(value) and np.isfinite(gradient.sum()) else 1",
+        "return 0 if np.isfinite(value) and np.isfinite(total(gradient, 0, dim)) else 1",
     ]
     return [f"    {line}" for line in lines]
