@@ -31,7 +31,6 @@ __all__ = [
 
 CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
 LOG_POSTERIOR = "log_posterior"
-KINDS = ("eti", "hdi")
 MIN_DRAWS = 8  # halves of four draws: less has no variance to speak of
 # names of one statistic in nutpie and in PyMC's own sampler
 NAMES = {
@@ -189,13 +188,7 @@ def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:
     return health
 
 
-def summary(
-    posterior: xr.Dataset,
-    prob: float,
-    kind: str = "eti",
-    *,
-    diagnosis: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def summary(posterior: xr.Dataset, prob: float) -> pd.DataFrame:
     """Summarise every scalar quantity, unrounded.
 
     Parameters
@@ -203,11 +196,7 @@ def summary(
     posterior : xarray.Dataset
         Variables with dims (chain, draw, ...).
     prob : float
-        Probability inside the interval, in (0, 1).
-    kind : {"eti", "hdi"}
-        Equal-tailed interval, or the shortest one.
-    diagnosis : pandas.DataFrame, optional
-        What `diagnose` returned for this posterior, to save computing it again.
+        Probability inside the equal-tailed interval, in (0, 1).
 
     Returns
     -------
@@ -219,30 +208,21 @@ def summary(
     Raises
     ------
     FitError
-        Unknown interval kind or a probability outside (0, 1); a diagnosis of another posterior.
+        A probability outside (0, 1).
     """
-    if kind not in KINDS or not 0 < prob < 1:
+    if not 0 < prob < 1:
         raise FitError(
-            f"interval {kind!r} with probability {prob!r}",
-            allowed="kind 'eti' or 'hdi', 0 < probability < 1",
-            todo="name one of the two kinds and a probability such as 0.95",
+            f"an interval with probability {prob!r}",
+            allowed="0 < probability < 1",
+            todo="name a probability such as 0.95",
         )
     labels, draws, _ = scalars(posterior)
-    table = diagnose(posterior) if diagnosis is None else diagnosis
-    table = table.set_index("quantity")
-    if not set(labels) <= set(table.index):
-        raise FitError(
-            "the diagnosis belongs to another posterior",
-            allowed="diagnose(posterior)",
-            todo="diagnose this posterior first",
-        )
+    table = diagnose(posterior).set_index("quantity")
     flat = draws.reshape(len(draws), -1)
     flat = np.where(np.isfinite(flat).all(axis=1, keepdims=True), flat, np.nan)
     sd = flat.std(axis=1, ddof=min(1, flat.shape[1] - 1))
     tail = (1 - prob) / 2
     lower, median, upper = np.quantile(flat, [tail, 0.5, 1 - tail], axis=1)
-    if kind == "hdi":
-        lower, upper = _shortest(flat, prob)
     numbers = {name: table.loc[labels, name].to_numpy() for name in CONVERGENCE}
     return pd.DataFrame(
         {
@@ -252,7 +232,7 @@ def summary(
             "median": median,
             "lower": lower,
             "upper": upper,
-            "interval_kind": kind,
+            "interval_kind": "eti",
             "interval_prob": prob,
             **numbers,
         }
@@ -307,17 +287,6 @@ def _e_bfmi(energy: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.square(np.diff(energy, axis=1)).mean(axis=1)
         return change / energy.var(axis=1, ddof=1)
-
-
-def _shortest(flat: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the narrowest window that holds `prob` of the sorted draws, shape (quantity,)."""
-    ordered = np.sort(flat, axis=1)
-    size = flat.shape[1]
-    inside = min(size - 1, int(np.floor(prob * size)))
-    width = ordered[:, inside:] - ordered[:, : size - inside]
-    start = np.where(np.isnan(width).any(axis=1), 0, np.argmin(width, axis=1))
-    rows = np.arange(len(flat))
-    return ordered[rows, start], ordered[rows, start + inside]
 
 
 def _statistic(sample_stats: xr.Dataset | None, name: str) -> np.ndarray | None:

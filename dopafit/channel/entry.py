@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from dopafit.channel.channel import Channel
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, suggest, unknown
 
 __all__ = ["channel_from_dict"]
 
@@ -32,11 +32,8 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
     known = [each.name for each in fields(member) if each.name != "called"]
     for option in options:
         if option not in known:
-            raise SpecError(
-                f"channels: {name}: option {option!r} is not known",
-                allowed=", ".join(["likelihood", *known]),
-                todo=suggest(option, known) or "take one of those allowed",
-            )
+            wrong = f"channels: {name}: option {option!r} is not known"
+            raise unknown(SpecError, wrong, option, ["likelihood", *known])
     for option in fields(member):
         value = options.get(option.name, "")
         text = isinstance(value, str) or (value is None and option.type == "str | None")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dopafit.check.identifiability import identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
 from dopafit.core.arguments import PATH, takes
@@ -161,8 +162,6 @@ def prior_posterior_tables(
     fit: Fit, *, parameters: Iterable[str] | None = None
 ) -> dict[str, pd.DataFrame]:
     """Return the tables behind `prior_posterior`."""
-    from dopafit.check.identifiability import identifiability
-
     draws = quantities.prior_posterior_table(fit)
     if parameters is not None:
         draws = draws[draws["parameter"].isin(list(parameters))]
@@ -207,7 +206,6 @@ def signatures(
 
     `table` takes some of the checks' rows instead of all.
     """
-    from dopafit.check.predict import PredictiveCheck
     from dopafit.figure import signatures as module
 
     found = [checks] if isinstance(checks, PredictiveCheck) else list(checks)

@@ -103,7 +103,7 @@ class Fit(Shown):
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row a quantity: mean, sd, median, 90 % equal-tailed interval, R-hat, ESS."""
-        table = summary(self.posterior, prob=PROBABILITY, kind="eti")
+        table = summary(self.posterior, PROBABILITY)
         if self.verdict.approximation:  # of draws that are no chain these say nothing
             table[list(CONVERGENCE)] = np.nan
         return table

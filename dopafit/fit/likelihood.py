@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dopafit.backend.sampler.compiled import RowDensity
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, unknown
 from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ def unit_labels(layout: Layout, unit: str) -> tuple[dict[str, np.ndarray], list[
         An unknown unit.
     """
     if unit not in UNITS:
-        raise SpecError(
-            f"unit {unit!r} cannot be left out",
-            allowed=" or ".join(UNITS),
-            todo=suggest(unit, UNITS) or "take one of those allowed",
-        )
+        raise unknown(SpecError, f"unit {unit!r} cannot be left out", unit, UNITS)
     table = layout.units
     labels = table["subject"].astype(str) + "/" + table["session"].astype(str)
     group = np.arange(len(table))

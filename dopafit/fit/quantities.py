@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
+from dopafit.model.layout.coordinates import natural, on_link, to_link
 from dopafit.model.layout.layout import Layout
 from dopafit.model.numpy_operations import numpy_operations
 from dopafit.trace.kernel import Kernel
@@ -214,8 +216,6 @@ def _densest(times: np.ndarray, start: float, end: float, length: float) -> tupl
 
 def _one_session(layout: Layout, code: int, time: np.ndarray) -> Layout:
     """Return the layout with reads at `time` of one session only."""
-    from dataclasses import replace
-
     offset = np.zeros(len(layout.sessions) + 1, dtype=np.int64)
     offset[code + 1 :] = time.size
     arrays = dict(layout.arrays) | {"read_time": time, "read_offset": offset}
@@ -312,9 +312,7 @@ def member_term(fit: Fit, parameter: str) -> str | None:
     return min(found, key=lambda label: label != "1|subject", default=None)
 
 
-def member_table(
-    fit: Fit, parameter: str, term: str | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def member_table(fit: Fit, parameter: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return each member's value of a parameter: population plus deviation, on its natural scale.
 
     Returns
@@ -327,28 +325,19 @@ def member_table(
     Raises
     ------
     SpecError
-        The parameter has no such group term.
+        The parameter has no intercepts by group.
     """
-    name = f"{parameter}_group"
-    if name not in fit.posterior:
+    term = member_term(fit, parameter)
+    if term is None:
         raise SpecError(
             f"{parameter} has no group effects",
             allowed="a formula with (1 | subject)",
             todo=f"fit again with a formula for it, e.g. effects: {{{parameter}: (1 | subject)}}",
         )
-    term = term or member_term(fit, parameter) or "1|subject"
-    from dopafit.model.layout.coordinates import natural, on_link, to_link
-
     spec = fit.model.parameters[parameter]
-    variable = fit.posterior[name]
-    labels = [str(v) for v in variable[f"{name}_member"].values]
+    variable = fit.posterior[f"{parameter}_group"]
+    labels = [str(v) for v in variable[f"{parameter}_group_member"].values]
     at = [i for i, label in enumerate(labels) if label.startswith(f"{term}[")]
-    if not at:
-        raise SpecError(
-            f"{parameter} has no term {term!r}",
-            allowed=", ".join(labels[:4]),
-            todo="name one of these terms",
-        )
     if parameter in fit.posterior:
         centre = on_link(spec.link, fit.posterior[parameter].values)
     else:

@@ -20,7 +20,6 @@ def draw(
     *,
     label: str,
     progress: Progress | None = None,
-    keep_warmup: bool = False,
     look: Callable[[xr.DataTree], tuple[bool, str]] | None = None,
 ) -> xr.DataTree:
     """Compile a model and draw from it.
@@ -36,8 +35,6 @@ def draw(
         Name of the fit as the reader knows it, i.e. the hypothesis.
     progress : Progress, optional
         Where the phases are shown; nowhere by default.
-    keep_warmup : bool
-        Keep the tuning draws.
     look : callable (tree) -> (bool, str), optional
         Whether the draws so far are enough, and what they show in words; asked at every look.
 
@@ -76,7 +73,6 @@ def draw(
                 compiled,
                 settings,
                 progress=show.sampling,
-                keep_warmup=keep_warmup,
                 enough=None if look is None else enough,
             )
         finished = True

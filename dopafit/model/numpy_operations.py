@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,6 @@ def _linear_rows(
 
     rest = sparse.csr_matrix((data, indices, indptr), (len(dense), theta.size), copy=False)
     return dense @ theta[columns] + rest @ theta
-
-
-def _take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return values[index]
 
 
 def _segment_sum(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -100,7 +97,7 @@ def numpy_operations(arrays: Mapping[str, np.ndarray]) -> Operations:
     def trace(*arguments: Any) -> Mapping[str, np.ndarray]:
         return run(found(), *arguments)
 
-    return Operations(np, _linear_rows, trace, _take, _segment_sum)
+    return Operations(np, _linear_rows, trace, getitem, _segment_sum)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:

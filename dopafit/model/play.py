@@ -12,7 +12,7 @@ import pandas as pd
 
 from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, unknown
 from dopafit.core.seed import generator
 from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import Coordinates, in_range
@@ -159,11 +159,8 @@ def simulate(
     )
     for name in truth or {}:
         if name not in values:
-            raise SpecError(
-                f"truth: {name!r} is not a quantity of this model",
-                allowed=", ".join(k for k in values if "_group[" not in k),
-                todo=suggest(name, values) or "take one of those allowed",
-            )
+            wrong = f"truth: {name!r} is not a quantity of this model"
+            raise unknown(SpecError, wrong, name, [k for k in values if "_group[" not in k])
     drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"))
     study = blank
     for channel in model.channels:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dopafit.core.errors import FitError, SpecError
+from dopafit.core.errors import FitError
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.fit.verdict import Verdict
 from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
-from dopafit.report.set.form import DATA, ENVIRONMENT, SPEC, check_form
+from dopafit.report.set.form import DATA, ENVIRONMENT, NOTES, SPEC, check_form
 
 __all__ = ["Figure", "RunFolder", "read_spec"]
 
 SUMMARY = ("hypothesis parameter mean sd median lower upper interval_kind interval_prob "
            "r_hat ess_bulk ess_tail").split()  # fmt: skip
-IDENTIFIABILITY = ("hypothesis parameter status contraction prior_sd posterior_sd convention "
+IDENTIFIABILITY = ("hypothesis parameter status contraction prior_sd posterior_sd shift convention "
                    "prior_sensitivity data_sensitivity sensitivity").split()  # fmt: skip
-COMPARISON = ("hypothesis rank elpd se elpd_diff dse weight max_pareto_k n_bad_k unit n_units "
-              "converged").split()  # fmt: skip
+COMPARISON = ("hypothesis rank elpd se elpd_diff dse weight weight_lower weight_upper max_pareto_k "
+              "n_bad_k unit n_units converged").split()  # fmt: skip
 TRUTH = ("hypothesis parameter member_of truth lower upper covered total_truth total_lower "
          "total_upper total_covered").split()  # fmt: skip
 CHECKS = "signature group bins inside p_value p_least hypothesis source".split()
@@ -77,8 +76,6 @@ class RunFolder:
         None where the run has no such file; `checks` is ``tables/predictive_checks.csv``.
     reading, warnings : tuple of str
         Sentences of the comparison.
-    comparison_notes : dict
-        The rest of ``comparison.json``.
     figures : tuple of Figure
         In the order of ``figures/index.json``.
     """
@@ -95,7 +92,6 @@ class RunFolder:
     checks: pd.DataFrame | None
     reading: tuple[str, ...]
     warnings: tuple[str, ...]
-    comparison_notes: dict[str, Any]
     figures: tuple[Figure, ...]
 
     @classmethod
@@ -148,7 +144,7 @@ class RunFolder:
                 todo=AGAIN,
             )
         notes = root / "comparison.json"
-        told = read_json(notes) if notes.exists() and compared is not None else {}
+        told = _checked(notes, NOTES) if notes.exists() and compared is not None else {}
         return cls(
             path=root,
             spec=spec,
@@ -157,9 +153,8 @@ class RunFolder:
             verdicts=verdicts,
             summary=summary,
             **optional,
-            reading=_sentences(told.pop("reading", ())),
-            warnings=_sentences(told.pop("warnings", ())),
-            comparison_notes=told,
+            reading=tuple(told.get("reading") or ()),
+            warnings=tuple(told.get("warnings") or ()),
             figures=_figures(root / "figures"),
         )
 
@@ -214,16 +209,13 @@ class RunFolder:
         """Return what the run says of a fit's parameters and derived quantities, by name.
 
         ``of`` is whose a quantity is: ``"kernel"``, ``"drive"``, ``"channel"``, ``"gain"``,
-        ``"derived"``; guessed from the name in folders of earlier versions, which do not say it.
+        ``"derived"``.
         """
-        model, found = self.model(fit), {}
-        own = tuple(f"{channel}_" for channel in model.get("channels") or {})
-        for told in model.get("parameters") or []:
-            if isinstance(told, dict):
-                name = str(told.get("parameter"))
-                found[name] = {"of": "channel" if name.startswith(own) else "kernel"} | told
+        model = self.model(fit)
+        listed = filter(None, model.get("parameters") or [])
+        told = {str(entry.get("parameter")): {"of": ""} | entry for entry in listed}
         derived = model.get("derived") or {}
-        return found | {str(name): told | {"of": "derived"} for name, told in derived.items()}
+        return told | {str(name): words | {"of": "derived"} for name, words in derived.items()}
 
     @property
     def unit_event(self) -> str:
@@ -272,11 +264,6 @@ def read_spec(path: Path) -> dict[str, Any]:
             todo="run the same analysis again with the same --out: finished fits that still mean "
             "the same are kept, and the tables are written anew",
         )
-    for key in ("models", "sampling", "compare"):
-        if spec.get(key) is not None and not isinstance(spec[key], Mapping):
-            raise SpecError(
-                f"{path}: {key} is a {type(spec[key]).__name__}", allowed="a mapping", todo=AGAIN
-            )
     check_form(path, spec, SPEC, AGAIN)
     spec["hypotheses"] = [str(v) for v in spec.get("hypotheses") or []]
     spec["models"] = {str(k): v for k, v in (spec.get("models") or {}).items()}
@@ -293,10 +280,6 @@ def _verdicts(path: Path) -> dict[str, Verdict]:
                 f"{path}: {name}: {error.wrong}", allowed=error.allowed, todo=AGAIN
             ) from None
     return found
-
-
-def _sentences(value: Any) -> tuple[str, ...]:
-    return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else ()
 
 
 def _figures(folder: Path) -> tuple[Figure, ...]:

@@ -80,7 +80,7 @@ class Exclusion:
         return {k: v for k, v in given.items() if v not in (None, [], {}, "")}
 
 
-def exclusions_from(value: Any, *, where: str = "exclude") -> tuple[Exclusion, ...]:
+def exclusions_from(value: Any) -> tuple[Exclusion, ...]:
     """Read rules as an analysis file holds them: a list of mappings, or one mapping.
 
     Raises
@@ -93,19 +93,19 @@ def exclusions_from(value: Any, *, where: str = "exclude") -> tuple[Exclusion, .
     if isinstance(value, Mapping):
         if len(set(value) & set(_SELECTORS)) > 1:
             raise SpecError(
-                f"{where}: is {', '.join(map(str, value))} one rule or several?",
+                f"exclude: is {', '.join(map(str, value))} one rule or several?",
                 allowed=f"a list of rules, e.g. {_EXAMPLE}; what one rule says must hold together",
                 todo="begin each rule with a dash",
             )
         value = [value]
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise SpecError(
-            f"{where}: {value!r} is no list of rules",
+            f"exclude: {value!r} is no list of rules",
             allowed="a list of rules with " + ", ".join((*_SELECTORS, "reason")),
             todo=f"write e.g. {_EXAMPLE}",
         )
     return tuple(
-        rule if isinstance(rule, Exclusion) else _rule(rule, f"{where}: rule {number}")
+        rule if isinstance(rule, Exclusion) else _rule(rule, f"exclude: rule {number}")
         for number, rule in enumerate(value, start=1)
     )
 

@@ -25,7 +25,6 @@ def convert_fed3(
     subjects: str | Path | None = None,
     session_types: Collection[str] | None = None,
     active: str | None = None,
-    name: str | None = None,
 ) -> Study:
     """Read FED3 logs and write them as a study that an analysis can name.
 
@@ -34,14 +33,12 @@ def convert_fed3(
     paths : iterable of path
         Log files, or folders of them.
     out : path
-        Folder of the new study.
+        Folder of the new study, which has its name.
     subjects : path, optional
         A CSV or TSV table with columns ``file`` (a log's name, with or without its suffix) and
         ``subject``; further columns (drug, group, weight ...) become covariates of the sessions.
     session_types, active
         As for `dopafit.study.read_fed3`.
-    name : str, optional
-        Name of the study; the folder's name unless given.
 
     Returns
     -------
@@ -58,7 +55,7 @@ def convert_fed3(
         subjects=who,
         session_types=session_types,
         active=active,
-        name=name or Path(out).resolve().name,
+        name=Path(out).resolve().name,
     )
     if extra is not None:
         study = _with_covariates(study, extra, Path(subjects).name)

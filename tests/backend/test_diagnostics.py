@@ -231,22 +231,10 @@ def test_summary_of_known_quantiles():
     assert a["r_hat"] == row(diagnose(posterior(a=draws)), "a")["r_hat"]  # unrounded
 
 
-def test_the_shortest_interval_is_arviz_s_and_shorter_than_the_equal_tailed():
-    from arviz_stats.base import array_stats
-
-    draws = np.random.default_rng(1).gamma(1.5, size=(4, 1000))
-    hdi = summary(posterior(a=draws), 0.8, "hdi").iloc[0]
-    eti = summary(posterior(a=draws), 0.8, "eti").iloc[0]
-    assert [hdi["lower"], hdi["upper"]] == pytest.approx(
-        list(array_stats.hdi(draws.ravel(), 0.8)), rel=1e-12
-    )
-    assert hdi["upper"] - hdi["lower"] < eti["upper"] - eti["lower"]
-
-
 def test_summary_of_fixed_and_failed():
     hole = RNG.standard_normal((4, 100))
     hole[0, 0] = np.inf
-    table = summary(posterior(one=np.full((4, 100), 0.1), hole=hole), 0.9, "hdi")
+    table = summary(posterior(one=np.full((4, 100), 0.1), hole=hole), 0.9)
     one, bad = table.iloc[0], table.iloc[1]
     assert [one["mean"], one["lower"], one["upper"]] == pytest.approx([0.1] * 3, rel=1e-12)
     assert one["sd"] == 0 and np.isnan(one["r_hat"])
@@ -255,10 +243,6 @@ def test_summary_of_fixed_and_failed():
 
 def test_summary_rejects_what_it_cannot_do():
     data = posterior(a=RNG.standard_normal((4, 100)))
-    for prob, kind in [(0.9, "spread"), (0, "eti"), (1.0, "eti"), (89, "eti")]:
+    for prob in (0, 1.0, 89):
         with pytest.raises(FitError, match="interval"):
-            summary(data, prob, kind)
-    other = diagnose(posterior(b=RNG.standard_normal((4, 100))))
-    with pytest.raises(FitError, match="another posterior"):
-        summary(data, 0.9, diagnosis=other)
-    assert summary(data, 0.9, diagnosis=diagnose(data)).equals(summary(data, 0.9))
+            summary(data, prob)

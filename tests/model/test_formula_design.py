@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from dopafit.core.errors import SpecError
-from dopafit.model.formula import MAX_COLUMNS, check, design, used_columns
+from dopafit.model.formula import MAX_COLUMNS, design, used_columns
+from dopafit.model.formula.parse import parse
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def build(formula, frame, **options):
 @pytest.mark.parametrize("formula", ["", " ", "1", "~", "~ 1", "+1", "1 + 1", "((1))"])
 def test_intercept_alone(formula, frame):
     found = build(formula, frame)
-    assert (found.formula, found.intercept, found.columns, found.groups) == ("1", True, (), ())
+    assert (found.formula, found.columns, found.groups) == ("1", (), ())
     assert found.fixed.shape == (6, 0) and found.fixed.dtype == np.float64
 
 
@@ -398,9 +399,8 @@ def test_arithmetic_inside_a_function(frame):
     ],
 )
 def test_canonical_spelling(formula, canonical):
-    columns = {"a", "b", "c", "g", "h"}
-    assert check(formula, columns, "test") == canonical
-    assert check(canonical, columns, "test") == canonical
+    assert parse(formula, "test").canonical == canonical
+    assert parse(canonical, "test").canonical == canonical
 
 
 def test_static_checks(frame):
@@ -408,7 +408,7 @@ def test_static_checks(frame):
     assert used_columns(formula) == {"drug", "dose", "effort", "subject", "session"}
     assert used_columns("") == frozenset()
     with pytest.raises(SpecError) as caught:
-        check("effort + drugg", frame.columns, "effects.trough_ratio")
+        design("effort + drugg", frame, where="effects.trough_ratio")
     assert "effects.trough_ratio" in caught.value.wrong
     assert "character 10" in caught.value.wrong
     assert caught.value.allowed == "dose, drug, effort, session, site, subject"

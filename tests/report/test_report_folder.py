@@ -84,7 +84,7 @@ DAMAGE = {
     "yaml": (change("spec.yaml", "a: [1"), SpecError, "not valid YAML"),
     "yaml objects": (change("spec.yaml", "!!python/name:os.system"), SpecError, "not valid YAML"),
     "spec list": (change("spec.yaml", "- a"), SpecError, "holds a list"),
-    "models": (change("spec.yaml", "models: [1]"), SpecError, "models is a list"),
+    "models": (change("spec.yaml", "models: [1]"), FitError, "models is"),
     "table": (
         change("summary.csv", "hypothesis,mean\ntrough,1\n"),
         FitError,

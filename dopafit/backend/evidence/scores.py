@@ -141,7 +141,7 @@ def loo(log_lik: np.ndarray, r_eff: float | np.ndarray | None = None) -> LooResu
 
 
 def compare_elpd(
-    results: Mapping[str, LooResult], *, prob: float = 0.95, n_boot: int = 1000, seed: int = 0
+    results: Mapping[str, LooResult], *, n_boot: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """Rank fits of the same units.
 
@@ -149,10 +149,8 @@ def compare_elpd(
     ----------
     results : mapping of str to LooResult
         Two fits or more, with the same units in the same order.
-    prob : float
-        Probability inside the weights' interval.
     n_boot : int
-        Bayesian-bootstrap draws over units for that interval.
+        Bayesian-bootstrap draws over units for the weights' 95 % interval.
     seed : int
         Seed of the bootstrap. The order of units and of fits does not matter.
 
@@ -194,7 +192,7 @@ def compare_elpd(
     best = int(np.argmax(elpd))
     weight = stacking_weights(points)
     replicates = bootstrap_weights(points, n_boot=n_boot, seed=seed, start=weight)
-    lower, upper = np.quantile(replicates, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    lower, upper = np.quantile(replicates, [0.025, 0.975], axis=0)
     rows = []
     for i in sorted(range(len(names)), key=lambda i: (-elpd[i], names[i])):
         fit = results[names[i]]

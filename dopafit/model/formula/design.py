@@ -27,7 +27,7 @@ from dopafit.model.formula.coding import LevelCoding, NumberCoding, Rows, coding
 from dopafit.model.formula.language import Column, GroupPart, Parsed, Source, Term, spelled
 from dopafit.model.formula.parse import parse
 
-__all__ = ["MAX_COLUMNS", "Design", "GroupTerm", "check", "design", "used_columns"]
+__all__ = ["MAX_COLUMNS", "Design", "GroupTerm", "design", "used_columns"]
 
 MAX_COLUMNS = 500
 
@@ -129,7 +129,7 @@ class _Plan:
         for names in (labels, [group.label for group in groups]):
             _refuse_twice(names, self.parsed.source)
         formula = self.parsed.canonical
-        return Design(formula, True, tuple(labels), _frozen(matrix), tuple(groups), self)
+        return Design(formula, tuple(labels), _frozen(matrix), tuple(groups), self)
 
     def width(self, coded: _Coded) -> int:
         """Return the number of columns of a term."""
@@ -153,10 +153,9 @@ class Design:
     ----------
     formula : str
         The canonical spelling; it parses to itself.
-    intercept : bool
-        Always True: the intercept is the parameter's population value.
     columns : tuple of str
-        Labels of the p fixed-effect columns, without the intercept.
+        Labels of the p fixed-effect columns, without the intercept, which is the parameter's
+        population value.
     fixed : ndarray of float64, shape (n, p)
         The fixed-effect columns.
     groups : tuple of GroupTerm
@@ -164,7 +163,6 @@ class Design:
     """
 
     formula: str
-    intercept: bool
     columns: tuple[str, ...]
     fixed: np.ndarray
     groups: tuple[GroupTerm, ...]
@@ -285,19 +283,6 @@ def used_columns(formula: str, *, where: str = "formula") -> frozenset[str]:
         The formula is not allowed.
     """
     return frozenset(column.name for column in parse(formula, where).columns)
-
-
-def check(formula: str, columns: Iterable[str], where: str) -> str:
-    """Check all that can be checked without data and return the canonical spelling.
-
-    Raises
-    ------
-    SpecError
-        The formula is not allowed or names a column that does not exist.
-    """
-    parsed = parse(formula, where)
-    _refuse_unknown(parsed, frozenset(columns))
-    return parsed.canonical
 
 
 def _refuse_unknown(parsed: Parsed, columns: Iterable[object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -10,8 +9,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from dopafit.compare.loo import SMALL
-from dopafit.core.errors import DopafitError
-from dopafit.report.files import read_table, write_text
+from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count, fixed, number
 from dopafit.report.said.answer import answer
@@ -126,22 +124,26 @@ def write_checklist(folder: RunFolder) -> Path:
 
 def checklist(folder: RunFolder) -> list[Item]:
     """Return every point with its answer; none is blank."""
-    items = [
-        *_goals(folder),
-        *_model(folder),
-        *_computation(folder),
-        *_posterior(folder),
-        *_decisions(folder),
-        *_sensitivity(folder),
-        *_reproducible(folder),
-        *_workflow(folder),
-    ]
+    steps = {
+        "Preamble: why this analysis": _goals,
+        "Step 1: the model": _model,
+        "Step 2: the computation": _computation,
+        "Step 3: the posterior": _posterior,
+        "Step 4: decisions and their criteria": _decisions,
+        "Step 5: sensitivity": _sensitivity,
+        "Step 6: reproducibility": _reproducible,
+        "Beyond the guidelines: can this design answer the question?": _workflow,
+    }
     found = []
-    for step, item, text in items:
-        section, files = WHERE.get(item, ("", ())) if clean(text) else ("", ())
-        made = [path for name in files for path in _made(folder, name)]
-        found.append(Item(step, item, clean(text) or NOT_DONE, section, tuple(made)))
-    return [item if item.done else replace(item, section="", files=()) for item in found]
+    for step, answers in steps.items():
+        for item, text in answers(folder).items():
+            answer = Item(step, item, clean(text) or NOT_DONE)
+            if answer.done:
+                section, files = WHERE.get(item, ("", ()))
+                made = [path for name in files for path in _made(folder, name)]
+                answer = replace(answer, section=section, files=tuple(made))
+            found.append(answer)
+    return found
 
 
 def _made(folder: RunFolder, pattern: str) -> list[str]:
@@ -154,51 +156,44 @@ def _address(path: str) -> str:
     return quote(path, safe="/.-_")
 
 
-def _goals(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Preamble: why this analysis"
-    return [
-        (step, "Question or goal of the analysis", clean(folder.spec.get("question") or "")),
-        (
-            step,
-            "Why a Bayesian analysis",
+def _goals(folder: RunFolder) -> dict[str, str]:
+    return {
+        "Question or goal of the analysis": clean(folder.spec.get("question") or ""),
+        "Why a Bayesian analysis": (
             "the posterior shows what the data leave open, for every parameter and every quantity "
-            "derived from them",
+            "derived from them"
         ),
-    ]
+    }
 
 
-def _model(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Step 1: the model"
+def _model(folder: RunFolder) -> dict[str, str]:
     model = folder.model(folder.focus)
     channels = ", ".join(clean(c) for c in model.get("channels") or {})
     used = folder.data.get("rows_used") or {}
     rows = ", ".join(f"{clean(k)} {count(v)}" for k, v in used.items())
     names = [clean(p.parameter) for p in prior_rows(folder)]
     changed = [clean(p.parameter) for p in prior_rows(folder) if p.changed]
-    return [
-        (step, "Data variables", f"rows used: {rows}" if rows else ""),
-        (step, "Likelihood and parameters", f"channels {channels}" if channels else ""),
-        (
-            step,
-            "Priors, with a reason for each",
+    return {
+        "Data variables": f"rows used: {rows}" if rows else "",
+        "Likelihood and parameters": f"channels {channels}" if channels else "",
+        "Priors, with a reason for each": (
             f"{len(names)} priors and fixed values; "
             + (f"set by this analysis: {', '.join(changed)}" if changed else "all are defaults")
             if names
-            else "",
+            else ""
         ),
-        (
-            step,
-            "Formal specification",
+        "Formal specification": (
             f"{len(equations(folder))} equations, {len(symbols(folder))} symbols"
             if equations(folder)
-            else "",
+            else ""
         ),
-        (step, "Prior predictive check", _prior_predictive(folder)),
-    ]
+        "Prior predictive check": ", ".join(
+            f"figure {f.stem}" for f in folder.drawn("prior_predictive")[:1]
+        ),
+    }
 
 
-def _computation(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Step 2: the computation"
+def _computation(folder: RunFolder) -> dict[str, str]:
     environment, sampling = folder.environment, folder.spec.get("sampling") or {}
     packages = environment.get("packages") or {}
     parts = [f"dopafit {environment['dopafit']}"] if environment.get("dopafit") else []
@@ -212,20 +207,17 @@ def _computation(folder: RunFolder) -> list[tuple[str, str, str]]:
         for item in folder.verdicts[fit].items
         if item.name == "divergences"
     ]
-    return [
-        (step, "Software", ", ".join(parts) + (f"; {design}" if design else "") if parts else ""),
-        (step, "Convergence of the chains", verdicts),
-        (step, "Divergences", ", ".join(divergences)),
-        (
-            step,
-            "Effective sample size of every reported quantity",
-            f"in every table of estimates; the smallest is {count(ess)}" if ess == ess else "",
+    return {
+        "Software": ", ".join(parts) + (f"; {design}" if design else "") if parts else "",
+        "Convergence of the chains": verdicts,
+        "Divergences": ", ".join(divergences),
+        "Effective sample size of every reported quantity": (
+            f"in every table of estimates; the smallest is {count(ess)}" if ess == ess else ""
         ),
-    ]
+    }
 
 
-def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Step 3: the posterior"
+def _posterior(folder: RunFolder) -> dict[str, str]:
     checked = folder.drawn("signatures")
     table = folder.comparison
     weights = ""
@@ -233,66 +225,53 @@ def _posterior(folder: RunFolder) -> list[tuple[str, str, str]]:
         pairs = (f"{clean(r['hypothesis'])} {fixed(r['weight'], 2)}" for _, r in table.iterrows())
         weights = f"stacking weights by {clean(table['unit'].iloc[0])}: {', '.join(pairs)}; "
         weights += "Bayes factors and posterior model probabilities: none computed"
-    return [
-        (
-            step,
-            "Posterior predictive check",
+    return {
+        "Posterior predictive check": (
             f"observed beside replicated behaviour, {len(checked)} figure"
             f"{'s' if len(checked) > 1 else ''}"
             if checked
-            else "",
+            else ""
         ),
-        (
-            step,
-            "Summary of the posterior",
-            f"median, {folder.interval}, mean and SD of every quantity",
-        ),
-        (step, "Model comparison", weights),
-    ]
+        "Summary of the posterior": f"median, {folder.interval}, mean and SD of every quantity",
+        "Model comparison": weights,
+    }
 
 
-def _decisions(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Step 4: decisions and their criteria"
+def _decisions(folder: RunFolder) -> dict[str, str]:
     criterion = ""
     if folder.comparison is not None:
         criterion = (
             f"two hypotheses are called distinguishable if elpd differs by at least {SMALL:g} "
             "and by at least two standard errors of the difference"
         )
-    return [
-        (step, "Criterion of each decision", criterion),
-        (step, "Loss function", NOT_DONE),
-        (step, "Region of practical equivalence", NOT_DONE),
-        (
-            step,
-            "Estimates beside every decision",
+    return {
+        "Criterion of each decision": criterion,
+        "Loss function": NOT_DONE,
+        "Region of practical equivalence": NOT_DONE,
+        "Estimates beside every decision": (
             "differences with standard errors; gains and landmarks with intervals"
             if answer(folder).readings
-            else "",
+            else ""
         ),
-    ]
+    }
 
 
-def _sensitivity(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Step 5: sensitivity"
+def _sensitivity(folder: RunFolder) -> dict[str, str]:
     table = folder.identifiability
     filled = 0
     soft = any("rectifier" in str(folder.model(fit).get("conventions")) for fit in folder.fits)
-    if table is not None and "sensitivity" in table:
+    if table is not None:
         filled = int(table["sensitivity"].astype(str).str.strip().replace("nan", "").ne("").sum())
-    return [
-        (
-            step,
-            "Sensitivity of the posterior to the priors",
-            f"power scaling of {count(filled)} quantities" if filled else "",
+    return {
+        "Sensitivity of the posterior to the priors": (
+            f"power scaling of {count(filled)} quantities" if filled else ""
         ),
-        (step, "Sensitivity of the comparison to the priors", NOT_DONE),
-        (step, f"Sensitivity to {'the softness of the rectifier and ' * soft}the kernel", NOT_DONE),
-    ]
+        "Sensitivity of the comparison to the priors": NOT_DONE,
+        f"Sensitivity to {'the softness of the rectifier and ' * soft}the kernel": NOT_DONE,
+    }
 
 
-def _reproducible(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Step 6: reproducibility"
+def _reproducible(folder: RunFolder) -> dict[str, str]:
     environment, data = folder.environment, folder.data
     seed = environment.get("seed", folder.spec.get("seed"))
     stored = [fit for fit in folder.fits if (folder.path / "fits" / f"{fit}.nc").is_file()]
@@ -302,41 +281,36 @@ def _reproducible(folder: RunFolder) -> list[tuple[str, str, str]]:
         for fit in folder.fits
         if folder.model(fit).get("hash")
     )
-    return [
-        (step, "Seed", f"{seed}" if seed is not None else ""),
-        (step, "Versions", "of all packages" if environment.get("packages") else ""),
-        (step, "Data, with their hash", f"SHA-256 {data['hash']}" if data.get("hash") else ""),
-        (step, "Model, with its hash", hashes),
-        (step, "Command", f"{environment.get('command') or ''}"),
-        (
-            step,
-            "Posterior draws",
+    return {
+        "Seed": f"{seed}" if seed is not None else "",
+        "Versions": "of all packages" if environment.get("packages") else "",
+        "Data, with their hash": f"SHA-256 {data['hash']}" if data.get("hash") else "",
+        "Model, with its hash": hashes,
+        "Command": f"{environment.get('command') or ''}",
+        "Posterior draws": (
             f"of {', '.join(stored)}" + (f"; lost: {', '.join(lost)}" if lost else "")
             if stored
-            else "",
+            else ""
         ),
-    ]
+    }
 
 
-def _workflow(folder: RunFolder) -> list[tuple[str, str, str]]:
-    step = "Beyond the guidelines: can this design answer the question?"
+def _workflow(folder: RunFolder) -> dict[str, str]:
     table = folder.identifiability
     judged = "" if table is None or table.empty else f"{len(table)} quantities judged"
     truth = truth_table(folder)
-    return [
-        (step, "Identifiability: what the data informed", judged),
-        (
-            step,
-            "Truth beside the estimates (simulated data)",
+    return {
+        "Identifiability: what the data informed": judged,
+        "Truth beside the estimates (simulated data)": (
             ("not applicable: real data" if not folder.simulated else "")
             if truth is None
-            else truth.caption.partition(": ")[2].partition(". ")[0],
+            else truth.caption.partition(": ")[2].partition(". ")[0]
         ),
-        (step, "Parameter recovery on this design", NOT_DONE),
-        (step, "Model recovery on this design", NOT_DONE),
-        (step, "Simulation-based calibration of this model", NOT_DONE),
-        (step, "Comparison by leaving out whole subjects", _by_subject(folder)),
-    ]
+        "Parameter recovery on this design": NOT_DONE,
+        "Model recovery on this design": NOT_DONE,
+        "Simulation-based calibration of this model": NOT_DONE,
+        "Comparison by leaving out whole subjects": _by_subject(folder),
+    }
 
 
 def _by_subject(folder: RunFolder) -> str:
@@ -344,18 +318,3 @@ def _by_subject(folder: RunFolder) -> str:
     if table is None or table["unit"].iloc[0] != "subject":
         return NOT_DONE
     return f"{count(table['n_units'].iloc[0])} subjects"
-
-
-def _prior_predictive(folder: RunFolder) -> str:
-    """Whether the tables behind the predictive figures hold replicates from the prior."""
-    for figure in folder.drawn("signatures", "prior_predictive"):
-        if figure.kind == "prior_predictive":
-            return f"figure {figure.stem}"
-        for path in sorted((folder.path / "figures").glob(f"{glob.escape(figure.stem)}*.csv")):
-            try:
-                table = read_table(path, ["source"])
-            except DopafitError:
-                continue
-            if (table["source"] == "prior").any():
-                return f"figure {figure.stem}, replicates from the prior"
-    return ""

@@ -134,8 +134,7 @@ def time_table(folder: RunFolder) -> Table | None:
     if not stages:
         return None
     rows = [[fit, *(number(parts.get(s)) for s in stages)] for fit, parts in timed.items()]
-    names = {"compile": "Compiling", "sample": "Sampling", "fit": "Compiling and sampling"}
-    heads = ("Fit", *(names.get(stage, str(stage)) for stage in stages))
+    heads = ("Fit", *("Compiling and sampling" if s == "fit" else str(s) for s in stages))
     return _simple(folder, "times", "Time each fit took [s], measured once.", heads, rows)
 
 

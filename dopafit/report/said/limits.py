@@ -109,8 +109,8 @@ def _far(folder: RunFolder) -> Iterator[Line]:
     """Name, by fit, the parameters whose posterior the prior had all but ruled out."""
     for fit in folder.fits:
         found = folder.of(folder.identifiability, fit)
-        if "shift" not in found:  # a run folder of an earlier version
-            return
+        if found.empty:
+            continue
         free = ~found["status"].isin(["derived", "fixed by convention"])
         moved = found[free & (found["shift"].abs() >= FAR)]
         if moved.empty:

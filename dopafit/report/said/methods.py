@@ -46,7 +46,7 @@ def methods(folder: RunFolder) -> list[Block]:
         *_section("Model", model_lines(folder)),
         *equation_blocks(folder),
         Block("paragraph", (symbol_line(folder),)),
-        Block("bullets", tuple(conventions(folder))),
+        Block("bullets", tuple(map(say, conventions(folder)))),
         *_section("Priors", [_prior_lead(folder)]),
         Block("bullets", tuple(_priors(folder))),
         *_section("Computation", _computation(folder)),

@@ -117,9 +117,7 @@ def _aside(words: str) -> str:
     return f" ({clean(words)})" if words and len(words) <= 160 else ""
 
 
-def conventions(folder: RunFolder) -> list[tuple[Span, ...]]:
+def conventions(folder: RunFolder) -> list[str]:
     """Return the conventions of all fits, each once."""
-    found: dict[str, None] = {}
-    for fit in folder.fits:
-        found |= dict.fromkeys(str(c) for c in folder.model(fit).get("conventions") or [])
-    return [say(clean(c)) for c in found]
+    told = (text for fit in folder.fits for text in folder.model(fit).get("conventions") or [])
+    return list(dict.fromkeys(map(clean, told)))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dopafit.core.errors import DopafitError
 from dopafit.core.prior import FAMILIES, Prior
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import between
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["PriorRow", "read_prior", "rows"]
 

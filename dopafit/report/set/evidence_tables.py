@@ -45,7 +45,6 @@ def comparison_table(folder: RunFolder) -> Table | None:
     if table is None:
         return None
     unit, units = str(table["unit"].iloc[0]), count(table["n_units"].iloc[0])
-    interval = 100 * float(folder.comparison_notes.get("weight_prob", 0.95))
     best = str(table["hypothesis"].iloc[0])
     rows = []
     for _, row in table.iterrows():
@@ -53,12 +52,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         places = max(1, decimals(row["se"], row["elpd"]) or 0)
         gap = decimals(row["dse"], row["elpd_diff"])
         bad = to_float(row["n_bad_k"])
-        weight = Cell(
-            fixed(row["weight"], 2),
-            between(row.get("weight_lower"), row.get("weight_upper"), 2)
-            if "weight_lower" in table
-            else "",
-        )
+        weight = Cell(fixed(row["weight"], 2), between(row["weight_lower"], row["weight_upper"], 2))
         rows.append(
             (
                 Cell(str(row["hypothesis"]), _words(folder, str(row["hypothesis"])), code=True),
@@ -82,7 +76,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         caption=f"Hypotheses compared by leaving out one {unit} at a time ({units} units). elpd: "
         "expected log predictive density, higher is better; the difference is to the best one; "
         "± is one standard error, that of a difference its own. Weight: stacking, with the "
-        f"{interval:g} % interval of a Bayesian bootstrap over units. Pareto k: reliability of "
+        "95 % interval of a Bayesian bootstrap over units. Pareto k: reliability of "
         "the reweighting.",
         heads=aligned("lrrrrl", "Hypothesis, elpd, Difference, Weight, Largest k, Converged"),
         rows=tuple(rows),

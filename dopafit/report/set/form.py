@@ -7,7 +7,7 @@ from typing import Any
 
 from dopafit.core.errors import FitError
 
-__all__ = ["DATA", "ENVIRONMENT", "SPEC", "check_form"]
+__all__ = ["DATA", "ENVIRONMENT", "NOTES", "SPEC", "check_form"]
 
 TEXT, NUMBER, FLAG, ANY = "text", "a number", "true or false", "text, a number or true or false"
 TYPES = {TEXT: (str,), NUMBER: (int, float), FLAG: (bool,), ANY: (str, int, float, bool)}
@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "machine": {EACH: ANY},
     "seconds": {EACH: {EACH: NUMBER}},
 }
+NOTES = {"reading": [TEXT], "warnings": [TEXT]}
 SPEC = {
     **dict.fromkeys("analysis title question study".split(), ANY),
     "seed": NUMBER,

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import hashlib
 import itertools
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from dopafit.report.said.answer import answer
 from dopafit.report.said.checklist import Item, checklist, write_checklist
 from dopafit.report.said.limits import BASELINE, close_events
 from dopafit.report.said.methods import methods, write_methods
-from dopafit.report.said.model_text import equations, symbols
+from dopafit.report.said.model_text import conventions, equations, symbols
 from dopafit.report.set import evidence_tables, tables
 from dopafit.report.set.escape import clean, signs
 from dopafit.report.set.mathematics import draw, draw_line
@@ -96,17 +95,6 @@ def _write(folder: RunFolder) -> Path:
     return write_text(folder.path / "report.html", page)
 
 
-@dataclass
-class _Counter:
-    """Numbers figures and tables in the order in which the page shows them."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def next(self, kind: str) -> int:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        return self.counts[kind]
-
-
 def render(folder: RunFolder) -> str:
     """Return the page as HTML; every text from the study or the analysis is escaped."""
     environment = jinja2.Environment(
@@ -160,7 +148,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "symbols": symbols(folder),
         "draw": functools.cache(draw),
         "draw_line": draw_line,
-        "conventions": _conventions(folder),
+        "conventions": conventions(folder),
         "unit_event": folder.unit_event,
         "fixed": _fixed(folder),
         "baseline": BASELINE,
@@ -169,9 +157,11 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "methods": methods(folder),
         "checklist": checklist(folder),
         "facts": datasheet.facts(folder),
-        "n": _Counter(),
+        # figures and tables are numbered in the order in which the page shows them
+        "number": {kind: itertools.count(1) for kind in ("figure", "table", "member")},
+        "next": next,
         "image": _image,
-        "flags": lambda figure: _flags(folder, figure),
+        "flags": lambda figure: folder.flags(*([figure.fit] if figure.fit else folder.fits)),
         "pixels": lambda mm: round(mm * 96 / 25.4 * ENLARGE),
         "nice": signs,
     }
@@ -223,13 +213,6 @@ def _breakable(text: str) -> Markup:
     return Markup(safe.replace("_", Markup("_<wbr>")).replace("[", Markup("<wbr>[")))
 
 
-def _conventions(folder: RunFolder) -> list[str]:
-    found: dict[str, None] = {}
-    for fit in folder.fits:
-        found |= dict.fromkeys(clean(c) for c in folder.model(fit).get("conventions") or [])
-    return list(found)
-
-
 def _gains(folder: RunFolder) -> dict[str, list[str]]:
     """Return what the gains of all fits mean, each meaning once, with the gains that have it."""
     found: dict[str, dict[str, None]] = {}
@@ -247,11 +230,6 @@ def _fixed(folder: RunFolder) -> list[tuple[str, str]]:
         return []
     rows = table[table["status"] == "fixed by convention"]
     return list(dict.fromkeys(zip(rows["parameter"], rows["convention"], strict=True)))
-
-
-def _flags(folder: RunFolder, figure: Figure) -> tuple[str, ...]:
-    shown = folder.fits if figure.fit is None else (figure.fit,)
-    return folder.flags(*shown)
 
 
 def _image(figure: Figure) -> str:
