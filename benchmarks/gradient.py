@@ -189,7 +189,7 @@ def _check(name: str, one: float, other: float, tolerance: float = 1e-9) -> None
 def _check_gradient(c, q, theta, call, link, gain, slope) -> None:
     """Hold the rival's derivatives against dopafit's, priors added and links undone."""
     _, by_gain, _, _, by_rate, by_rest = call(link, gain)
-    arrays = c.arrays()
+    arrays = c.arrays
     unit = arrays["unit"][c.place("choice_rest")] - 1
     scale = arrays["scale"][c.place("choice_rest")]
     _check("slope of choice_rest", by_rest.sum() * scale - q[unit], slope[unit], 1e-7)

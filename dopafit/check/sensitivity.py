@@ -26,7 +26,7 @@ def log_parts(fit: Fit, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     coordinates = fit.layout.coordinates
     x = fit.coordinates["x"].values[:, kept]
     h = fit.coordinates["h"].values[:, kept]
-    arrays = coordinates.arrays()
+    arrays = coordinates.arrays
     shared = arrays["x_spread"] == 0  # a coordinate with a spread is a member of a group
     scale = np.where(arrays["half_free"] > 0, arrays["half_scale"], np.inf)
     log_prior = -0.5 * (x[..., shared] ** 2).sum(axis=-1) - 0.5 * ((h / scale) ** 2).sum(axis=-1)

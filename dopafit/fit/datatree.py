@@ -73,7 +73,7 @@ def _log_prior(fit: Fit) -> xr.Dataset:
 
     coordinates = fit.layout.coordinates
     x, h = fit.coordinates["x"].values, fit.coordinates["h"].values
-    of_x, of_h = -0.5 * x**2, -0.5 * (h / coordinates.arrays()["half_scale"]) ** 2
+    of_x, of_h = -0.5 * x**2, -0.5 * (h / coordinates.arrays["half_scale"]) ** 2
     parts: dict[str, list[np.ndarray]] = {}
     rows = zip(coordinates.entries, coordinates.unit, coordinates.spread, strict=True)
     for entry, place, spread in rows:

@@ -110,25 +110,25 @@ def explore(
 
 def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> tuple[Any, Any]:
     from dopafit.backend.evidence.approximation import pathfinder, standard
-    from dopafit.backend.geometry.pilot import LARGEST, Pilot, locate, pilot_seed, starting_points
+    from dopafit.backend.geometry.pilot import LARGEST, locate, pilot_seed
+    from dopafit.backend.geometry.reparametrisation import Reparametrisation
+    from dopafit.backend.geometry.search import starting_points
     from dopafit.backend.sampler.compiled import Sampled, compile_layout
 
     density = compile_layout(layout, backend)
     rng = generator(seed, f"explore/{method}/{layout.program.model.hypothesis}")
-    normals = layout.coordinates.normals
     if method == "pathfinder":
-        none = Pilot(np.zeros(density.size), None, np.zeros(normals), (), ())
-        target = Sampled(density, none)
+        target = Sampled(density, Reparametrisation(layout.coordinates))
         starts = starting_points(layout.coordinates, pilot_seed(layout, seed))
         return pathfinder(target, starts, rng, count), target.expand
     pilot = locate(layout, density, seed=seed)
-    if pilot.shape is None:
+    if pilot.change.shape is None:
         raise SpecError(
             f"Laplace over {density.size} coordinates that subjects share",
             todo="use method 'pathfinder'",
             allowed=f"at most {LARGEST} of them",
         )
-    target = Sampled(density, pilot)
+    target = Sampled(density, pilot.change)
     return standard(target, density.size, rng, count), target.expand
 
 

@@ -381,9 +381,10 @@ def _compile(
         none = np.zeros(layout.coordinates.normals)
         notes["centring"] = layout.coordinates.centred_terms(none)
         return layout
-    notes["scaling"] = "none" if pilot.shape is None else pilot.shape.name
-    notes["clock"] = pilot.clock
-    notes["centring"] = layout.coordinates.centred_terms(pilot.centring)
+    change = pilot.change
+    notes["scaling"] = "none" if change.shape is None else change.shape.name
+    notes["clock"] = change.clock
+    notes["centring"] = layout.coordinates.centred_terms(change.centring)
     return sampling_model(density, pilot, chains=settings.chains)
 
 

@@ -111,7 +111,7 @@ class Looks:
         shares = [mode["share"] for mode in self._notes["modes"]]
         if len(shares) < 2:
             return judge_modes(shares, None)
-        from dopafit.backend.geometry.pilot import population_values
+        from dopafit.backend.geometry.search import population_values
 
         which = population_values(self._layout.coordinates)
         draws = np.concatenate([x, np.log(h)], axis=-1)[..., which]

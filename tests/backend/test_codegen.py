@@ -60,7 +60,7 @@ def test_every_drive_and_channel(make, drive) -> None:
     density, at = compile_layout(layout), points(layout)
     assert compare(oracle(layout), density, at) >= 3
     check_gradient(lambda q: numpy_density(layout, q), at[1], density(at[1])[1])
-    owner = layout.coordinates.arrays()["x_spread"]
+    owner = layout.coordinates.arrays["x_spread"]
     centring = np.where(owner > 0, 0.6, 0.0)
     assert compare(oracle(layout, centring), density.centred(centring), at[:3]) >= 2
     rows, theta = RowDensity(layout), layout.coordinates.theta(*_parts(layout, at[1]))

@@ -50,7 +50,7 @@ def test_the_density_is_the_likelihood_of_numpy_plus_the_priors(layout) -> None:
 def test_centring_changes_coordinates_only(layout) -> None:
     """density'(x h^w) = density(x) - sum w ln h: the log Jacobian of the map, and nothing else."""
     plain, c = compile_layout(layout), layout.coordinates
-    owner = c.arrays()["x_spread"]
+    owner = c.arrays["x_spread"]
     assert (owner > 0).any() and (owner == 0).any()
     for seed, q in enumerate(points(layout)):
         w = np.random.default_rng(seed).uniform(0, 1, c.normals)
@@ -106,11 +106,12 @@ def test_what_the_sampler_sees_is_the_density(layout, kind, clock) -> None:
     size = plain.size
     rng = np.random.default_rng(4)
     shape = shaped(layout, kind, rng)
-    w = np.where(c.arrays()["x_spread"] > 0, 0.6, 0.0)
-    centre = np.concatenate([np.zeros(c.normals), np.log(0.3 * c.arrays()["half_scale"])])
-    target = sampling_model(plain, Pilot(centre, shape, w, (0.0,), (0.0,), clock))
+    w = np.where(c.arrays["x_spread"] > 0, 0.6, 0.0)
+    centre = np.concatenate([np.zeros(c.normals), np.log(0.3 * c.arrays["half_scale"])])
+    start = Reparametrisation(c, centre, shape, clock, centring=w)
+    target = sampling_model(plain, Pilot(start, (0.0,), (0.0,)))
     assert target.shapes == {"x": (c.normals,), "h": (c.halves,)} and target.size == size
-    change = Reparametrisation(c, centre, shape, clock, scaled_gains(layout, w))
+    change = Reparametrisation(c, centre, shape, clock, scaled_gains(layout, w), w)
     by_python = change.wrap(plain.centred(w))
     ours, theirs = [], []
     for _ in range(3):
@@ -122,7 +123,7 @@ def test_what_the_sampler_sees_is_the_density(layout, kind, clock) -> None:
         np.testing.assert_allclose(change.from_model(change.to_model(u)), u, atol=1e-10)
         named = target.expand(u)
         log_h = np.log(named["h"])
-        jacobian = (w * np.concatenate([[0.0], log_h])[c.arrays()["x_spread"]]).sum()
+        jacobian = (w * np.concatenate([[0.0], log_h])[c.arrays["x_spread"]]).sum()
         ours.append(value + jacobian)
         theirs.append(plain(flat(named["x"], named["h"]))[0])
         step = 1e-6 * rng.standard_normal(size)

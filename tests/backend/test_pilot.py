@@ -11,8 +11,10 @@ from scipy.optimize import minimize_scalar
 from dopafit.backend.diagnostics import scalars
 from dopafit.backend.geometry import pilot as pilots
 from dopafit.backend.geometry.curvature import FLOOR
-from dopafit.backend.geometry.pilot import MODES, REACH, STARTS, _starts, find_pilot
+from dopafit.backend.geometry.mode import RELIABLE, SURE
+from dopafit.backend.geometry.pilot import find_pilot
 from dopafit.backend.geometry.reparametrisation import Reparametrisation
+from dopafit.backend.geometry.search import MODES, REACH, STARTS, starting_points
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
@@ -36,14 +38,14 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     pilot = find_pilot(layout.coordinates, density.scaled, seed=1)
     assert 1 <= len(pilot.optima) <= MODES and pilot.optima[0] == max(pilot.optima)
     assert len(pilot.masses) <= MODES and pilot.masses[0] == max(pilot.masses)
-    assert pilot.clock  # some time is known better than the half-life
-    change = Reparametrisation(layout.coordinates, clock=pilot.clock)
-    here = change.wrap(density.scaled(pilot.centring))
-    precision = hessian(here, pilot.centre)
+    assert pilot.change.clock  # some time is known better than the half-life
+    change = Reparametrisation(layout.coordinates, clock=pilot.change.clock)
+    here = change.wrap(density.scaled(pilot.change.centring))
+    precision = hessian(here, pilot.change.centre)
     # directions that the data leave flatter than FLOOR keep the scale of the floor
     value, vector = np.linalg.eigh(0.5 * (precision + precision.T))
     assert value.max() / value.min() > 100  # it was far from round before
-    root = pilot.shape.border
+    root = pilot.change.shape.border
     round_ = root.T @ precision @ root
     np.testing.assert_allclose(
         np.sort(np.linalg.eigvalsh(0.5 * (round_ + round_.T))),
@@ -52,12 +54,13 @@ def test_the_shape_makes_the_posterior_round(tiny_model, tiny_world) -> None:
     )
     assert vector.shape == root.shape
     # every group term has one share of centring; what has no spread of its own has none
-    owner = layout.coordinates.arrays()["x_spread"]
-    assert (pilot.centring[owner == 0] == 0).all()
+    owner = layout.coordinates.arrays["x_spread"]
+    assert (pilot.change.centring[owner == 0] == 0).all()
     for k in np.unique(owner[owner > 0]):
-        assert np.ptp(pilot.centring[owner == k]) == 0 <= pilot.centring[owner == k][0] <= 1
+        share = pilot.change.centring[owner == k]
+        assert np.ptp(share) == 0 <= share[0] <= 1
     again = find_pilot(layout.coordinates, density.scaled, seed=1)
-    assert np.array_equal(again.centre, pilot.centre)
+    assert np.array_equal(again.change.centre, pilot.change.centre)
 
 
 def test_kernels_to_start_from_lie_all_over_the_prior(tiny_model, tiny_world) -> None:
@@ -66,8 +69,7 @@ def test_kernels_to_start_from_lie_all_over_the_prior(tiny_model, tiny_world) ->
     kernel = coordinates.kernel_normals
     names = {coordinates.entries[coordinates.unit.index(k + 1)].parameter for k in kernel}
     assert names == {"trough_ratio", "recovery_half_life", "onset_ratio"}
-    size = coordinates.normals + coordinates.halves
-    starts = np.array(_starts(coordinates, np.ones(size, bool), 1, STARTS))
+    starts = np.array(starting_points(coordinates, 1))
     assert np.abs(starts[0, kernel]).max() <= 0.5
     spread = np.sort(starts[1:, kernel], axis=0)
     assert np.ptp(spread, axis=1).max() < 1e-9 and spread[-1, 0] > 0.8 * REACH
@@ -82,9 +84,8 @@ SUBJECTS = 12
 def one_way() -> Coordinates:
     """A population mean (x_0) and one deviation per subject, spread h."""
     rows = pd.DataFrame({"subject": [f"s{i:02d}" for i in range(SUBJECTS)]})
-    coordinates = Coordinates(Model(drive="no_drive", channels=[Choice()]))
-    formula = "(1 | subject)"
-    coordinates.add_design("choice_rest", design(formula, rows, where="choice_rest"))
+    members = {"choice_rest": design("(1 | subject)", rows, where="choice_rest")}
+    coordinates = Coordinates(Model(drive="no_drive", channels=[Choice()]), members)
     assert coordinates.normals == 1 + SUBJECTS and coordinates.halves == 1
     return coordinates
 
@@ -139,15 +140,15 @@ def test_the_spread_is_that_of_the_integrated_likelihood(spread: float, v: float
     best = minimize_scalar(minus_marginal, bounds=(-6, 3), method="bounded").x
     pilot = find_pilot(coordinates, make, seed=2)
     # expectation-maximisation stops early where the data say little: near the top is enough
-    assert minus_marginal(pilot.centre[-1]) - minus_marginal(best) < 0.5
-    h = np.exp(pilot.centre[-1])
+    assert minus_marginal(pilot.change.centre[-1]) - minus_marginal(best) < 0.5
+    h = np.exp(pilot.change.centre[-1])
     reliability = h**2 / (h**2 + v)
-    sure = reliability >= pilots.RELIABLE
-    sure &= 1 / (reliability * np.sqrt(2 * SUBJECTS)) < pilots.SURE
-    assert pilot.centring[1] == pytest.approx(reliability if sure else 0, abs=0.12)
+    sure = reliability >= RELIABLE
+    sure &= 1 / (reliability * np.sqrt(2 * SUBJECTS)) < SURE
+    assert pilot.change.centring[1] == pytest.approx(reliability if sure else 0, abs=0.12)
     assert sure == (spread == 0.8)
-    assert pilot.centring[0] == 0
-    effect = pilot.centre[1:-1] * h ** (1 - pilot.centring[1])
+    assert pilot.change.centring[0] == 0
+    effect = pilot.change.centre[1:-1] * h ** (1 - pilot.change.centring[1])
     np.testing.assert_allclose(effect, y * h**2 / (h**2 + v), atol=0.02)
 
 
@@ -155,8 +156,8 @@ def test_many_coordinates_keep_their_own_scale(monkeypatch) -> None:
     coordinates = one_way()
     monkeypatch.setattr(pilots, "LARGEST", 5)
     pilot = find_pilot(coordinates, normal_means(coordinates, np.ones(SUBJECTS), 0.1), seed=1)
-    assert pilot.shape is None and not pilot.centring.any()
-    assert pilot.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == 1
+    assert pilot.change.shape is None and not pilot.change.centring.any()
+    assert pilot.change.centre.shape == (SUBJECTS + 2,) and len(pilot.optima) == 1
 
 
 def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
@@ -182,7 +183,7 @@ def test_two_modes_are_seen_and_a_cliff_is_survived() -> None:
     assert len(pilot.optima) == 2
     assert max(pilot.optima) - min(pilot.optima) == pytest.approx(3.0, abs=0.1)
     assert len(pilot.masses) == 2 and np.diff(pilot.masses)[0] == pytest.approx(-3.0, abs=0.1)
-    assert pilot.centre[0] == pytest.approx(-2.0, abs=0.01)
+    assert pilot.change.centre[0] == pytest.approx(-2.0, abs=0.01)
 
 
 def _sd_error(fit) -> np.ndarray:

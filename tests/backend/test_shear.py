@@ -31,7 +31,7 @@ def point(layout: Layout, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.0, 0.6])
 def test_the_density_is_that_of_the_moved_point_times_the_volume(layout, share) -> None:
     plain, c = compile_layout(layout), layout.coordinates
-    centring = np.where(c.arrays()["x_spread"] > 0, share, 0.0)
+    centring = np.where(c.arrays["x_spread"] > 0, share, 0.0)
     change, inner = gains(layout, centring), plain.centred(centring)
     assert change.gains
     for seed in range(3):
@@ -62,7 +62,7 @@ def test_gains_keep_their_size_at_the_mean_peak(layout) -> None:
     for scale in (1.0, 3.0):  # the same coordinates, other peaks
         moved = q.copy()
         labels = [e.parameter == "peak" and e.role != "population" for e in c.entries]
-        moved[c.arrays()["unit"][labels] - 1] *= scale
+        moved[c.arrays["unit"][labels] - 1] *= scale
         own = change.to_model(moved)
         theta = c.theta(own[: c.normals], np.exp(own[c.normals :]))
         rows = layout.designs["peak"]

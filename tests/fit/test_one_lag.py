@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from dopafit.backend.geometry import pilot as pilots
+from dopafit.backend.geometry.search import DISTINCT
 from dopafit.backend.sampler.compiled import chain_modes, compile_layout
 from dopafit.fit.fit import fit
 from dopafit.fit.modes import found_modes
@@ -64,7 +65,7 @@ def test_both_modes_are_found_from_any_seed(made, study, seed) -> None:
     assert excess["choice_gain_peak"] > 1.2 > excess["choice_gain_trough"]
     assert min(mode["share"] for mode in modes) > 0.15
     # by height alone they would be one
-    assert max(pilot.optima[:2]) - min(pilot.optima[:2]) < pilots.DISTINCT
+    assert max(pilot.optima[:2]) - min(pilot.optima[:2]) < DISTINCT
 
 
 def test_chains_start_in_both_modes_and_the_verdict_knows(made, study) -> None:

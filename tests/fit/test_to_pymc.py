@@ -175,7 +175,7 @@ def test_pymc_s_own_nuts_has_the_posterior_of_the_grid(monkeypatch) -> None:
     rows = RowDensity(layout)
     log_post = np.array([rows(one)["choice"].sum() for one in theta])
     log_post += -0.5 * (grid[:, :2] ** 2).sum(axis=1) + grid[:, 2]
-    log_post += -0.5 * (h[:, 0] / c.arrays()["half_scale"][0]) ** 2
+    log_post += -0.5 * (h[:, 0] / c.arrays["half_scale"][0]) ** 2
     weight = np.exp(log_post - log_post.max())
     weight /= weight.sum()
     ours = {name: value for name, (_, value) in c.named(theta, h).items()}

@@ -32,10 +32,8 @@ def by_hand() -> Coordinates:
         priors={"choice_rest_effect": Prior.normal(0.25, 0.5)},
         fixed={"onset_ratio": 0.1},
     )
-    coordinates = Coordinates(model)
-    for name in ("trough_ratio", "choice_rest"):
-        coordinates.add_design(name, design(model.effects[name], ROWS, where=name))
-    return coordinates
+    names = ("trough_ratio", "choice_rest")
+    return Coordinates(model, {n: design(model.effects[n], ROWS, where=n) for n in names})
 
 
 def test_theta_of_a_hand_made_example() -> None:

@@ -104,7 +104,7 @@ class JaxDensity:
 
         other = copy.copy(self)
         other._arrays = self._arrays | self._placed(
-            prepared(self.layout.coordinates.arrays(centring))
+            prepared(self.layout.coordinates.centred_arrays(centring))
         )
         other.fresh = False
         return other
@@ -112,12 +112,13 @@ class JaxDensity:
     def scaled(self, centring: np.ndarray) -> Density:
         """Return it as the pilot takes it: centred, and gains at the mean peak."""
         gains = scaled_gains(self.layout, centring)
-        change = Reparametrisation(self.layout.coordinates, gains=gains)
-        return self.centred(centring).changed(change)
+        return self.changed(
+            Reparametrisation(self.layout.coordinates, gains=gains, centring=centring)
+        )
 
     def changed(self, change: Reparametrisation) -> Density:
         """Return the density as a function of other coordinates; every call passes Python."""
-        return change.wrap(self)
+        return change.wrap(self.centred(change.centring))
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dopafit.backend.evidence.scores import importance_weights
-from dopafit.backend.geometry.pilot import downhill
 from dopafit.backend.geometry.reparametrisation import Density
+from dopafit.backend.geometry.search import downhill
 
 __all__ = ["Normal", "Proposal", "pathfinder", "resample", "standard"]
 

@@ -36,7 +36,7 @@ def landmark_time(coordinates: Coordinates, name: str) -> dict[str, np.ndarray]:
     """
     kernel = Kernel.named(coordinates.model.kernel)
     entries = [coordinates.place(part) for part in (kernel.clock_unit, *kernel.clock_by)]
-    own = coordinates.arrays()
+    own = coordinates.arrays
     places = np.maximum(own["unit"][entries] - 1, 0)
     return {
         "time.place": np.array([kernel.clocks.index(name), *places]),

@@ -2,9 +2,10 @@
 
 It changes the speed, never the posterior. Its parts touch different coordinates: the posterior's
 own scale (`curvature`), a landmark's time for the half-life (`landmark_time`), and gains at the
-mean peak (`scaled_gains`). The loops of `dopafit.backend.geometry.loops` run them all: the
-generated function calls them at every step, and the methods here for whoever has another density
-(JAX, a test) or a single point to take across.
+mean peak (`scaled_gains`). Members of groups are centred as far as the data inform them; that part
+the density itself takes back (`Coordinates.centred_arrays`). The loops of
+`dopafit.backend.geometry.loops` run all others: the generated function calls them at every step,
+and the methods here for whoever has another density (JAX, a test) or a single point to take across.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class Reparametrisation:
         Landmark whose time stands for the half-life; empty where that stands for itself.
     gains : mapping of str to array
         From `dopafit.backend.geometry.scaled_gains.scaled_gains`.
+    centring : array, (normals,), optional
+        Share of centring of each normal coordinate, in the density that the change is for; none
+        unless given.
     """
 
     coordinates: Coordinates
@@ -51,6 +55,11 @@ class Reparametrisation:
     shape: Arrowhead | None = None
     clock: str = ""
     gains: Mapping[str, np.ndarray] = field(default_factory=dict)
+    centring: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.centring is None:
+            object.__setattr__(self, "centring", np.zeros(self.coordinates.normals))
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -87,22 +96,29 @@ class Reparametrisation:
         log_time, slopes = kernel.clock(self.clock, location + scale[1:] * q[place[2:]])
         return log_time / scale[0], slopes
 
+    def _centred(self, q: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """Return the point (x, log h) with x times h^share."""
+        owner, normals = self.coordinates.arrays["x_spread"], self.coordinates.normals
+        log_h = np.concatenate([[0.0], q[normals:]])
+        return np.concatenate([q[:normals] * np.exp(share * log_h[owner]), q[normals:]])
+
     def to_model(self, u: np.ndarray) -> np.ndarray:
-        """Return the model's coordinates of a sampler's point."""
-        return self._forward(u)[0]
+        """Return the model's coordinates, not centred, of a sampler's point."""
+        return self._centred(self._forward(u)[0], -self.centring)
 
     def from_model(self, q: np.ndarray) -> np.ndarray:
         """Return the sampler's coordinates of a model's point."""
+        q = self._centred(q, self.centring)
+        later = self._log_time(q)[0] if self.clock else 0.0
         point = np.empty(q.size)
         still = Reparametrisation(self.coordinates)._parts("shape", ("centre", *SHAPE))
         forward(q, point, -1.0, self.coordinates.normals, *still, *self._parts("gains", GAINS))
-        if self.clock:
-            point[self.arrays["time.place"][1]] += self._log_time(q)[0]
+        point[self.arrays["time.place"][1]] += later
         step = point - self.arrays["shape.centre"]
         return step if self.shape is None else self.shape.solve(step)
 
     def wrap(self, density: Density) -> Density:
-        """Return a density of the model's coordinates as one of the sampler's.
+        """Return a density of the model's coordinates, centred, as one of the sampler's.
 
         Its value is up to a constant, the volume of `shape`.
         """

@@ -38,7 +38,7 @@ def scaled_gains(layout: Layout, centring: np.ndarray) -> dict[str, np.ndarray]:
     gains = model.gains
     if not gains or "peak" not in layout.designs:
         return {}
-    own = coordinates.arrays(centring)
+    own = coordinates.arrays | coordinates.centred_arrays(centring)
     dense, columns, _, indices, data = (layout.arrays[f"peak.{part}"] for part in MATRIX)
     share = np.zeros(len(coordinates.entries))
     np.add.at(share, columns, dense.sum(axis=0))

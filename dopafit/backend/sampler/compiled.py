@@ -9,6 +9,7 @@ step passes through Python, and chains run side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +105,7 @@ class Density(Bound):
 
     def centred(self, centring: np.ndarray) -> Density:
         """Return the same density in coordinates with another centring; the data are shared."""
-        return self.replaced(self.layout.coordinates.arrays(centring))
+        return self.replaced(self.layout.coordinates.centred_arrays(centring))
 
     def scaled(self, centring: np.ndarray) -> Density:
         """Return it as the pilot takes it: centred, and gains at the mean peak."""
@@ -112,7 +113,7 @@ class Density(Bound):
 
     def changed(self, change: Reparametrisation) -> Density:
         """Return the density as a function of other coordinates; the data are shared."""
-        return self.replaced(change.arrays)
+        return self.centred(change.centring).replaced(change.arrays)
 
     def of_theta(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return the log likelihood and its gradient as a function of theta (entry,).
@@ -165,30 +166,22 @@ class Sampled:
     ----------
     density : Density or JaxDensity
         A compiled log density.
-    pilot : Pilot
-        Start and scale; it changes the coordinates, not the posterior.
+    change : Reparametrisation
+        From a `Pilot`: start and scale. It gets gains at the mean peak as well.
     """
 
-    def __init__(self, density: Density | JaxDensity, pilot: Pilot) -> None:
-        self._coordinates, self._centring = density.layout.coordinates, pilot.centring
-        geometry = (self._coordinates, pilot.centre, pilot.shape, pilot.clock)
-        self._found = Reparametrisation(*geometry)
-        self._change = Reparametrisation(*geometry, scaled_gains(density.layout, pilot.centring))
-        self.density = density.centred(pilot.centring).changed(self._change)
+    def __init__(self, density: Density | JaxDensity, change: Reparametrisation) -> None:
+        self._change = replace(change, gains=scaled_gains(density.layout, change.centring))
+        self.density = density.changed(self._change)
         self.size = density.size
 
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient."""
         return self.density(u)
 
-    def moved(self, point: np.ndarray) -> np.ndarray:
-        """Return the coordinates of one of the pilot's points."""
-        return self._found.from_model(self._coordinates.centred(point, self._centring))
-
     def expand(self, u: np.ndarray) -> dict[str, np.ndarray]:
         """Return the standard coordinates ``x`` and ``h`` of a point."""
-        q = self._coordinates.centred(self._change.to_model(u), -self._centring)
-        normals = self._coordinates.normals
+        q, normals = self._change.to_model(u), self._change.coordinates.normals
         return {"x": q[:normals], "h": np.exp(q[normals:])}
 
 
@@ -215,21 +208,23 @@ def sampling_model(density: Density | JaxDensity, pilot: Pilot, *, chains: int =
 
     Parameters
     ----------
-    density, pilot
-        As in `Sampled`.
+    density : Density or JaxDensity
+        A compiled log density.
+    pilot : Pilot
+        Start and scale; it changes the coordinates, not the posterior.
     chains : int
         Chains that will start; they share the pilot's modes by `chain_modes`.
     """
-    logp = Sampled(density, pilot)
+    logp = Sampled(density, pilot.change)
     size, coordinates = logp.size, density.layout.coordinates
     modes = chain_modes(pilot.masses[: max(1, len(pilot.points))], chains)
-    places = [np.zeros(size), *(logp.moved(point) for point in pilot.points[1:])]
+    places = [np.zeros(size), *(pilot.change.from_model(point) for point in pilot.points[1:])]
     origins = [logp(place)[0] for place in places]
 
     def start(seed: int, rank: int) -> np.ndarray:
         mode = modes[min(rank, len(modes) - 1)]
         place, origin = places[mode], origins[mode]
-        reach = 0.1 * JITTER if pilot.shape is None else JITTER
+        reach = 0.1 * JITTER if pilot.change.shape is None else JITTER
         u = np.random.default_rng(seed).uniform(-reach, reach, size)
         # where the posterior is not round a far point may lie off the map: come closer
         while not logp(place + u)[0] > origin - 2.0 * size - 20.0:

@@ -9,14 +9,17 @@ is the constant 1; entry 1 + i is the population value of parameter i, on its li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from dopafit.core.component import Parameter
-from dopafit.core.errors import SpecError
+from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
@@ -90,21 +93,35 @@ class Entry:
     label: str = ""
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Builder and book-keeper of theta for one model and one study."""
+    """Book-keeping of theta for one model and the designs of its parameters.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    designs : mapping of str to Design
+        Fixed and group effects by parameter.
+
+    Raises
+    ------
+    SpecError
+        A prior for an effect that no formula makes.
+    """
 
     model: Model
-    entries: list[Entry] = field(default_factory=list)
-    loc: list[float] = field(default_factory=list)
-    scale: list[float] = field(default_factory=list)
-    spread: list[int] = field(default_factory=list)
-    unit: list[int] = field(default_factory=list)
-    half_scale: list[float] = field(default_factory=list)
-    half_names: list[tuple[str, str, str]] = field(default_factory=list)
-    normals: int = 0
+    designs: Mapping[str, Design] = field(default_factory=dict)
+    entries: list[Entry] = field(init=False, default_factory=list)
+    loc: list[float] = field(init=False, default_factory=list)
+    scale: list[float] = field(init=False, default_factory=list)
+    spread: list[int] = field(init=False, default_factory=list)
+    unit: list[int] = field(init=False, default_factory=list)
+    half_scale: list[float] = field(init=False, default_factory=list)
+    half_names: list[tuple[str, str, str]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
+        units = count(1)
         self._add(Entry("", "constant"), 1.0, 0.0)
         for name, parameter in self.model.parameters.items():
             entry = Entry(name, "population")
@@ -115,24 +132,57 @@ class Coordinates:
                 half = self._half(name, "population", "", parameter.prior)
                 self._add(entry, 0.0, 1.0, spread=half)
             else:
-                self._add(entry, parameter.prior.link_location, parameter.prior.scale, fresh=True)
+                prior = parameter.prior
+                self._add(entry, prior.link_location, prior.scale, unit=next(units))
+        for name, design in self.designs.items():
+            self._add_design(name, design, units)
+        self._check_labels()
 
     def _add(
-        self, entry: Entry, loc: float, scale: float, *, spread: int = 0, fresh: bool = False
-    ) -> int:
+        self, entry: Entry, loc: float, scale: float, *, spread: int = 0, unit: int = 0
+    ) -> None:
         self.entries.append(entry)
         self.loc.append(loc)
         self.scale.append(scale)
         self.spread.append(spread)
-        if fresh:
-            self.normals += 1
-        self.unit.append(self.normals if fresh else 0)
-        return len(self.entries) - 1
+        self.unit.append(unit)
 
     def _half(self, name: str, part: str, label: str, prior: Prior) -> int:
         self.half_names.append((name, part, label))
         self.half_scale.append(prior.scale)
         return len(self.half_scale)
+
+    def _add_design(self, name: str, design: Design, units: Iterator[int]) -> None:
+        """Add the entries of a parameter's fixed and group effects."""
+        for label in design.columns:
+            prior, entry = self.model.prior_of(name, "effect", label), Entry(name, "effect", label)
+            self._add(entry, prior.location, prior.scale, unit=next(units))
+        for term in design.groups:
+            half = self._half(name, "sd", term.label, self.model.prior_of(name, "sd", term.label))
+            for level in term.levels:
+                entry = Entry(name, "group", f"{term.label}[{level}]")
+                self._add(entry, 0.0, 1.0, spread=half, unit=next(units))
+
+    def _check_labels(self) -> None:
+        """Refuse a prior for an effect that no formula makes: it would silently do nothing."""
+        known = [self.key(entry) for entry in self.entries if entry.role == "effect"]
+        known += [f"{n}_{part}[{label}]" for n, part, label in self.half_names if label]
+        stems = dict.fromkeys(name.partition("[")[0] for name in known)
+        for name in self.model.priors:
+            if name in known or name in stems or name in self.model.parameters:
+                continue
+            raise SpecError(
+                f"priors: no formula makes the effect {name!r}"
+                if "[" in name
+                else f"priors: {name!r}: no formula makes such an effect",
+                allowed=", ".join([*stems, *known]) or "no prior of an effect, as there are none",
+                todo=suggest(name, [*known, *stems]) or "leave the prior out, or add the term",
+            )
+
+    @cached_property
+    def normals(self) -> int:
+        """Number of standard normal coordinates."""
+        return max(self.unit)
 
     @property
     def kernel_normals(self) -> list[int]:
@@ -157,22 +207,6 @@ class Coordinates:
         """Return the entry of a parameter's population value."""
         return 1 + list(self.model.parameters).index(name)
 
-    def add_design(self, name: str, design: Design) -> None:
-        """Add the entries of a parameter's fixed and group effects."""
-        for label in design.columns:
-            prior = self.model.prior_of(name, "effect", label)
-            self._add(Entry(name, "effect", label), prior.location, prior.scale, fresh=True)
-        for term in design.groups:
-            half = self._half(name, "sd", term.label, self.model.prior_of(name, "sd", term.label))
-            for level in term.levels:
-                self._add(
-                    Entry(name, "group", f"{term.label}[{level}]"),
-                    0.0,
-                    1.0,
-                    spread=half,
-                    fresh=True,
-                )
-
     def start(self, name: str) -> int:
         """Return the first effect entry of a parameter with a design."""
         for i, entry in enumerate(self.entries):
@@ -180,51 +214,46 @@ class Coordinates:
                 return i
         return len(self.entries)
 
-    def arrays(self, centring: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Return the arrays that map coordinates to theta.
-
-        Parameters
-        ----------
-        centring : array, (normals,), optional
-            Share w of each coordinate's spread that its prior holds: its prior sd is h^w and it
-            enters theta times h^(1 - w). 0 unless given.
-        """
-        spread, unit = np.array(self.spread, dtype=np.int64), np.array(self.unit, dtype=np.int64)
-        w = np.zeros(self.normals) if centring is None else np.asarray(centring, dtype=float)
-        return {
+    @cached_property
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """The arrays, read-only, that map coordinates to theta; nothing is centred."""
+        found = {
             "loc": np.array(self.loc),
             "scale": np.array(self.scale),
-            "spread": spread,
-            "unit": unit,
-            "power": 1.0 - np.concatenate([[0.0], w])[unit],
-            "x_centring": w,
-            "x_spread": self._owner(),
+            "spread": np.array(self.spread, dtype=np.int64),
+            "unit": np.array(self.unit, dtype=np.int64),
             "half_scale": np.array(self.half_scale or [1.0]),
             "half_free": np.full(self.halves, float(bool(self.half_scale))),
         }
+        owner = np.zeros(self.normals, dtype=np.int64)
+        own = found["unit"] > 0
+        owner[found["unit"][own] - 1] = found["spread"][own]
+        # of each normal coordinate, the spread, counted from 1; 0 where it has none
+        found |= {"x_spread": owner} | self.centred_arrays(np.zeros(self.normals))
+        for value in found.values():
+            value.flags.writeable = False
+        return MappingProxyType(found)
+
+    def centred_arrays(self, centring: np.ndarray) -> dict[str, np.ndarray]:
+        """Return those of `arrays` that another centring changes.
+
+        Parameters
+        ----------
+        centring : array, (normals,)
+            Share w of each coordinate's spread that its prior holds: its prior sd is h^w and it
+            enters theta times h^(1 - w).
+        """
+        w = np.array(centring, dtype=float)
+        return {"power": 1.0 - np.concatenate([[0.0], w])[self.unit], "x_centring": w}
 
     def centred_terms(self, centring: np.ndarray) -> dict[str, float]:
         """Return the share of centring of every group term, by the name of its deviation."""
-        owner = self._owner()
+        owner = self.arrays["x_spread"]
         return {
             f"{name}_sd[{label}]": float(centring[owner == k].max(initial=0.0))
             for k, (name, part, label) in enumerate(self.half_names, start=1)
             if part == "sd"
         }
-
-    def _owner(self) -> np.ndarray:
-        """Return the spread of each normal coordinate, counted from 1; 0 where it has none."""
-        spread, unit = np.array(self.spread, dtype=np.int64), np.array(self.unit, dtype=np.int64)
-        owner = np.zeros(self.normals, dtype=np.int64)
-        owner[unit[unit > 0] - 1] = spread[unit > 0]
-        return owner
-
-    def centred(self, q: np.ndarray, centring: np.ndarray) -> np.ndarray:
-        """Return the point q = (x, log h), x times h^centring; a negative share takes it back."""
-        result = q.copy()
-        log_h = np.concatenate([[0.0], q[self.normals :]])
-        result[: self.normals] *= np.exp(centring * log_h[self._owner()])
-        return result
 
     @property
     def halves(self) -> int:
@@ -236,7 +265,7 @@ class Coordinates:
         """Map draws of x (..., normals) and h (..., halves) to theta (..., entries)."""
         one = np.ones((*x.shape[:-1], 1))
         xs, hs = np.concatenate([one, x], axis=-1), np.concatenate([one, h], axis=-1)
-        a = self.arrays()
+        a = self.arrays
         return a["loc"] + a["scale"] * hs[..., a["spread"]] * xs[..., a["unit"]]
 
     def prior_draws(
@@ -244,7 +273,7 @@ class Coordinates:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draw x and h from the prior."""
         x = rng.standard_normal((*size, self.normals))
-        h = np.abs(rng.standard_normal((*size, self.halves))) * self.arrays()["half_scale"]
+        h = np.abs(rng.standard_normal((*size, self.halves))) * self.arrays["half_scale"]
         return x, h
 
     def named(

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from dopafit.channel import Rows, Scales
 from dopafit.core.arguments import takes
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design, design
 from dopafit.model.layout.coordinates import Coordinates
@@ -209,10 +209,7 @@ def build_layout(
             designs[name] = found
     told = doubts(model, events, designs, tables | coded)
     model = model.with_choices(unit_magnitude=unit, reference=references(designs))
-    coordinates = Coordinates(model)
-    for name, found in designs.items():
-        coordinates.add_design(name, found)
-    _check_labels(model, coordinates)
+    coordinates = Coordinates(model, designs)
     kernel_names = [n for n in designs if _channel_of(model, n) is None and n != "peak"]
     matrices = {name: _matrix(coordinates, name, found) for name, found in designs.items()}
     arrays |= _kernel_rows(matrices, kernel_names, len(sessions))
@@ -221,31 +218,13 @@ def build_layout(
     for prefix, found in rows.items():
         arrays[f"{prefix}.zero"] = np.zeros(len(found))
         arrays |= {f"{prefix}.data.{k}": np.asarray(v, float) for k, v in found.data.items()}
-    arrays |= coordinates.arrays()
+    arrays |= coordinates.arrays
     places = {name: coordinates.place(name) for name in model.parameters}
     program = Program(model, places, frozenset(designs))
     units, unit_of = _units(sessions, rows, session_of)
     if not simulation:  # there, outcomes are placeholders
         told += tuple(text for found in rows.values() for text in found.warnings)
     return Layout(program, coordinates, arrays, rows, designs, sessions, units, unit_of, told)
-
-
-def _check_labels(model: Model, coordinates: Coordinates) -> None:
-    """Refuse a prior for an effect that no formula makes: it would silently do nothing."""
-    effects = [e for e in coordinates.entries if e.role == "effect"]
-    known = [f"{e.parameter}_effect[{e.label}]" for e in effects]
-    known += [f"{n}_{part}[{label}]" for n, part, label in coordinates.half_names if label]
-    stems = dict.fromkeys(name.partition("[")[0] for name in known)
-    for name in model.priors:
-        if name in known or name in stems or name in model.parameters:
-            continue
-        raise SpecError(
-            f"priors: no formula makes the effect {name!r}"
-            if "[" in name
-            else f"priors: {name!r}: no formula makes such an effect",
-            allowed=", ".join([*stems, *known]) or "no prior of an effect, as there are none",
-            todo=suggest(name, [*known, *stems]) or "leave the prior out, or add the term",
-        )
 
 
 def _own_terms(model: Model, prefix: str | None) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def density(model: object, study: object) -> dict[str, float]:
     build_layout, evaluate = homes()
     layout = build_layout(model, study)
     coordinates = layout.coordinates
-    scales = coordinates.arrays()["half_scale"]
+    scales = np.array(coordinates.half_scale or [1.0])
     halves = [f"{name} {part} {label}" for name, part, label in coordinates.half_names]
     h = np.array([abs(deviate(name)) for name in halves]) * scales
     x = np.zeros(coordinates.normals)
