@@ -30,6 +30,7 @@ from dopafit.core.component import Parameter
 from dopafit.core.errors import FitError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import gammaln, softplus
+from dopafit.study.lasting import input_times
 from dopafit.study.study import Study
 
 __all__ = ["Counts"]
@@ -149,7 +150,7 @@ class Counts(Channel):
         """Return the nodes of every window; windows of a session that overlap share theirs."""
         start = frame["time"].to_numpy(float)
         stop = start + length
-        times = times_by_session(study.events)
+        times = times_by_session(input_times(study.events))
         share = min(TOLERANCE / np.sqrt(len(study.events) + 1.0), LARGEST_SHARE)
         rows, nodes, weights = [], [], []
         for key, own in frame.groupby(KEYS, sort=False).indices.items():

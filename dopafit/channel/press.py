@@ -25,6 +25,7 @@ from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
+from dopafit.study.lasting import input_times
 from dopafit.study.study import Study
 
 __all__ = ["Presses", "since_last"]
@@ -292,7 +293,7 @@ class Presses(Channel):
     def _sessions(self, study: Study) -> list[tuple[Key, np.ndarray, dict[str, np.ndarray]]]:
         """Return every session with its windows (window, 2) and its sorted times by table [s]."""
         tables = {
-            "events": study.events,
+            "events": input_times(study.events),
             "acts": self._own(study),
             "cuts": study.covariates,
             "trials": study.observations,

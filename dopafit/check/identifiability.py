@@ -13,6 +13,7 @@ from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
 from dopafit.model.equations import against, conventions
 from dopafit.model.layout.coordinates import on_link
+from dopafit.study.lasting import input_of
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Identifiability", "identifiability"]
@@ -181,7 +182,9 @@ def close_pairs(fit: Fit) -> float | None:
     events = fit.study.events
     if fit.model.events is not None:
         events = events[events["kind"].isin(fit.model.events)]
-    gaps = events.groupby(["subject", "session"], sort=False)["time"].diff().dropna()
+    ends = events["time"] + input_of(events)[0]  # of an event's input
+    before = ends.groupby([events["subject"], events["session"]], sort=False).shift()
+    gaps = (events["time"] - before).dropna()
     if gaps.empty:
         return None
     return float((gaps < float(fit.posterior[landmark].median())).mean())

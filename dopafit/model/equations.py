@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from dopafit.drive import RECTIFIER
@@ -19,6 +20,7 @@ from dopafit.model.notation import (
     place,
     plain,
 )
+from dopafit.study.lasting import input_of
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
@@ -77,6 +79,7 @@ def conventions(model: object, study: Study | None = None) -> list[str]:
             lines.append(f"The rectifier's softness is fixed at {RECTIFIER:g} peak units.")
         lines += [
             f"One unit event is {event_in_words(model, study)}.",
+            *_lasting(model, study),
             *_common(model),
             "Baseline and response in absolute units, and the gain apart from the peak, cannot be "
             "learned from behaviour.",
@@ -102,6 +105,21 @@ def _unit(model: object) -> list[str]:
         whose = "The population's peak" if "peak" in formulas(model) else "The peak"
         return [f"{whose} after one unit event is the unit of the trace (peak := 1)."]
     return [f"The population's peak after one unit event is fixed at {peak.fixed:g}."]
+
+
+def _lasting(model: object, study: Study | None) -> list[str]:
+    """Say how many events last, and what their magnitude then is."""
+    if study is None:
+        return []
+    duration, ramp = input_of(moving_events(model, study))
+    lasts = duration > 0
+    if not lasts.any():
+        return []
+    return [
+        f"{lasts.sum()} of {lasts.size} events last (median {np.median(duration[lasts]):g} s): "
+        f"the magnitude is the integral of their input, which is constant meanwhile "
+        f"({(lasts & ~ramp).sum()}) or rises linearly from 0 ({(lasts & ramp).sum()})."
+    ]
 
 
 def _common(model: object) -> list[str]:

@@ -73,7 +73,8 @@ def _trace(
             own = {name: value[:left] if np.ndim(value) else value for name, value in own.items()}
         event = first[:left] + rank
         moved = dynamics.advance(np, state, gaps.event[event], own)
-        state = dynamics.kick(np, moved, size[event], own)
+        told = {name: arrays["event_input"][event, k] for k, name in enumerate(dynamics.inputs)}
+        state = dynamics.kick(np, moved, size[event], own | told)
         for values, kept in zip(state, after, strict=True):
             kept[event + 1] = values
     seen = tuple(values[gaps.state] for values in after)

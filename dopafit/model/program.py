@@ -10,6 +10,7 @@ from dopafit.channel import Channel
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
 from dopafit.trace.kernel import Kernel
+from dopafit.trace.lasting import lasting_dynamics
 
 __all__ = ["MATRIX", "Operations", "Program"]
 
@@ -83,7 +84,9 @@ class Program:
             if name != "peak"
         }
         size = arrays["event_magnitude"] * self.value("peak", arrays, theta, m)
-        return m.trace(kernel.dynamics, size, kernel.prepare(m.xp, **shape), arrays)
+        lasts = "event_input" in arrays
+        dynamics = lasting_dynamics(type(kernel)) if lasts else kernel.dynamics
+        return m.trace(dynamics, size, kernel.prepare(m.xp, **shape), arrays)
 
     def population(self, name: str, theta: Any, m: Operations) -> Any:
         """Return a parameter's population value on its natural scale."""

@@ -14,28 +14,44 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.arguments import require, takes
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError, suggest, unknown
 from dopafit.model.claim import Model
 from dopafit.model.given import no_parameter
 from dopafit.model.layout.coordinates import in_range
 from dopafit.study.study import Study
+from dopafit.study.tables import DURATION, SHAPE, SHAPES
 from dopafit.trace.dynamics import Dynamics, Pairs
 from dopafit.trace.kernel import Kernel
+from dopafit.trace.lasting import Lasting, changes, lasting_dynamics
 
 __all__ = ["Event", "Offer", "Task", "play"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that moves the trace: its time [s], magnitude and kind."""
+    """Something that moves the trace: its time [s], magnitude and kind.
+
+    With a duration [s] its input, the magnitude in all, goes on as `shape` says: ``constant``, or a
+    ``ramp`` that rises from 0.
+    """
 
     time: float
     magnitude: float = 1.0
     kind: str = "event"
+    duration: float = 0.0
+    shape: str = SHAPES[0]
 
     def __post_init__(self) -> None:
-        require("Event: time", self.time, Real)
-        require("Event: magnitude", self.magnitude, Real)
+        for name in ("time", "magnitude", "duration"):
+            require(f"Event: {name}", getattr(self, name), Real)
+        if not 0 <= self.duration < np.inf:
+            raise SpecError(
+                f"Event: duration = {self.duration}",
+                allowed="0 s or above, finite",
+                todo="give how long the event's input goes on, or leave it out",
+            )
+        if self.shape not in SHAPES:
+            raise unknown(SpecError, f"Event: shape {self.shape!r}", self.shape, SHAPES)
 
 
 @dataclass(frozen=True)
@@ -133,10 +149,13 @@ def play(
             acts.append({"time": thing.time, **act})
             expect(task.after(thing, act))
     keys = {"subject": "s1", "session": "1"}
+    rows = [{**keys, **vars(event)} for event in events]
+    if not any(event.duration for event in events):
+        rows = [{k: v for k, v in row.items() if k not in (DURATION, SHAPE)} for row in rows]
     return Study(
         "played",
         sessions=pd.DataFrame([{**keys, "start": 0.0, "end": float(task.duration)}]),
-        events=pd.DataFrame([{**keys, **vars(event)} for event in events]) if events else None,
+        events=pd.DataFrame(rows) if rows else None,
         observations=pd.DataFrame([{**keys, **act} for act in acts]) if acts else None,
         simulated=True,
     )
@@ -150,16 +169,36 @@ class _States:
     ) -> None:
         self.dynamics, self.prepared, self.time = dynamics, prepared, 0.0
         self.state = tuple(np.array([value]) for value in dynamics.rest)
+        self.ahead: list[tuple[float, int, float, np.ndarray]] = []  # changes of the input
+        self.number = itertools.count()
 
-    def kick(self, time: float, size: float) -> None:
+    def last(self, dynamics: Lasting) -> None:
+        """Take on events that last: from now on the input's rate and its slope are states too."""
+        if not self.dynamics.inputs:
+            self.dynamics, self.state = dynamics, (*self.state, np.zeros(1), np.zeros(1))
+
+    def kick(self, event: Event, size: float) -> None:
         """Let an event move the trace."""
-        gap = np.array([time - self.time])
-        moved = self.dynamics.advance(np, self.state, gap, self.prepared)
-        self.state = self.dynamics.kick(np, moved, np.array([size]), self.prepared)
-        self.time = time
+        each = (event.time, event.duration, event.shape == SHAPES[1])
+        found = changes(np.zeros(1), *(np.array([value]) for value in each))
+        for time, told in zip(found.time, found.input, strict=True):
+            heapq.heappush(self.ahead, (time, next(self.number), size, told))
+        self._until(event.time)
+
+    def _until(self, last: float) -> None:
+        """Let the input change as it does up to a time [s]."""
+        while self.ahead and self.ahead[0][0] <= last:
+            time, _, size, told = heapq.heappop(self.ahead)
+            told = np.append(told[:-1], float(bool(self.ahead)))  # whether another goes on
+            own = self.prepared | dict(zip(self.dynamics.inputs, told, strict=False))
+            gap = np.array([time - self.time])
+            moved = self.dynamics.advance(np, self.state, gap, self.prepared)
+            self.state = self.dynamics.kick(np, moved, np.array([size]), own)
+            self.time = time
 
     def signals(self, time: float) -> Mapping[str, np.ndarray]:
         """Return what can be read from the trace at a time [s]."""
+        self._until(np.nextafter(time, -np.inf))
         return self.dynamics.read(np, self.state, np.array([time - self.time]), self.prepared)
 
 
@@ -173,9 +212,9 @@ class _Past:
         self.horizon = values[dynamics.horizon]
         self.events: list[tuple[float, float]] = []  # time, size
 
-    def kick(self, time: float, size: float) -> None:
+    def kick(self, event: Event, size: float) -> None:
         """Let an event move the trace."""
-        self.events.append((time, size))
+        self.events.append((event.time, size))
 
     def signals(self, time: float) -> Mapping[str, np.ndarray]:
         """Return what can be read from the trace at a time [s]."""
@@ -225,7 +264,9 @@ class _Session:
         unit = self.model.unit_magnitude
         unit = unit.get(event.kind) if isinstance(unit, Mapping) else unit
         size = event.magnitude / unit if isinstance(unit, Real) else event.magnitude
-        self.trace.kick(event.time, size * self.values["peak"])
+        if event.duration > 0:
+            self.trace.last(lasting_dynamics(Kernel.named(self.model.kernel)))
+        self.trace.kick(event, size * self.values["peak"])
 
     def act(self, offer: Offer, rng: np.random.Generator) -> dict[str, float]:
         """Draw the act at an offer: the outcome columns of its channel."""

@@ -170,7 +170,7 @@ def canonical_table(role: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple
     done: dict[str, pd.Series] = {}
     unreadable = []
     for column in [*keys, *(c for c in columns if c not in keys)]:
-        numeric = is_numeric(column)
+        numeric = is_numeric(role, column)
         done[column], bad = canonical_column(
             frame[column], text=column in TEXT_KEYS, numeric=numeric
         )

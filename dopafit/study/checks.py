@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from dopafit.study.checks_keys import doubled_rows, known_names, order_of_ends, overlaps
+from dopafit.study.checks_lasting import lasting
 from dopafit.study.checks_levels import given_twice, near_levels
 from dopafit.study.checks_repeats import (
     one_timetable,
@@ -33,6 +34,7 @@ _CHECKS: dict[Callable[[Tables], Iterable[Finding]], tuple[str, ...]] = {
     thin_data: (),
     covariates_begin: ("covariates", "sessions"),
     magnitudes: ("events",),
+    lasting: ("events",),
     latencies: ("observations",),
     spans: ("sessions",),
     near_levels: (),

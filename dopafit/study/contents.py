@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.study.rows import KEY, complete
-from dopafit.study.tables import REQUIRED, is_censoring, is_duration
+from dopafit.study.tables import REQUIRED, is_censoring, is_length
 
 __all__ = ["Contents", "contents_of"]
 
@@ -120,7 +120,7 @@ def _quantities(tables: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, Any]]:
                 plain = column not in _KEYS or column == "magnitude"
                 if plain and rows[column].dtype == np.float64 and not is_censoring(column):
                     binary = rows[column].dropna().isin((0.0, 1.0)).all()
-                    unit = "s" if is_duration(column) else "0/1" if binary else ""
+                    unit = "s" if is_length(role, column) else "0/1" if binary else ""
                     yield (
                         about
                         | _one(column, rows[column], len(rows), unit)

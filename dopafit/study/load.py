@@ -23,7 +23,7 @@ from dopafit.study.tables import (
     TEXT_KEYS,
     TIMES,
     UNITS,
-    is_duration,
+    is_length,
     is_numeric,
 )
 from dopafit.study.tabular import RawTable
@@ -214,7 +214,7 @@ def _typed(
     time_unit = entry.time_unit or described.time_unit
     done = {}
     for column in [*keys, *(c for c in columns if c not in keys)]:
-        numeric = is_numeric(column) or column in units
+        numeric = is_numeric(role, column) or column in units
         values, bad = canonical_column(frame[column], text=column in TEXT_KEYS, numeric=numeric)
         if numeric:
             if len(bad):
@@ -226,7 +226,7 @@ def _typed(
             values = to_seconds(values, time_unit)
         elif column in units:
             values = to_seconds(values, units[column])
-        elif is_duration(column) and time_unit != "s":
+        elif is_length(role, column) and time_unit != "s":
             yield table.finding(
                 None,
                 column,

@@ -9,7 +9,14 @@ import numpy as np
 
 from dopafit.study.load import Table
 from dopafit.study.report import Finding
-from dopafit.study.tables import REQUIRED, TEXT_KEYS, is_censoring, is_choice, is_duration
+from dopafit.study.tables import (
+    REQUIRED,
+    TEXT_KEYS,
+    is_censoring,
+    is_choice,
+    is_duration,
+    is_length,
+)
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -29,6 +36,11 @@ _WORDS = {
         "a time above 0 s; empty where nothing was measured",
         "correct the cell; mark a response that never came with latency_censored = 1, and "
         "leave the cell empty where a code such as 0 or -1 stands for nothing measured",
+    ),
+    "negative": (
+        "below zero",
+        "how long the event's input goes on, 0 s or above; empty where it arrives at once",
+        "correct the cell, or rename the column if it is not about the event's input",
     ),
     "not-binary": ("neither 0 nor 1", "0, 1 or empty", "write 1 for yes and 0 for no"),
     "clock": (
@@ -60,6 +72,7 @@ def table_schema(role: str, columns: tuple[tuple[str, bool], ...]) -> pa.DataFra
 
     finite = pa.Check(np.isfinite, error="not-finite")
     positive = pa.Check(lambda s: s > 0, error="not-positive")
+    from_zero = pa.Check(lambda s: s >= 0, error="negative")
     binary = pa.Check(lambda s: s.isin((0.0, 1.0)), error="not-binary")
     clock = pa.Check(lambda s: (s >= 0) & (s < 24), error="clock")
     made = {}
@@ -70,6 +83,8 @@ def table_schema(role: str, columns: tuple[tuple[str, bool], ...]) -> pa.DataFra
             continue
         if is_duration(column):
             checks = [finite, positive]
+        elif is_length(role, column):
+            checks = [finite, from_zero]
         elif is_censoring(column) or is_choice(column):
             checks = [binary]
         elif column == "clock_start" and role == "sessions":

@@ -6,8 +6,11 @@ import re
 
 __all__ = [
     "DEFAULTS",
+    "DURATION",
     "MISSING",
     "REQUIRED",
+    "SHAPE",
+    "SHAPES",
     "STUDY_FILE",
     "TABLES",
     "TEXT_KEYS",
@@ -16,6 +19,7 @@ __all__ = [
     "is_censoring",
     "is_choice",
     "is_duration",
+    "is_length",
     "is_numeric",
 ]
 
@@ -38,6 +42,9 @@ DEFAULTS: dict[str, dict[str, str | float]] = {
     "events": {"kind": "event", "magnitude": 1.0},
     "presses": {"kind": "press"},
 }
+
+# how long an event's input goes on [s], and how it runs meanwhile; an empty cell is the first shape
+DURATION, SHAPE, SHAPES = "duration", "shape", ("constant", "ramp")
 
 TEXT_KEYS = ("subject", "session", "kind")
 TIMES = ("time", "start", "end")
@@ -67,6 +74,11 @@ def is_choice(column: str) -> bool:
     return column in ("pursue", "choice")
 
 
-def is_numeric(column: str) -> bool:
-    """Tell whether a column by its name must hold numbers."""
-    return column in _NUMERIC or is_duration(column) or is_censoring(column)
+def is_length(role: str, column: str) -> bool:
+    """Tell whether a column of a table says how long something takes [s]."""
+    return is_duration(column) or (role == "events" and column == DURATION)
+
+
+def is_numeric(role: str, column: str) -> bool:
+    """Tell whether a column of a table by its name must hold numbers."""
+    return column in _NUMERIC or is_length(role, column) or is_censoring(column)

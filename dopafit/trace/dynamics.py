@@ -7,7 +7,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["Dynamics", "Exponentials", "Pairs", "State"]
 
@@ -21,9 +21,11 @@ class Dynamics(ABC):
     `kick`s them, and a read some time after the last event sees the signals of `read`. The formulas
     are for one moment; generated loops carry them along the events, forwards and backwards.
     `parameters` are what `Kernel.prepare` returns: one value, or one per row of the kernels' table.
+    For `kick` the event's own numbers stand among them, under the names of `inputs`.
     """
 
     states: int
+    inputs: ClassVar[tuple[str, ...]] = ()
 
     @property
     def rest(self) -> tuple[float, ...]:

@@ -126,10 +126,17 @@ def _of_row(table: Any, row: Any) -> Any:
     return table if len(table) == 1 else _take(table, row)
 
 
-def _scan(steps: Mapping[str, Any], dynamics: Dynamics, size: Any, table: Mapping[str, Any]) -> Any:
+def _scan(
+    steps: Mapping[str, Any],
+    dynamics: Dynamics,
+    size: Any,
+    table: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+) -> Any:
     """Return the states (event, state) after each event, one event after the other."""
     rows = {name: _of_row(value, steps["event_row"]) for name, value in table.items()}
     own = {name: jnp.broadcast_to(value, size.shape) for name, value in rows.items()}
+    own |= {name: arrays["event_input"][:, k] for k, name in enumerate(dynamics.inputs)}
 
     def after(state: Any, event: Any) -> Any:
         keep, gap, own_size, parameters = event
@@ -147,7 +154,7 @@ def _trace(
     dynamics: Dynamics | Pairs,
     size: Any,
     parameters: Mapping[str, Any],
-    _arrays: Mapping[str, Any],
+    arrays: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     """Return the signals at each read; see `Operations.trace`."""
     ones = jnp.ones((1,))
@@ -170,7 +177,7 @@ def _trace(
         fallen = jnp.exp(-_of_row(rate, steps["event_row"]) * steps["event_gap"][:, None])
         states = recurrence(steps["event_keep"][:, None] * fallen, size)
     else:
-        states = _scan(steps, dynamics, size, table)
+        states = _scan(steps, dynamics, size, table, arrays)
     states = jnp.concatenate([rest, states])  # before the first event
     seen = _take(states, steps["read_last"])
     own = {name: _of_row(value, steps["read_row"]) for name, value in table.items()}

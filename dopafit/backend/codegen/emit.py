@@ -148,7 +148,7 @@ class _Writer(Numbers):
         """Return the call of the loop over the events, or of its reverse."""
         if isinstance(self.plan.loop, str):
             return f"{self.plan.loop}{back}({STATES}, decay, {arguments})"
-        return f"scan{back}({STATES}, {arguments})"
+        return f"scan{back}({STATES}, {self.plan.loop.data}{arguments})"
 
     def backward(self, tables: list[str]) -> None:
         """Run the gradient back to theta."""

@@ -17,7 +17,7 @@ from dopafit.trace.dynamics import Dynamics
 
 __all__ = ["Scan"]
 
-ARGUMENTS = "event_gap, event_size, event_offset, kernel_row, rate, state"
+ARGUMENTS = "event_gap, event_size, event_offset, kernel_row, rate, "
 DECORATOR = "\n\n@njit(**JIT)"
 
 
@@ -35,10 +35,14 @@ class Scan:
     ----------
     names : tuple of str
         Parameters that move the states, in the order in which the loops take them.
+    data : str
+        The events' own numbers as an argument of the loops, where `kick` takes any.
     """
 
     def __init__(self, dynamics: Dynamics, parameters: Mapping[str, Any]) -> None:
         self.rest, graph = dynamics.rest, Graph()
+        self.data = "event_input, " if dynamics.inputs else ""
+        self._inputs = dynamics.inputs
         self._state = [_number(graph, f"state_{k}") for k in range(dynamics.states)]
         gap, self._size = _number(graph, "gap"), _number(graph, "size")
         constants = {
@@ -50,7 +54,8 @@ class Scan:
             for name, number in constants.items()
         }
         moved = dynamics.advance(graph, tuple(self._state), gap, own)
-        after = dynamics.kick(graph, moved, self._size, own)
+        told = {name: _number(graph, name) for name in dynamics.inputs}
+        after = dynamics.kick(graph, moved, self._size, own | told)
         self._after = [graph.node(value) for value in after]
         used = reachable(self._after)
         self.names = tuple(
@@ -81,6 +86,7 @@ class Scan:
             *own,
             f"        for event in {event}:",
             "            gap, size = event_gap[event], event_size[event]",
+            *(f"            {n} = event_input[event, {k}]" for k, n in enumerate(self._inputs)),
         ]
 
     def _forward(self, writer: Numbers) -> str:
@@ -94,7 +100,7 @@ class Scan:
         lines = [*begin[:3], *rest, *begin[3:], *writer.lines]
         lines += [f"    state[{k}, 0] = {value!r}" for k, value in enumerate(self.rest)]
         doc = '    """Write the states after each event; state 0 is rest."""'
-        return "\n".join([DECORATOR, f"def scan({ARGUMENTS}):", doc, *lines]) + "\n"
+        return "\n".join([DECORATOR, f"def scan({ARGUMENTS}{self.data}state):", doc, *lines]) + "\n"
 
     def _back(self, writer: Numbers) -> str:
         graph, ends = self._graph, {}
@@ -116,7 +122,7 @@ class Scan:
         writer.put(f"{into} = {', '.join(before)}")
         begin = self._session("range(last - 1, first - 1, -1)")
         zero = [f"        by_{k} = 0.0" for k in range(len(before))]
-        head = f"def scan_back({ARGUMENTS}, by_state, by_size, by_rate):"
+        head = f"def scan_back({ARGUMENTS}{self.data}state, by_state, by_size, by_rate):"
         doc = '    """Write the gradients by the sizes, and add those by the parameters."""'
         lines = [DECORATOR, head, doc, *begin[:3], *zero, *begin[3:], *writer.lines]
         return "\n".join(lines) + "\n"

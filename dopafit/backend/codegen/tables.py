@@ -22,6 +22,7 @@ TRACE = frozenset(
         "event_time",
         "event_magnitude",
         "event_offset",
+        "event_input",
         "read_time",
         "read_offset",
         "kernel_row",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError, StudyError, suggest
+from dopafit.study.lasting import input_of
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
     SpecError
         A kind that the study does not have, or no events for a drive that needs them.
     StudyError
-        An event without a time or a magnitude.
+        An event without a time or a magnitude, or with a duration or shape that is none.
     """
     events = study.events
     if model.events is not None:
@@ -48,6 +49,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
                 allowed="finite numbers",
                 todo="leave the event out, or give it a time and a magnitude",
             )
+    input_of(events)
     if model.moved and events.empty:
         raise SpecError(
             f"the hypothesis {model.hypothesis} needs events, and the study has none",

@@ -22,8 +22,10 @@ from dopafit.model.layout.horizon import pair_horizon
 from dopafit.model.layout.magnitude import found_unit, in_unit_events
 from dopafit.model.layout.terms import check_columns, check_independent
 from dopafit.model.program import Program
+from dopafit.study.lasting import input_of
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
+from dopafit.trace.lasting import Changes, changes, lasting_dynamics
 
 __all__ = ["Layout", "build_layout", "resolved", "scales_of"]
 
@@ -192,7 +194,15 @@ def build_layout(
     session_frame = sessions.assign(time=sessions["start"])
     tables = {"event": at(events), "session": at(session_frame)}
     tables["population"] = tables["session"]  # a formula of nothing but a constant
-    arrays = _trace_arrays(events, code, rows, session_of)
+    session = np.empty(0, int)
+    if len(events):
+        session = code.get_indexer(pd.MultiIndex.from_frame(events[KEYS]))
+    inputs = changes(session, events["time"].to_numpy(float), *input_of(events))
+    if inputs.event.size == len(events):
+        inputs = None  # none lasts
+    elif model.moved:
+        lasting_dynamics(Kernel.named(model.kernel))  # refuses a kernel that cannot carry them
+    arrays = _trace_arrays(events, session, inputs, code, rows, session_of)
     arrays |= pair_horizon(model, arrays)
     designs: dict[str, Design] = {}
     for name, parameter in model.parameters.items():
@@ -205,6 +215,9 @@ def build_layout(
             check_independent(name, found, _own_terms(model, prefix))
         if prefix and frame is not rows[prefix].frame:
             found = found.evaluate(rows[prefix].frame)
+        elif inputs is not None and parameter.varies == "event":
+            # an event is one row of the formula's table, and moves the trace at each change
+            found = found.evaluate(frame.iloc[inputs.event])
         if found.columns or found.groups:
             designs[name] = found
     told = doubts(model, events, designs, tables | coded)
@@ -246,16 +259,16 @@ def _formula(model: Model, name: str) -> str:
 
 def _trace_arrays(
     events: pd.DataFrame,
+    session: np.ndarray,
+    inputs: Changes | None,
     code: pd.MultiIndex,
     rows: Mapping[str, Rows],
     session_of: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Events and reads sorted by session and time; equal reads of several channels are one."""
-    session = (
-        code.get_indexer(pd.MultiIndex.from_frame(events[KEYS]))
-        if len(events)
-        else np.empty(0, int)
-    )
+    """Events and reads sorted by session and time; equal reads of several channels are one.
+
+    Where events last, there is an entry for each change of the input.
+    """
     order = np.lexsort((events["time"].to_numpy(float), session))
     # `at(events)` keeps the frame's order, so the frame itself must already be in session order
     if not np.array_equal(order, np.arange(len(events))):
@@ -270,13 +283,18 @@ def _trace_arrays(
     inverse[ranked] = np.cumsum(fresh) - 1
     kept = ranked[fresh]
     bounds = np.arange(len(code) + 1)
+    magnitude, event_time = (events[name].to_numpy(float) for name in ("magnitude", "time"))
+    if inputs is not None:
+        magnitude, session, event_time = magnitude[inputs.event], session[inputs.event], inputs.time
     arrays = {
-        "event_time": events["time"].to_numpy(float),
-        "event_magnitude": events["magnitude"].to_numpy(float),
+        "event_time": event_time,
+        "event_magnitude": magnitude,
         "event_offset": np.searchsorted(session, bounds).astype(np.int64),
         "read_time": time[kept],
         "read_offset": np.searchsorted(where[kept], bounds).astype(np.int64),
     }
+    if inputs is not None:
+        arrays["event_input"] = inputs.input
     first = 0
     for prefix, found in moments.items():
         arrays[f"{prefix}.read"] = inverse[first : first + found.row.size]
