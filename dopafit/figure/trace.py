@@ -152,6 +152,9 @@ def _events(ax: Axes, kinds: dict[str, pd.DataFrame], scale: float) -> None:
             rasterized=many,
             gid=f"event {kind}",
         )
+        if "duration" in table:
+            last = time + numbers(table, "duration") / scale
+            ax.hlines(np.full(len(time), base), time, last, color=colour, lw=2.0)
         plain = ~known & np.isfinite(time)
         ax.vlines(
             time[plain],

@@ -14,6 +14,7 @@ from dopafit.fit.derived import implied_gains, kernel_shape
 from dopafit.model.layout.coordinates import natural, on_link, to_link
 from dopafit.model.layout.layout import Layout
 from dopafit.model.numpy_operations import numpy_operations
+from dopafit.study.tables import DURATION
 from dopafit.trace.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -155,8 +156,8 @@ def trace_table(
     Returns
     -------
     dict of str to DataFrame
-        `trace` (`time` [s], bands), `events` (`time`, `kind`, `magnitude`), `acts` (`time`,
-        `kind`).
+        `trace` (`time` [s], bands), `events` (`time`, `kind`, `magnitude`; `duration` where the
+        study has it), `acts` (`time`, `kind`).
 
     Raises
     ------
@@ -190,10 +191,11 @@ def trace_table(
         mine = _of(table, subject, session) & table["time"].between(*window)
         return table.loc[mine, ["time", *columns]].sort_values("time", ignore_index=True)
 
+    lasting = {DURATION} & set(study.events)
     acts = [shown(channel.acts(study), "kind") for channel in fit.model.channels]
     return {
         "trace": pd.DataFrame({"time": time, **_bands(curves)}),
-        "events": shown(study.events, "kind", "magnitude"),
+        "events": shown(study.events, "kind", "magnitude", *lasting),
         "acts": pd.concat(acts, ignore_index=True).sort_values("time", ignore_index=True),
     }
 
