@@ -40,7 +40,8 @@ def draw(
         Columns ``time`` [s], ``median``, ``lower_90``, ``upper_90`` [trace].
     events : DataFrame or None
         Columns ``time`` [s], ``kind`` and, if known, ``magnitude``; one row of ticks per kind,
-        as high as the magnitude; an event without magnitude is a faint tick of full height.
+        as high as the magnitude; an event without magnitude is a faint tick of full height, and
+        one with a ``duration`` [s] has a bar as long.
     acts : DataFrame or None
         Columns ``time`` [s] and ``kind`` (``pursue``, ``no pursuit``, ``press``).
     title : str
@@ -154,7 +155,8 @@ def _events(ax: Axes, kinds: dict[str, pd.DataFrame], scale: float) -> None:
         )
         if "duration" in table:
             last = time + numbers(table, "duration") / scale
-            ax.hlines(np.full(len(time), base), time, last, color=colour, lw=2.0)
+            level = np.full(len(time), base)
+            ax.hlines(level, time, last, color=colour, lw=2.0, gid=f"lasting {kind}")
         plain = ~known & np.isfinite(time)
         ax.vlines(
             time[plain],

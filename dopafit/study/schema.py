@@ -9,14 +9,7 @@ import numpy as np
 
 from dopafit.study.load import Table
 from dopafit.study.report import Finding
-from dopafit.study.tables import (
-    REQUIRED,
-    TEXT_KEYS,
-    is_censoring,
-    is_choice,
-    is_duration,
-    is_length,
-)
+from dopafit.study.tables import DURATION, REQUIRED, TEXT_KEYS, is_censoring, is_choice, is_length
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -81,10 +74,8 @@ def table_schema(role: str, columns: tuple[tuple[str, bool], ...]) -> pa.DataFra
         if column in TEXT_KEYS or not numeric:
             made[column] = pa.Column(nullable=not required)
             continue
-        if is_duration(column):
-            checks = [finite, positive]
-        elif is_length(role, column):
-            checks = [finite, from_zero]
+        if is_length(role, column):
+            checks = [finite, from_zero if column == DURATION else positive]
         elif is_censoring(column) or is_choice(column):
             checks = [binary]
         elif column == "clock_start" and role == "sessions":

@@ -49,7 +49,9 @@ def _weights(xp: Any, x: Any) -> tuple[Any, Any, Any]:
 class Lasting(Dynamics):
     """Exponentials under an input that jumps and bends at events; see `changes`.
 
-    The last two states are the input's rate [1/s] and the slope of its rate [1/s^2].
+    The last two states are the input's rate [1/s] and the slope of its rate [1/s^2]. What rounding
+    leaves of a ramp within another acts until no event goes on: 1e-16 of its size times the square
+    of the durations' ratio.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import jax
 import mpmath
@@ -18,8 +19,8 @@ from dopafit.channel import press
 from dopafit.channel.choice import Choice
 from dopafit.channel.counts import Counts
 from dopafit.channel.press import Presses
+from dopafit.check.identifiability import close_pairs
 from dopafit.core.errors import SpecError, StudyError
-from dopafit.core.prior import Prior
 from dopafit.fit.derived import event_rate
 from dopafit.fit.quadrature import integral_error
 from dopafit.model.claim import Model
@@ -148,36 +149,31 @@ def two_sessions() -> Study:
     return Study("two", sessions=sessions.assign(drug=["none", "drug"]), **whole)
 
 
-RICH = {"peak": "kind", "trough_ratio": "drug", "choice_rest": "drug"}
-CLAIMS = [
-    claim("opponent", "encompassing", effects=RICH),
-    claim("jump", "slope", priors={"peak": Prior.lognormal(1.0, 0.3)}),
-]
+# two rates, which differ between sessions, both signals, sizes that differ between events
+RICH = claim("two_scales", "slope", effects={"peak": "kind", "decay_half_life": "drug"})
 
 
-@pytest.mark.parametrize("model", CLAIMS, ids=lambda m: m.kernel)
-def test_one_density_by_three_ways(model) -> None:
-    layout = build_layout(model, two_sessions())
+def test_one_density_by_three_ways() -> None:
+    layout = build_layout(RICH, two_sessions())
     density = Density(layout)
     near = points(layout)[:3]
     assert compare(oracle(layout), density, near) == 3
     check_gradient(lambda q: density(q)[0], near[1], density(near[1])[1])
 
 
-@pytest.mark.parametrize("model", CLAIMS[:1], ids=lambda m: m.kernel)
-def test_durations_of_0_are_none(model) -> None:
+def test_durations_of_0_are_none() -> None:
     """The same layout and code, to the last bit; the study's hash names its columns too."""
     without = two_sessions()
     events = without.events.drop(columns=["duration", "shape"])
     without = without.with_tables({"events": events})
     zeros = without.with_tables({"events": events.assign(duration=0.0, shape="ramp")})
     assert zeros.hash != without.hash
-    one, other = build_layout(model, without), build_layout(model, zeros)
+    one, other = build_layout(RICH, without), build_layout(RICH, zeros)
     assert structure(one) == structure(other) and "event_input" not in other.arrays
     assert one.arrays.keys() == other.arrays.keys()
     for name, values in one.arrays.items():
         np.testing.assert_array_equal(values, other.arrays[name])
-    assert structure(one) != structure(build_layout(model, two_sessions()))
+    assert structure(one) != structure(build_layout(RICH, two_sessions()))
 
 
 @pytest.mark.parametrize("shape", ["constant", "ramp"])
@@ -323,6 +319,15 @@ def test_an_event_that_lasts_is_one_event() -> None:
         "is constant meanwhile (2) or rises linearly from 0 (2)."
     ]
     assert not [line for line in conventions(model, brief) if "last" in line]
+
+
+def test_pairs_are_close_from_the_end_of_an_input() -> None:
+    def share(duration: float) -> float:
+        data = study([(10.0, 1.0, duration, None), (100.0, 1.0, 0.0, None)])
+        posterior = {"time_to_trough": pd.Series([8.0, 9.0])}
+        return close_pairs(SimpleNamespace(model=claim(), study=data, posterior=posterior))
+
+    assert (share(0.0), share(80.0), share(85.0), share(100.0)) == (0.0, 0.0, 1.0, 1.0)
 
 
 def test_what_infusions_did_is_recovered() -> None:

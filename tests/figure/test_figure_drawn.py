@@ -87,6 +87,16 @@ def test_trace_event_without_magnitude_is_still_drawn(tables):
     assert end < start  # a negative magnitude hangs down
 
 
+def test_trace_shows_how_long_events_last(tables):
+    events = tables["events"].assign(duration=[120.0, np.nan, 0.0])
+    food = [kind == "food" for kind in events["kind"]]
+    figure = trace.draw(tables["trace"], events)
+    bars = np.concatenate([segments(c) for c in marked(figure, "lasting food")])
+    lengths = events["duration"][food].dropna() / 60  # minutes
+    assert_allclose(np.ptp(bars[:, :, 0], axis=1), lengths)
+    assert not marked(trace.draw(tables["trace"], tables["events"]), "lasting food")
+
+
 def test_gain_plane(tables):
     figure = gain_plane.draw(tables["plane"], rays=tables["rays"])
     assert [a.get_title("left") for a in figure.axes if a.get_title("left")] == [
