@@ -188,6 +188,11 @@ class Channel(Component, family=True):
                 where = f"{type(self).__name__}: {option.name}"
                 require(where, getattr(self, option.name), kind, *optional)
 
+    @property
+    def sequential(self) -> bool:
+        """Whether a row's likelihood takes something of the row before it."""
+        return "previous" in self.arguments
+
     def extra_terms(self) -> dict[str, Prior]:
         """Columns of the rows that always enter the resting predictor, with their priors."""
         return {}

@@ -36,6 +36,11 @@ def _segment_sum(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return np.bincount(row, weights=values, minlength=offset.size - 1)
 
 
+def _previous(values: np.ndarray | float, follows: np.ndarray) -> np.ndarray:
+    every = np.broadcast_to(np.asarray(values, float), follows.shape)
+    return np.where(follows > 0, np.append(0.0, every[:-1]), 0.0)
+
+
 def _pairs(
     pairs: Pairing,
     dynamics: Pairs,
@@ -98,7 +103,7 @@ def numpy_operations(arrays: Mapping[str, np.ndarray]) -> Operations:
     def trace(*arguments: Any) -> Mapping[str, np.ndarray]:
         return run(found(), *arguments)
 
-    return Operations(np, _linear_rows, trace, getitem, _segment_sum)
+    return Operations(np, _linear_rows, trace, getitem, _segment_sum, _previous)
 
 
 def evaluate(layout: Layout, theta: np.ndarray) -> Mapping[str, np.ndarray]:

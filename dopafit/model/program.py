@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dopafit.channel import Channel
@@ -35,6 +36,8 @@ class Operations:
         Gather.
     segment_sum : callable (array, offset) -> array
         Sums of the stretches of an array that begin at each offset but the last.
+    previous : callable (array, follows) -> array
+        Each row's value in the row before it; 0 where `follows` is 0, at a session's first row.
     """
 
     xp: Any
@@ -42,6 +45,7 @@ class Operations:
     trace: Callable[..., Any]
     take: Callable[..., Any]
     segment_sum: Callable[..., Any]
+    previous: Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class Program:
     ) -> tuple[Any, dict[str, Any]]:
         """Return what a channel's `logp` takes beside its data: the predictor, and parameters.
 
+        `previous` is among these where the channel takes it.
         The motivation adds to the parameter that the channel `moves`; where that is not its rest,
         the predictor is the rest alone.
         """
@@ -151,6 +156,8 @@ class Program:
         moved = self.predictor(prefix, motivation, arrays, theta, m)
         names = [name for name in channel.active() if name not in ("rest", channel.moves)]
         own = {name: self.value(f"{prefix}_{name}", arrays, theta, m) for name in names}
+        if channel.sequential:
+            own["previous"] = partial(m.previous, follows=arrays[f"{prefix}.follows"])
         if channel.moves == "rest":
             return moved, own
         rest = self.value(f"{prefix}_rest", arrays, theta, m) + arrays[f"{prefix}.zero"]

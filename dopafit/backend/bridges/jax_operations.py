@@ -62,6 +62,11 @@ def _segment_sum(values: Any, offset: Any) -> Any:
     return jax.ops.segment_sum(values, row, offset.size - 1, indices_are_sorted=True)
 
 
+def _previous(values: Any, follows: Any) -> Any:
+    every = jnp.broadcast_to(values, follows.shape)
+    return jnp.where(follows > 0.0, jnp.roll(every, 1), 0.0)
+
+
 def _take(values: Any, index: Any) -> Any:
     """Gather; an index is never out of bounds, so that nothing has to be checked or filled."""
     return values.at[index].get(mode="promise_in_bounds")
@@ -194,4 +199,5 @@ def jax_operations(arrays: Mapping[str, Any]) -> Operations:
     """
     start = len(PREFIX)
     steps = {name[start:]: value for name, value in arrays.items() if name.startswith(PREFIX)}
-    return Operations(namespace, _linear_rows, partial(_trace, steps), _take, _segment_sum)
+    trace = partial(_trace, steps)
+    return Operations(namespace, _linear_rows, trace, _take, _segment_sum, _previous)

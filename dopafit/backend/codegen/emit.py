@@ -7,17 +7,16 @@ chunk is summed or scattered. Only the events' states are stored: nothing of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from dopafit.backend.codegen.expression import Expression
+from dopafit.backend.codegen.chunk import Chunk, leaf, own_nodes
 from dopafit.backend.codegen.numbers import Numbers
 from dopafit.backend.codegen.plan import EVENTS, KERNEL, MOMENTS, PAIRS, READS, Pass, Plan
 from dopafit.backend.codegen.scan import Scan
 from dopafit.backend.codegen.step import head, identifier, tail
-from dopafit.backend.operations import OPERATIONS
 
 __all__ = ["write"]
 
@@ -167,9 +166,9 @@ class _Writer(Numbers):
     # ------------------------------------------------------------------ passes
     def run(self, one: Pass) -> None:
         """Write a pass over the rows of a domain."""
-        nodes = _own(one.values, one.domain)
+        nodes = own_nodes(one.values, one.domain)
         for node in nodes:
-            for part in node.nodes if not _leaf(node) else ():
+            for part in node.nodes if not leaf(node) else ():
                 if part.domain is None:
                     self.scalar(part)
         for node in one.values:
@@ -180,166 +179,8 @@ class _Writer(Numbers):
         for text, _ in one.stores:
             if text.startswith(("size", "taken", "by_sum")):
                 self.room(text.partition("[")[0], self.length(one.domain))
-        length = self.length(one.domain)
-        self.put(f"for c in range(0, {length}, CHUNK):")
-        self.indent += 1
-        self.put(f"m = min(CHUNK, {length} - c)")
-        _Chunk(self, one, nodes, short=one.domain == KERNEL).write()
-        self.indent -= 1
-
-
-class _Chunk:
-    """The body of a pass."""
-
-    def __init__(self, writer: _Writer, one: Pass, nodes: list[Expression], *, short: bool) -> None:
-        self.writer, self.one, self.nodes, self.short = writer, one, nodes, short
-        self.slot: dict[Expression, int] = {}
-        self.taken: dict[str, list[Expression]] = {}
-        self.part = self._parts()
-
-    def _parts(self) -> dict[Expression, int]:
-        """Return after how many separate functions each node can be computed."""
-        part: dict[Expression, int] = {}
-        for node in self.nodes:
-            if _leaf(node):
-                part[node] = 0
-            else:
-                inner = [n for n in node.nodes if n in part]
-                step = not self.short
-                part[node] = max((part[n] + step * _alone(n) for n in inner), default=0)
-        return part
-
-    def place(self, node: Expression) -> str:
-        """Return a node's slot of the scratch memory, as an offset; given out on demand."""
-        slot = self.slot.setdefault(node, len(self.slot))
-        self.writer.slots = max(self.writer.slots, len(self.slot))
-        return f"{slot} * STRIDE"
-
-    def write(self) -> None:
-        """Write gathering, arithmetic and what leaves the chunk."""
-        put = self.writer.put
-        for node in self.nodes:
-            if node.op == "array" and "{r}" not in node.args[0]:
-                # a part of its own: an index from 0 up needs no check for negative ones
-                name = identifier(node.args[0])
-                put(f"{name}_ = {name}[c : c + m]")
-            elif node.op == "segments":
-                put(f"sum{node.number}_ = sum{node.number}[c : c + m]")
-            elif node.op == "take":
-                self.taken.setdefault(node.args[1], []).append(node)
-            elif node.op == "rows":
-                put(f"rows(w, {self.place(node)}, c, m, {_table(node.args[0], '')})")
-        for index, nodes in self.taken.items():
-            put("for i in range(m):")
-            put(f"    r = {identifier(index)}[c + i]")
-            for node in nodes:
-                values = node.args[0]
-                source = {
-                    "state": f"state_{values.args[-1]}",
-                    "array": values.args[0],
-                    "segments": f"sum{values.number}",
-                }.get(values.op, f"taken{values.number}")
-                put(f"    w[{self.place(node)} + i] = {source}[r]")
-        ends = set(self.one.leaving)
-        last = max(self.part.values(), default=0)
-        for part in range(last + 1):
-            here = [n for n in self.nodes if not _leaf(n) and self.part[n] == part]
-            alone = {n: None for n in here if _alone(n) and not self.short}
-            fast = [n for n in here if n not in alone]
-            keep = [n for n in fast if n in ends or self._later(n, part)]
-            # each sum where its value is made, and nowhere else
-            sums = [n for n in self.one.sums if self.part[n.args[0]] == part]
-            self._loop(fast, keep, [n for n in sums if n.args[0] not in alone])
-            for node in alone:
-                self._loop([node], [node], [n for n in sums if n.args[0] is node])
-        copied = [n for n in ends if n.domain is None or n.op in ("array", "segments")]
-        for node in dict.fromkeys(copied):
-            put("for i in range(m):")
-            put(f"    w[{self.place(node)} + i] = {self.read(node, set())}")
-        self._leave()
-
-    def _later(self, node: Expression, part: int) -> bool:
-        users = [n for n in self.nodes if node in set(n.nodes) and not _leaf(n)]
-        return any(self.part[n] > part or (_alone(n) and not self.short) for n in users)
-
-    def read(self, node: Expression, local: set[Expression]) -> str:
-        """Return a node's text inside a loop over the chunk's rows."""
-        if node.domain is None:
-            return self.writer.scalar(node)
-        if node in local:
-            return f"v{node.number}"
-        if node.op == "segments":
-            return f"sum{node.number}_[i]"
-        if node.op == "array":
-            name = node.args[0]
-            return name.format(r="c + i") if "{r}" in name else f"{identifier(name)}_[i]"
-        return f"w[{self.place(node)} + i]"
-
-    def _loop(
-        self, nodes: list[Expression], keep: list[Expression], sums: list[Expression]
-    ) -> None:
-        if not (nodes or sums):
-            return
-        put, local = self.writer.put, set()
-        put("for i in range(m):")
-        for node in nodes:
-            parts = [self.read(one, local) for one in node.nodes]
-            text = self.writer.text(node, parts, once=self.short)
-            put(f"    v{node.number} = {text}")
-            local.add(node)
-        for node in keep:
-            put(f"    w[{self.place(node)} + i] = v{node.number}")
-        for node in sums:
-            value = self.read(node.args[0], local)
-            put(f"    s{node.number} = plus(s{node.number}, {value})")
-
-    def _leave(self) -> None:
-        put = self.writer.put
-        for text, node in self.one.stores:
-            name, _, rest = text.partition("[{r}")
-            if rest == "]":
-                put(f"keep(w, {self.place(node)}, {name}, c, m)")
-            else:
-                put("for i in range(m):")
-                put(f"    {text.format(r='c + i')} = w[{self.place(node)} + i]")
-        for index in dict.fromkeys(index for _, index, _ in self.one.scatters):
-            put("for i in range(m):")
-            put(f"    r = {identifier(index)}[c + i]")
-            for target, its, node in self.one.scatters:
-                if its == index:
-                    put(f"    {target}[r] += w[{self.place(node)} + i]")
-        for name, node in self.one.tables:
-            put(f"rows_back(w, {self.place(node)}, c, m, {_table(name, 'by_')})")
-
-
-def _table(name: str, by: str) -> str:
-    parts = ("dense", f"{by}own", "start", "run", "first_run", f"{by}runs")
-    return ", ".join(
-        f"{p}_{name}" if p.startswith((f"{by}own", f"{by}runs")) else f"{name}_{p}" for p in parts
-    )
+        Chunk(self, one, nodes, short=one.domain == KERNEL).loop()
 
 
 def _runs(name: str) -> str:
     return f"{name}_indptr, {name}_indices, {name}_data"
-
-
-def _leaf(node: Expression) -> bool:
-    leaves = ("array", "take", "rows", "state", "segments")
-    return node.op in leaves or node.domain is None
-
-
-def _alone(node: Expression) -> bool:
-    return node.op == "root" or (node.op in OPERATIONS and OPERATIONS[node.op].alone)
-
-
-def _own(values: Iterable[Expression], domain: str) -> list[Expression]:
-    """Return the nodes of a domain that values are made from, arguments first."""
-    found: set[Expression] = set()
-    stack = [n for n in values if n.domain == domain]
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            if not _leaf(node):
-                stack.extend(n for n in node.nodes if n.domain == domain)
-    return sorted(found, key=lambda one: one.number)

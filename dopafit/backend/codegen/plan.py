@@ -125,6 +125,8 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     arrays = _arrays(graph, program, names)
     operations = _operations(graph, program, found, names)
     rows = program.logp(arrays, _Theta(graph), operations)
+    if gradient:
+        rows = {prefix: _own_rows(graph, prefix, node) for prefix, node in rows.items()}
     states, loop = found[0] if found else (None, "")
     sweep = ReverseMode(graph, states)
     if not gradient:
@@ -144,6 +146,13 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     values = [n for one in (*channels, *back, *backward) for n in one.values]
     forward, reads = sweep.forward(values), [*sweep.moments(values), *channels, *back]
     return Plan(forward, reads, backward, sweep.theta, total, states, loop, sweep.gathered)
+
+
+def _own_rows(graph: Graph, prefix: str, node: Expression) -> Expression:
+    """Return 0 where a chunk only looks back at the rows before its own, see `codegen.chunk`."""
+    if all(one.op != "previous" for one in reachable([node])):
+        return node
+    return graph.make("where", graph.leaf("own", domain=prefix), node, 0.0)
 
 
 def _moved(
@@ -191,7 +200,7 @@ def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[s
             found[f"{prefix}.moment_offset"] = f"{prefix}.moment_row"
         elif name == "kernel_ones" and not varies_by_session(program):
             found[name] = 1.0  # one kernel for all: its parameters are numbers
-        elif name in DOMAINS or (prefix in prefixes and rest.startswith("data.")):
+        elif name in DOMAINS or (prefix in prefixes and rest.startswith(("data.", "follows"))):
             found[name] = graph.leaf("array", name, domain=DOMAINS.get(name, prefix))
         else:
             found[name] = name
@@ -219,6 +228,13 @@ def _operations(
 
     def segment_sum(values: Expression, index: str) -> Expression:
         return graph.leaf("segments", values, index, domain=index.partition(".")[0])
+
+    def previous(values: Any, follows: Expression) -> Expression:
+        before = graph.node(values)
+        if before.domain is None:
+            return graph.make("where", follows > 0.0, before, 0.0)
+        domain = graph.common("previous", (before, follows))
+        return graph.leaf("previous", before, follows, domain=domain)
 
     def at(domain: str, index: str, node: Any) -> Any:
         varies = isinstance(node, Expression) and node.domain is not None
@@ -252,7 +268,7 @@ def _operations(
         own = {name: at(READS, "row", value) for name, value in parameters.items()}
         return dynamics.read(graph, last, gap, own)
 
-    return Operations(graph, linear_rows, trace, take, segment_sum)
+    return Operations(graph, linear_rows, trace, take, segment_sum, previous)
 
 
 class ReverseMode:
@@ -284,6 +300,10 @@ class ReverseMode:
                     self._scatter(node, slope)
                 case "segments":
                     self._spread(node, slope)
+                case "previous":
+                    share = self.graph.make("where", node.args[1] > 0.0, slope, 0.0)
+                    back = self.graph.leaf("following", share, domain=node.domain)
+                    self._add(node.args[0], back, node.domain)
                 case "state":  # its gradient is gathered; the pullback takes all of them
                     self._slopes[node.args[0]] = slope
                 case "states":

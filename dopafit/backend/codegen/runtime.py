@@ -12,6 +12,7 @@ from dopafit.trace._loops import JIT, exp, plus
 __all__ = [
     "CHUNK",
     "STRIDE",
+    "ends_back",
     "keep",
     "own_values",
     "own_values_back",
@@ -170,6 +171,18 @@ def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs
         for i in range(count):
             value = plus(value, column[i] * w[at + i])
         by_own[j] += value
+
+
+@kept(**INNER)
+def ends_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
+    """Do the same for a few rows, the last of a chunk; none where none is asked for."""
+    piece = first_run[first // CHUNK + 1] - 1
+    for i in range(count - 1, -1, -1):
+        while start[piece] > first + i:
+            piece -= 1
+        by_runs[run[piece]] += w[at + i]
+        for j in range(by_own.size):
+            by_own[j] += dense[j, first + i] * w[at + i]
 
 
 @kept(**INNER)

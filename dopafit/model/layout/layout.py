@@ -20,6 +20,7 @@ from dopafit.model.layout.doubts import doubts, references
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.horizon import pair_horizon
 from dopafit.model.layout.magnitude import found_unit, in_unit_events
+from dopafit.model.layout.previous import follows
 from dopafit.model.layout.terms import check_columns, check_independent
 from dopafit.model.program import Program
 from dopafit.study.lasting import input_of
@@ -231,6 +232,11 @@ def build_layout(
     for prefix, found in rows.items():
         arrays[f"{prefix}.zero"] = np.zeros(len(found))
         arrays |= {f"{prefix}.data.{k}": np.asarray(v, float) for k, v in found.data.items()}
+    for channel in model.channels:
+        if channel.sequential:
+            prefix = channel.prefix
+            time = rows[prefix].frame["time"].to_numpy(float)
+            arrays[f"{prefix}.follows"] = follows(channel, session_of[prefix], time)
     arrays |= coordinates.arrays
     places = {name: coordinates.place(name) for name in model.parameters}
     program = Program(model, places, frozenset(designs))
