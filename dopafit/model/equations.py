@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.drive import RECTIFIER
+from dopafit.model.formula.language import Previous
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.magnitude import unit_event
 from dopafit.model.notation import (
@@ -93,6 +94,27 @@ def conventions(model: object, study: Study | None = None) -> list[str]:
         f"Effects of {column} are differences from {column} = {level}."
         for column, level in model.reference.items()
     ]
+    return lines + _row_before(model)
+
+
+def _row_before(model: object) -> list[str]:
+    """Say what is taken of the row before, and what leaving a trial out means then."""
+    columns = [c for parsed in formulas(model).values() for c in parsed.columns]
+    terms = {c.name: c.of for c in columns if isinstance(c, Previous)}
+    lines = [
+        f"{term} is {column} in the session's row before, of which 1/2 is taken if it is 0 or 1, "
+        "else its mean (of levels, each one's share); it is 0 where there is no row before, or "
+        "no value in it."
+        for term, column in terms.items()
+    ]
+    given = [channel.prefix for channel in model.channels if channel.sequential]
+    if given:
+        lines.append(
+            f"A row of {', '.join(given)} is given the session's row before; rows without an "
+            "outcome are passed over."
+        )
+    if lines:
+        lines.append("A trial that is left out still counts as the row before the next one.")
     return lines
 
 

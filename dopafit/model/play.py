@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import NoneType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dopafit.channel import Channel, Rows
 from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError, unknown
@@ -19,6 +21,7 @@ from dopafit.model.layout.coordinates import Coordinates, in_range
 from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.model.numpy_operations import numpy_operations
 from dopafit.model.program import Operations
+from dopafit.model.turns import Turns
 from dopafit.study.study import Study
 
 __all__ = ["Replicator", "draw_population", "simulate"]
@@ -42,6 +45,10 @@ class Replicator:
     @cached_property
     def _operations(self) -> Operations:
         return numpy_operations(self.layout.arrays)
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns(self.layout)
 
     @classmethod
     def of(cls, model: Model, study: Study) -> Replicator:
@@ -72,15 +79,24 @@ class Replicator:
         program, arrays = layout.program, layout.arrays
         moved = program.motivation(arrays, theta, m)
         entry = {Coordinates.key(e): i for i, e in enumerate(layout.coordinates.entries)}
+
+        def one(channel: Channel, eta: np.ndarray, rows: Rows, own: Any) -> pd.DataFrame:
+            names = {t: f"{channel.prefix}_rest_effect[{t}]" for t in channel.extra_terms()}
+            terms = {t: theta[entry[name]] for t, name in names.items()}
+            return channel.draw(rng, eta, rows, own, terms, limit)
+
+        def some(channel: Channel, eta: np.ndarray, rows: Rows, own: Any) -> Mapping[str, Any]:
+            if type(channel).draw is Channel.draw:  # a frame for every few rows takes its time
+                return channel.simulate(rng, eta, rows.data, **own)
+            return one(channel, eta, rows, own)
+
         drawn = {}
         for channel in program.model.channels:
             prefix = channel.prefix
-            eta, options = program.arguments(prefix, moved, arrays, theta, m)
-            terms = {t: theta[entry[f"{prefix}_rest_effect[{t}]"]] for t in channel.extra_terms()}
-            drawn[prefix] = channel.draw(
-                rng, np.array(eta), layout.rows[prefix], options, terms, limit
-            )
-        return drawn
+            if prefix not in self._turns.tables:
+                eta, options = program.arguments(prefix, moved, arrays, theta, m)
+                drawn[prefix] = one(channel, np.array(eta), layout.rows[prefix], options)
+        return drawn | self._turns.draw(theta, moved, m, some)
 
 
 def draw_population(

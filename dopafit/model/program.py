@@ -131,12 +131,18 @@ class Program:
         eta = self.value(name, arrays, theta, m) + arrays[f"{prefix}.zero"]
         drive = self.model.drive_of(prefix)
         for gain, moved in zip(drive.gains, motivation[prefix], strict=True):
-            at_rows = m.take(moved, arrays[f"{prefix}.read"])
-            if f"{prefix}.moment_weight" in arrays:
-                weighted = at_rows * arrays[f"{prefix}.moment_weight"]
-                at_rows = m.segment_sum(weighted, arrays[f"{prefix}.moment_offset"])
+            at_rows = self.at_rows(prefix, moved, arrays, m)
             eta = eta + self.value(f"{prefix}_{gain}", arrays, theta, m) * at_rows
         return eta
+
+    @staticmethod
+    def at_rows(prefix: str, moved: Any, arrays: Mapping[str, Any], m: Operations) -> Any:
+        """Return what moves a channel at each of its rows, from an array over the reads."""
+        at_rows = m.take(moved, arrays[f"{prefix}.read"])
+        if f"{prefix}.moment_weight" not in arrays:
+            return at_rows
+        weighted = at_rows * arrays[f"{prefix}.moment_weight"]
+        return m.segment_sum(weighted, arrays[f"{prefix}.moment_offset"])
 
     def arguments(
         self,

@@ -18,6 +18,7 @@ from dopafit.core.errors import SpecError, suggest, unknown
 from dopafit.model.claim import Model
 from dopafit.model.given import no_parameter
 from dopafit.model.layout.coordinates import in_range
+from dopafit.model.turns import Memory
 from dopafit.study.study import Study
 from dopafit.study.tables import DURATION, SHAPE, SHAPES
 from dopafit.trace.dynamics import Dynamics, Pairs
@@ -230,6 +231,7 @@ class _Session:
     def __init__(self, model: Model, values: Mapping[str, float]) -> None:
         self.model, self.values = model, values
         self.channels = {channel.prefix: channel for channel in model.channels}
+        self.memory = {prefix: Memory() for prefix in self.channels}
         if model.moved:
             kernel = Kernel.named(model.kernel)()
             shape = {name: values[name] for name in kernel.parameters if name != "peak"}
@@ -291,5 +293,7 @@ class _Session:
         own[channel.moves] = moved
         eta = np.array([own.pop("rest")]).ravel()
         data = {name: np.array([value]) for name, value in offer.data.items()}
+        if channel.sequential:
+            own["previous"] = self.memory[prefix].begin(np.zeros(1, dtype=int))
         drawn = channel.simulate(rng, eta, data, **own)
         return {column: float(values[0]) for column, values in drawn.items()}

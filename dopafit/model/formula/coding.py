@@ -14,6 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dopafit.core.bases import (
+    center,
+    harmonic,
+    harmonic_labels,
+    polynomial,
+    spline,
+    standardize,
+)
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.formula.language import (
     Call,
@@ -24,106 +32,18 @@ from dopafit.model.formula.language import (
     Levels,
     Number,
     Option,
+    Previous,
     Source,
-    UnusableError,
     number_text,
 )
 
-__all__ = ["FUNCTIONS", "SIGNS", "LevelCoding", "NumberCoding", "Rows", "coding"]
+__all__ = ["FUNCTIONS", "SIGNS", "Coding", "LevelCoding", "PreviousCoding", "Rows", "coding"]
 
 Transform = Callable[..., np.ndarray]
 
 
 def _elementwise(function: Transform) -> Callable[..., Transform]:
     return lambda *parts: function
-
-
-def _center(x: np.ndarray) -> Transform:
-    mean = float(np.mean(x))
-    return lambda x: x - mean
-
-
-def _standardize(x: np.ndarray) -> Transform:
-    mean, deviation = float(np.mean(x)), float(np.std(x))
-    if not deviation > 1e-12 * float(np.max(np.abs(x))):
-        raise UnusableError("all values are equal, so there is no standard deviation")
-    return lambda x: (x - mean) / deviation
-
-
-def _harmonic(x: np.ndarray, *, period: float, order: int) -> Transform:
-    def columns(x: np.ndarray) -> np.ndarray:
-        # the remainder is exact in floating point, so late times lose no precision
-        phase = 2 * np.pi * (np.remainder(x, period) / period)
-        waves = [wave(k * phase) for k in range(1, order + 1) for wave in (np.sin, np.cos)]
-        return np.column_stack(waves)
-
-    return columns
-
-
-def _harmonic_labels(options: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{f}{k}" for k in range(1, options["order"] + 1) for f in ("sin", "cos"))
-
-
-def _polynomial(x: np.ndarray, *, degree: int) -> Transform:
-    if np.unique(x).size <= degree:
-        raise UnusableError(f"degree {degree} needs more than {degree} different values")
-    shifts: list[float] = []
-    squares = [float(x.size)]
-    for _ in range(degree):
-        last = _orthogonal(x, shifts, squares)[-1]
-        shifts.append(float(np.sum(x * last**2)) / squares[-1])
-        squares.append(float(np.sum(_orthogonal(x, shifts, squares)[-1] ** 2)))
-    # mean square 1 rather than sum of squares 1: a prior then means the same for any n
-    norms = np.sqrt(np.array(squares[1:]) / squares[0])
-    return lambda x: np.column_stack(_orthogonal(x, shifts, squares)[1:]) / norms
-
-
-def _orthogonal(x: np.ndarray, shifts: list[float], squares: list[float]) -> list[np.ndarray]:
-    """Return polynomials of degree 0, 1, ... that are orthogonal over the rows of the design.
-
-    The recurrence of three terms needs, of each polynomial p, the mean of x weighted by p squared
-    (`shifts`) and the sum of p squared (`squares`).
-    """
-    values = [np.ones_like(x)]
-    for k, shift in enumerate(shifts):
-        values.append((x - shift) * values[k])
-        if k > 0:
-            values[-1] -= squares[k] / squares[k - 1] * values[k - 1]
-    return values
-
-
-def _spline(x: np.ndarray, *, df: int, degree: int) -> Transform:
-    if df < degree:
-        raise UnusableError(f"df {df} is smaller than the degree {degree}")
-    if np.unique(x).size <= df:
-        raise UnusableError(f"df {df} needs more than {df} different values")
-    low, high = float(x.min()), float(x.max())
-    inner = np.quantile(x, np.linspace(0, 1, df - degree + 2)[1:-1])
-    knots = np.concatenate([[low] * (degree + 1), inner, [high] * (degree + 1)])
-    # the directions at right angles to the column means, so that each new column averages zero
-    # over the rows: all but the first column of the reflection that moves the means onto an axis
-    normal = _basis(x, knots, degree).mean(axis=0)
-    normal /= np.linalg.norm(normal)
-    normal[0] += 1 if normal[0] >= 0 else -1
-    normal /= np.linalg.norm(normal)
-    centering = (np.eye(normal.size) - 2 * np.outer(normal, normal))[:, 1:]
-
-    def columns(x: np.ndarray) -> np.ndarray:
-        outside = x[(x < low) | (x > high)]
-        if outside.size:
-            span = f"{low:g} to {high:g}, the range of the design"
-            raise UnusableError(f"{outside[0]:g} lies outside {span}")
-        return _basis(x, knots, degree) @ centering
-
-    return columns
-
-
-def _basis(x: np.ndarray, knots: np.ndarray, degree: int) -> np.ndarray:
-    from scipy.interpolate import BSpline
-
-    if x.size == 0:  # SciPy refuses an empty array
-        return np.empty((0, len(knots) - degree - 1))
-    return BSpline.design_matrix(x, knots, degree).toarray()
 
 
 def _numbered(name: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
@@ -138,22 +58,23 @@ _TABLE = (
     Function("exp(x)", _elementwise(np.exp)),
     Function("sqrt(x)", _elementwise(np.sqrt)),
     Function("abs(x)", _elementwise(np.abs)),
-    Function("center(x)", _center),
-    Function("standardize(x)", _standardize),
-    Function("scale(x)", _standardize),
+    Function("center(x)", center),
+    Function("standardize(x)", standardize),
+    Function("scale(x)", standardize),
     Function(
         "harmonic(x, period, order)",
-        _harmonic,
+        harmonic,
         (_PERIOD, Option("order", 1, 20, default=1)),
-        _harmonic_labels,
+        harmonic_labels,
     ),
-    Function("poly(x, 2)", _polynomial, (Option("degree", 1, 10),), _numbered("degree")),
+    Function("poly(x, 2)", polynomial, (Option("degree", 1, 10),), _numbered("degree")),
     Function(
         "bs(x, df=5, degree=3)",
-        _spline,
+        spline,
         (Option("df", 1, 20, keyword=True), Option("degree", 1, 5, default=3, keyword=True)),
         _numbered("df"),
     ),
+    Function("previous(pursue), the column in the row before", None),
     Function("C(drug), C(drug, 'saline', ...) with the reference level first", None),
 )
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _TABLE}
@@ -386,8 +307,75 @@ class NumberCoding:
         return list(np.atleast_2d(values.T))
 
 
-def coding(factor: Factor, rows: Rows, stated: str | None) -> LevelCoding | NumberCoding:
+@dataclass(frozen=True)
+class PreviousCoding:
+    """What a column held in the row before, from its middle; 0 where there was nothing.
+
+    The middle of numbers is their mean, that of 0 and 1 lies between them. Of levels each but the
+    first has a column of 0 and 1, from its mean. `two` says that only 0 and 1 were seen.
+    """
+
+    factor: Previous
+    inner: LevelCoding | NumberCoding
+    middle: np.ndarray
+    two: bool
+
+    @classmethod
+    def fit(cls, rows: Rows, factor: Previous, stated: str | None = None) -> PreviousCoding:
+        """Learn the levels and the middle from the rows that have a row before them."""
+        found = cls._there(rows, factor)
+        if not len(found.frame):
+            raise rows.refused(
+                factor,
+                "is empty: no row has one before it in its session that holds a value",
+                allowed="sessions of two rows or more",
+                todo="leave this term out",
+            )
+        numeric = found.is_numeric(factor)
+        inner = NumberCoding(factor) if numeric else LevelCoding.fit(found, factor, stated)
+        values = np.column_stack([np.empty((len(found.frame), 0)), *cls._columns(inner, found)])
+        two = numeric and bool(np.isin(values, (0.0, 1.0)).all())
+        return cls(factor, inner, np.array([0.5]) if two else values.mean(axis=0), two)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels; none of numbers."""
+        return getattr(self.inner, "levels", ())
+
+    @staticmethod
+    def _there(rows: Rows, factor: Previous) -> Rows:
+        return Rows(rows.frame[rows.frame[factor.name].notna()], rows.source)
+
+    @staticmethod
+    def _columns(inner: LevelCoding | NumberCoding, rows: Rows) -> list[np.ndarray]:
+        return inner.columns(inner.values(rows), False)
+
+    def labels(self, full: bool) -> list[str]:
+        """Return the label of each column; levels are always without the reference level's."""
+        return self.inner.labels(False)
+
+    def values(self, rows: Rows) -> np.ndarray:
+        """Return the columns, shape (n, k)."""
+        there = rows.frame[self.factor.name].notna().to_numpy()
+        values = np.zeros((there.size, self.middle.size))
+        for j, column in enumerate(self._columns(self.inner, self._there(rows, self.factor))):
+            values[there, j] = column - self.middle[j]
+        return values
+
+    def columns(self, values: np.ndarray, full: bool) -> list[np.ndarray]:
+        """Return the columns, each of shape (n,), in the order of their labels."""
+        return list(values.T)
+
+
+Coding = LevelCoding | NumberCoding | PreviousCoding
+
+
+def coding(factor: Factor, rows: Rows, reference: Mapping[str, str]) -> Coding:
     """Return how a factor becomes columns; levels are learnt from the rows here."""
+    column = factor.columns[0]
+    stated = reference.get(column.name)
+    if isinstance(factor, Previous):
+        return PreviousCoding.fit(rows, factor, stated or reference.get(factor.of))
     if isinstance(factor, Call) or (isinstance(factor, Column) and rows.is_numeric(factor)):
         return NumberCoding(factor)
     return LevelCoding.fit(rows, factor, stated)

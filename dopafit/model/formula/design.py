@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import suggest
-from dopafit.model.formula.coding import LevelCoding, NumberCoding, Rows, coding
+from dopafit.model.formula.coding import Coding, LevelCoding, PreviousCoding, Rows, coding
 from dopafit.model.formula.language import Column, GroupPart, Parsed, Source, Term, spelled
 from dopafit.model.formula.parse import parse
 
@@ -100,7 +100,7 @@ class _Plan:
     """What was learnt from the rows of the design."""
 
     parsed: Parsed
-    codings: dict[str, LevelCoding | NumberCoding]
+    codings: dict[str, Coding]
     fixed: tuple[_Coded, ...]
     groups: tuple[tuple[GroupPart, _Grouping, tuple[_Coded, ...]], ...]
 
@@ -173,7 +173,13 @@ class Design:
         """Reference level by column of levels, and whether the formula or the caller named it."""
         factors = itertools.chain.from_iterable(self._plan.coded)
         levels = [self._plan.codings[text] for text, full in factors if not full]
+        levels += [c.inner for c in self.previous.values() if isinstance(c.inner, LevelCoding)]
         return {coding.column.name: (coding.levels[0], coding.named) for coding in levels}
+
+    @property
+    def previous(self) -> dict[str, PreviousCoding]:
+        """What is taken of the row before, by the name of its column."""
+        return {k: c for k, c in self._plan.codings.items() if isinstance(c, PreviousCoding)}
 
     @property
     def plain_columns(self) -> dict[str, tuple[str, ...] | None]:
@@ -182,7 +188,7 @@ class Design:
         return {
             factor.name: getattr(codings[text], "levels", None)
             for text, factor in self._plan.parsed.factors.items()
-            if isinstance(factor, Column)
+            if type(factor) is Column
         }
 
     def evaluate(self, frame: pd.DataFrame) -> Design:
@@ -246,10 +252,9 @@ def design(
             allowed="a table with rows",
             todo="check which rows are left after exclusions",
         )
-    rows, stated = Rows(frame, source), reference or {}
+    rows = Rows(frame, source)
     codings = {
-        text: coding(factor, rows, stated.get(factor.columns[0].name))
-        for text, factor in parsed.factors.items()
+        text: coding(factor, rows, reference or {}) for text, factor in parsed.factors.items()
     }
     fixed = _contrasts(parsed.terms, True, codings, source)
     groups = tuple(
@@ -306,7 +311,7 @@ def _refuse_unknown(parsed: Parsed, columns: Iterable[object]) -> None:
 def _contrasts(
     terms: Iterable[Term],
     intercept: bool,
-    codings: Mapping[str, LevelCoding | NumberCoding],
+    codings: Mapping[str, Coding],
     source: Source,
 ) -> tuple[_Coded, ...]:
     """Choose, term by term, which factors of levels keep their reference level.

@@ -24,6 +24,7 @@ __all__ = [
     "Number",
     "Option",
     "Parsed",
+    "Previous",
     "Source",
     "Term",
     "Token",
@@ -216,6 +217,25 @@ class Column(_Node):
     def columns(self) -> tuple[Column, ...]:
         """The column itself."""
         return (self,)
+
+
+@dataclass(frozen=True)
+class Previous(Column):
+    """``previous(column)``: what a column held in the row before; a column of its own."""
+
+    of: str
+
+    @classmethod
+    def read(cls, column: Any, positional: Any, named: Any, position: int) -> Previous:
+        """Return the term of what stands between the brackets."""
+        if type(column) is not Column or positional or named:
+            raise UnusableError("it takes one column as it is")
+        return cls(f"previous({column.text})", position, column.name)
+
+    @property
+    def text(self) -> str:
+        """The canonical spelling."""
+        return self.name
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from dopafit.model.formula.language import (
     Levels,
     Number,
     Parsed,
+    Previous,
     Source,
     Term,
     Token,
@@ -137,7 +138,7 @@ class _FactorReader(_Reader):
             raise self.source.unexpected(self.token)
         return factor
 
-    def call(self, name: Token) -> Call | Levels:
+    def call(self, name: Token) -> Factor:
         function = FUNCTIONS.get(name.text)
         if function is None:
             raise self.source.error(
@@ -149,7 +150,8 @@ class _FactorReader(_Reader):
         column, positional, named = self.bracket(self.arguments)
         try:
             if function.fit is None:
-                return _levels(column, positional, named, name.position)
+                read = Previous.read if function.name == "previous" else _levels
+                return read(column, positional, named, name.position)
             options = function.bind(positional, named)
             if not column.columns:
                 raise UnusableError("no column stands in it")
@@ -212,10 +214,12 @@ class _FactorReader(_Reader):
         if token.kind == "number" or token.text in ("+", "-"):
             return Number(float(self.constant()))
         factor = self.factor()
-        if isinstance(factor, Levels) or (isinstance(factor, Call) and factor.labels):
+        alone = isinstance(factor, Levels | Previous)
+        if alone or (isinstance(factor, Call) and factor.labels):
+            why = "is of another row" if isinstance(factor, Previous) else "makes several columns"
             raise self.source.error(
                 token.position,
-                f"{factor.text} makes several columns: use it as a term of its own",
+                f"{factor.text} {why}: use it as a term of its own",
                 allowed="columns, numbers and functions that make one column",
                 todo="add it to the formula with +",
             )
@@ -287,7 +291,7 @@ class _Parser(_FactorReader):
         intercept = left.intercept is not False
         wrong = not intercept and not left.terms
         wrong |= right.intercept is not None or bool(left.groups or right.groups)
-        wrong |= not all(isinstance(f, Column) for term in right.terms.values() for f in term)
+        wrong |= not all(type(f) is Column for term in right.terms.values() for f in term)
         if wrong or not right.terms:
             raise self.source.error(
                 bar.position,

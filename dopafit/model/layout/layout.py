@@ -20,7 +20,7 @@ from dopafit.model.layout.doubts import doubts, references
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.horizon import pair_horizon
 from dopafit.model.layout.magnitude import found_unit, in_unit_events
-from dopafit.model.layout.previous import follows
+from dopafit.model.layout.previous import follows, with_previous
 from dopafit.model.layout.terms import check_columns, check_independent
 from dopafit.model.program import Program
 from dopafit.study.lasting import input_of
@@ -28,7 +28,7 @@ from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 from dopafit.trace.lasting import Changes, changes, lasting_dynamics
 
-__all__ = ["Layout", "build_layout", "resolved", "scales_of"]
+__all__ = ["Layout", "build_layout", "resolved", "scales_of", "table_matrix"]
 
 FLOOR = 1e-3
 """Shortest time [s] that a grid resolves: no behaviour is timed more finely."""
@@ -168,6 +168,7 @@ def build_layout(
     SpecError
         A column, kind of event or covariate that the study does not have.
     """
+    study = with_previous(model, study)
     at = Joiner(study)
     sessions = at.sessions.sort_values(KEYS, kind="stable").reset_index(drop=True)
     code = pd.MultiIndex.from_frame(sessions[KEYS])
@@ -225,7 +226,7 @@ def build_layout(
     model = model.with_choices(unit_magnitude=unit, reference=references(designs))
     coordinates = Coordinates(model, designs)
     kernel_names = [n for n in designs if _channel_of(model, n) is None and n != "peak"]
-    matrices = {name: _matrix(coordinates, name, found) for name, found in designs.items()}
+    matrices = {name: table_matrix(coordinates, name, found) for name, found in designs.items()}
     arrays |= _kernel_rows(matrices, kernel_names, len(sessions))
     for name, matrix in matrices.items():
         arrays |= {f"{name}.{part}": value for part, value in _parts(matrix).items()}
@@ -312,8 +313,8 @@ def _trace_arrays(
     return arrays
 
 
-def _matrix(coordinates: Coordinates, name: str, found: Design) -> sparse.csr_matrix:
-    """Rows of a parameter's table as a sparse map from theta."""
+def table_matrix(coordinates: Coordinates, name: str, found: Design) -> sparse.csr_matrix:
+    """Return the rows of a parameter's table as a sparse map from theta."""
     n, start = len(found.fixed), coordinates.start(name)
     row, column, value = [np.arange(n)], [np.full(n, coordinates.place(name))], [np.ones(n)]
     for j in range(len(found.columns)):
