@@ -93,7 +93,7 @@ class Replicator:
         drawn = {}
         for channel in program.model.channels:
             prefix = channel.prefix
-            if prefix not in self._turns.tables:
+            if prefix not in self._turns.names:
                 eta, options = program.arguments(prefix, moved, arrays, theta, m)
                 drawn[prefix] = one(channel, np.array(eta), layout.rows[prefix], options)
         return drawn | self._turns.draw(theta, moved, m, some)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dopafit.channel import Channel
+from dopafit.channel import Channel, Rows
 from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError
 from dopafit.model.layout.layout import Layout, table_matrix
@@ -61,38 +59,6 @@ class Memory:
         return self._kept[self._calls - 1]
 
 
-class _Table:
-    """A parameter's rows, by the numbers in the row before."""
-
-    def __init__(self, layout: Layout, name: str, frame: pd.DataFrame) -> None:
-        design = layout.designs[name]
-        self.taken = [k for k in design.previous if pd.api.types.is_numeric_dtype(frame[k])]
-        none = dict.fromkeys(self.taken, np.nan)
-
-        def rows(**given: float) -> Any:
-            found = design.evaluate(frame.assign(**(none | given)))
-            return table_matrix(layout.coordinates, name, found)
-
-        self.base = rows()
-        # what a term adds is a straight line in the number
-        self.ends = {k: (rows(**{k: 0.0}), rows(**{k: 1.0})) for k in self.taken}
-
-    def links(self, theta: np.ndarray) -> Callable[..., np.ndarray]:
-        """Return the rows of theta, as a function of (rows, numbers in the rows before)."""
-        base = self.base @ theta
-        ends = {k: (low @ theta, high @ theta) for k, (low, high) in self.ends.items()}
-
-        def at(index: np.ndarray, before: Callable[[str], np.ndarray]) -> np.ndarray:
-            link = base[index]
-            for name, (low, high) in ends.items():
-                value = before(name)
-                added = low[index] - base[index] + value * (high - low)[index]
-                link = link + np.where(np.isnan(value), 0.0, added)
-            return link
-
-        return at
-
-
 class Turns:
     """The channels of a layout that have to be drawn row by row.
 
@@ -103,43 +69,39 @@ class Turns:
     ----------
     layout : Layout
         A layout made with ``simulation=True``.
+
+    Attributes
+    ----------
+    names : mapping of str to list of str
+        By channel its parameters that differ between rows.
     """
 
     def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+        self.layout, model = layout, layout.program.model
+        self.names: dict[str, list[str]] = {}
+        self.steps: list[tuple[int, Channel, np.ndarray, np.ndarray, Rows]] = []
+        self.lines: dict[str, tuple[Any, dict[str, Any]]] = {}
         code = pd.MultiIndex.from_frame(layout.sessions[KEYS])
-        self.steps: list[tuple[int, Channel, np.ndarray, np.ndarray, Any]] = []
-        self.tables: dict[str, dict[str, _Table]] = {}
-        for channel in layout.program.model.channels:
-            rows = layout.rows[channel.prefix]
-            if not (channel.sequential or TURN in rows.frame):
+        for channel in model.channels:
+            prefix, rows = channel.prefix, layout.rows[channel.prefix]
+            frame = rows.frame
+            if not (channel.sequential or TURN in frame):
                 continue
-            session = code.get_indexer(pd.MultiIndex.from_frame(rows.frame[KEYS]))
-            count = rows.frame.groupby(KEYS, sort=False).cumcount()
-            turn = rows.frame.get(TURN, count).to_numpy(int)
-            for number, index in pd.Series(turn).groupby(turn).indices.items():
-                part = replace(
-                    rows,
-                    frame=rows.frame.iloc[index].reset_index(drop=True),
-                    data={key: np.asarray(value)[index] for key, value in rows.data.items()},
-                    unit=rows.unit[index],
-                    moments=None,
-                )
+            own = (f"{prefix}_{n}" for n in (*channel.active(), *model.drive_of(prefix).gains))
+            self.names[prefix] = [name for name in own if name in layout.designs]
+            self.lines |= {name: _lines(layout, name, frame) for name in self.names[prefix]}
+            session = code.get_indexer(pd.MultiIndex.from_frame(frame[KEYS]))
+            turn = frame.get(TURN, frame.groupby(KEYS, sort=False).cumcount())
+            for number, index in frame.groupby(turn).indices.items():
+                data = {key: np.asarray(value)[index] for key, value in rows.data.items()}
+                part = frame.iloc[index].reset_index(drop=True)
+                part = replace(rows, frame=part, data=data, unit=rows.unit[index], moments=None)
                 self.steps.append((int(number), channel, index, session[index], part))
-            names = [n for n in self._names(channel.prefix) if layout.designs[n].previous]
-            self.tables[channel.prefix] = {n: _Table(layout, n, rows.frame) for n in names}
         self.steps.sort(key=lambda step: step[0])
-        codings = [c for d in layout.designs.values() for c in d.previous.values()]
-        self.of = {c.factor.name: c.factor.of for c in codings}
-        self.two = {c.factor.of for c in codings if c.two}
-        self.levels = {c.factor.of for c in codings if c.levels}
-
-    def _names(self, prefix: str) -> list[str]:
-        """Return the channel's parameters that differ between rows."""
-        model = self.layout.program.model
-        channel = next(c for c in model.channels if c.prefix == prefix)
-        own = [*channel.active(), *model.drive_of(prefix).gains]
-        return [f"{prefix}_{name}" for name in own if f"{prefix}_{name}" in self.layout.designs]
+        codings = [c for each in layout.designs.values() for c in each.previous.values()]
+        self.columns = {coding.factor.name: coding.factor.of for coding in codings}
+        self.levels = {coding.factor.of for coding in codings if coding.levels}
+        self.two = {coding.factor.of for coding in codings if coding.two}
 
     def draw(
         self,
@@ -166,48 +128,47 @@ class Turns:
         dict of str to DataFrame
             As `Replicator.draw` returns them.
         """
-        layout, program = self.layout, self.layout.program
-        if not self.steps:
-            return {}
-        here = replace(m, linear_rows=lambda dense, *_: dense)
-        links, moved, memory = {}, {}, {}
-        for prefix, tables in self.tables.items():
-            for name in self._names(prefix):
-                rows = (layout.arrays[f"{name}.{part}"] for part in MATRIX)
-                links[name] = (
-                    tables[name].links(theta)
-                    if name in tables
-                    else partial(_rows, m.linear_rows(*rows, theta))
-                )
-            at_rows = (program.at_rows(prefix, v, layout.arrays, m) for v in motivation[prefix])
-            moved[prefix] = tuple(at_rows)
-            memory[prefix] = Memory(len(layout.sessions))
-        past: dict[str, np.ndarray] = {}
-        drawn: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-        shape = len(layout.sessions), 1 + max(turn for turn, *_ in self.steps)
-        for turn, channel, index, session, part in self.steps:
+        program, arrays, sessions = (
+            self.layout.program,
+            self.layout.arrays,
+            len(self.layout.sessions),
+        )
+        links = {
+            name: (base @ theta, {k: (a @ theta, b @ theta) for k, (a, b) in lines.items()})
+            for name, (base, lines) in self.lines.items()
+        }
+        moved = {
+            prefix: tuple(program.at_rows(prefix, v, arrays, m) for v in motivation[prefix])
+            for prefix in self.names
+        }
+        memory = {prefix: Memory(sessions) for prefix in self.names}
+        here = replace(m, linear_rows=lambda link, *_: link)
+        drawn: dict[str, dict[str, np.ndarray]] = {prefix: {} for prefix in self.names}
+        past: dict[str, np.ndarray] = {}  # column to (session, turn)
+        for turn, channel, index, session, rows in self.steps:
             prefix = channel.prefix
-
-            def before(name: str, turn=turn, session=session, part=part) -> np.ndarray:
-                column = self.of[name]
-                if column not in past:  # nobody draws it
-                    return part.frame[name].to_numpy(float)
-                return past[column][session, turn - 1] if turn else np.full(session.size, np.nan)
-
-            arrays = {f"{prefix}.zero": np.zeros(index.size), f"{prefix}.read": index}
-            arrays[f"{prefix}.follows"] = None
-            for name in self._names(prefix):
-                arrays |= dict.fromkeys(f"{name}.{part}" for part in MATRIX)
-                arrays[f"{name}.dense"] = links[name](index, before)
-            eta, own = program.arguments(prefix, moved, arrays, theta, here)
+            own_arrays: dict[str, Any] = {f"{prefix}.zero": np.zeros(index.size)}
+            own_arrays |= {f"{prefix}.read": index, f"{prefix}.follows": None}
+            for name in self.names[prefix]:
+                base, lines = links[name]
+                link = base[index]
+                for term, (at_zero, slope) in lines.items():
+                    value = rows.frame[term].to_numpy()
+                    if self.columns[term] in past and turn:
+                        value = past[self.columns[term]][session, turn - 1]
+                    added = at_zero[index] + value * slope[index]
+                    link = link + np.where(np.isnan(value), 0.0, added)
+                own_arrays |= dict.fromkeys(f"{name}.{part}" for part in MATRIX)
+                own_arrays[f"{name}.dense"] = link
+            eta, own = program.arguments(prefix, moved, own_arrays, theta, here)
             if channel.sequential:
                 own["previous"] = memory[prefix].begin(session)
-            for column, values in draw(channel, np.array(eta), part, own).items():
-                whole = np.empty(len(layout.rows[prefix]))
+            for column, values in draw(channel, np.array(eta), rows, own).items():
+                whole = np.empty(len(self.layout.rows[prefix]))
                 drawn[prefix].setdefault(column, whole)[index] = values
-                if TURN in part.frame:
-                    self._check(column, np.asarray(values))
-                    past.setdefault(column, np.full(shape, np.nan))[session, turn] = values
+                self._check(column, np.asarray(values))
+                whole = np.full((sessions, self.steps[-1][0] + 1), np.nan)
+                past.setdefault(column, whole)[session, turn] = values
         return {prefix: pd.DataFrame(columns) for prefix, columns in drawn.items()}
 
     def _check(self, column: str, values: np.ndarray) -> None:
@@ -221,5 +182,21 @@ class Turns:
             )
 
 
-def _rows(link: np.ndarray, index: np.ndarray, before: Any) -> np.ndarray:
-    return link[index]
+def _lines(layout: Layout, name: str, frame: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
+    """Return a parameter's rows as if nothing was before, and what is added to them by a number.
+
+    For each number that is taken of the row before two tables: what 0 adds, and each step of 1.
+    """
+    design = layout.designs[name]
+    taken = [term for term in design.previous if pd.api.types.is_numeric_dtype(frame[term])]
+    none = dict.fromkeys(taken, np.nan)
+
+    def rows(**given: float) -> Any:
+        found = design.evaluate(frame.assign(**(none | given)))
+        return table_matrix(layout.coordinates, name, found)
+
+    base, lines = rows(), {}
+    for term in taken:
+        low, high = rows(**{term: 0.0}), rows(**{term: 1.0})
+        lines[term] = low - base, high - low
+    return base, lines

@@ -12,7 +12,7 @@ from dopafit.channel.latency import Latency
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.equations import conventions
-from dopafit.model.formula import check
+from dopafit.model.formula.parse import parse
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.numpy_operations import evaluate, numpy_operations
 from dopafit.model.play import Replicator, simulate
@@ -98,7 +98,7 @@ def test_a_claim_with_it_is_written_read_and_said() -> None:
         priors={"choice_rest_effect[previous(pursue)]": {"normal": {"mean": 0, "sd": 1}}},
     )
     assert Model.from_dict(claim.to_dict()) == claim
-    text = check("previous( pursue )+drug", ["previous(pursue)", "drug"], "here")
+    text = parse("previous( pursue )+drug", "here").canonical
     assert text == "1 + previous(pursue) + drug"
     told = "\n".join(conventions(claim))
     assert "previous(pursue) is pursue in the session's row before" in told

@@ -116,7 +116,7 @@ def whitened(layout, theta) -> np.ndarray:
     """What is left of the noise after the covariance of a stationary AR(1) is taken out."""
     return np.concatenate(
         [
-            linalg.solve_triangular(linalg.cholesky(c, lower=True), n)
+            linalg.solve_triangular(linalg.cholesky(c, lower=True), n, lower=True)
             for n, c in noise(layout, theta)
         ]
     )
