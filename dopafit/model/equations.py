@@ -102,9 +102,9 @@ def _row_before(model: object) -> list[str]:
     columns = [c for parsed in formulas(model).values() for c in parsed.columns]
     terms = {c.name: c.of for c in columns if isinstance(c, Previous)}
     lines = [
-        f"{term} is {column} in the session's row before, of which 1/2 is taken if it is 0 or 1, "
-        "else its mean (of levels, each one's share); it is 0 where there is no row before, or "
-        "no value in it."
+        f"{term} is {column} in the session's row before, less 1/2 if its values are 0 and 1, else "
+        "less its mean (of levels, less each one's share); it is 0 where no row is before, or no "
+        "value in it."
         for term, column in terms.items()
     ]
     given = [channel.prefix for channel in model.channels if channel.sequential]

@@ -168,3 +168,29 @@ def test_it_is_fitted_checked_and_said_to_be_conditional(model, study, fit_at) -
     assert placed.p_value < 0.01
     told = "\n".join(conventions(model))
     assert "given the session's row before" in told and "left out still counts" in told
+
+
+def test_rows_may_look_back_twice_and_read_windows(rating, study) -> None:
+    """Look-backs within look-backs, across chunks, of parameters and of means over moments."""
+
+    class Second(rating):
+        name = "rating_second"
+
+        def standardized(self, xp, eta, rating, previous, sigma, rho):
+            noise = rating - eta
+            rest = rho * previous(noise) + 0.3 * previous(rho * previous(sigma * noise))
+            return (noise - rest) / sigma, sigma * (1.0 + previous(sigma) * xp.exp(-(rating**2)))
+
+    layout = build_layout(
+        Model("trough", [Second()], {"rating_rest": "dose"}, typical_spacing=20.0), study
+    )
+    rng, arrays = np.random.default_rng(8), dict(layout.arrays)
+    count = rng.integers(1, 5, arrays["rating.zero"].size)
+    arrays["rating.moment_offset"] = np.append(0, np.cumsum(count))
+    arrays["rating.moment_weight"] = rng.normal(0.0, 0.5, count.sum())
+    arrays["rating.read"] = rng.integers(0, arrays["read_time"].size, count.sum())
+    layout = replace(layout, arrays=arrays)
+    density, q = compile_layout(layout), points(layout)[1]
+    value, gradient = density(q)
+    assert value == pytest.approx(numpy_density(layout, q), rel=1e-11)
+    check_gradient(lambda at: density(at)[0], q, gradient)
