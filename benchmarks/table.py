@@ -115,15 +115,6 @@ def _start(stored: Mapping[str, Any]) -> list[str]:
     return [*lines, "", f"`{stored['command']}`.", ""]
 
 
-def _parts(stored: Mapping[str, Any]) -> list[str]:
-    whole = sum(seconds for _, seconds in stored["seconds"])
-    lines = [f"## One gradient of problem {stored['problem']}, by part", ""]
-    lines += [_row(["pass", "time [us]", "share"]), _row(["---", "---:", "---:"])]
-    for name, seconds in stored["seconds"]:
-        lines.append(_row([name, f"{1e6 * seconds:.0f}", f"{seconds / whole:.0%}"]))
-    return [*lines, "", f"`{stored['command']}`.", ""]
-
-
 def _fits(stored: Mapping[str, Any], title: str) -> list[str]:
     lines = [f"## {title}", ""]
     lines.append(_row(["drive", "whole fit [s]", "gradients a draw", "verdict"]))
@@ -157,7 +148,7 @@ def write_table(results: Path, target: Path) -> None:
         "C.json": "Problem C: the effort study, 958 people, 61,312 offers, 1,930 coordinates",
         "D.json": "Problem D: FED3 presses, 12 sessions, 312,769 rows",
     }
-    pages = [("gradient.json", _gradient), ("start.json", _start), ("parts.json", _parts)]
+    pages = [("gradient.json", _gradient), ("start.json", _start)]
     pages += [(name, functools.partial(_fits, title=title)) for name, title in fits.items()]
     for path, part in pages:
         if (results / path).exists():

@@ -37,11 +37,6 @@ def log_parts(fit: Fit, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def sensitivity(fit: Fit) -> pd.DataFrame:
     """Scale prior and likelihood by a power, and see what moves.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fit.
-
     Returns
     -------
     DataFrame, indexed by the summary's row names

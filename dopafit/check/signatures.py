@@ -190,13 +190,7 @@ class Reducer:
         return np.bincount(bins, minlength=size + 1)[:size].astype(float)
 
     def values(self, outcome: pd.DataFrame) -> np.ndarray:
-        """Return one number per row of `frame`; NaN where a bin holds no data.
-
-        Parameters
-        ----------
-        outcome : DataFrame
-            As `Channel.observed` and `Channel.draw` return it.
-        """
+        """Return one number per row of `frame`; NaN where a bin holds no data."""
         signature = self.channel.signature
         if signature.per_minute:
             groups = self._bins(outcome)

@@ -42,11 +42,6 @@ def own_folder(name: str) -> Path | None:
 
     Where the cache has no room for one (it is another user's), the user's own cache has.
 
-    Parameters
-    ----------
-    name : str
-        What the folder is for.
-
     Returns
     -------
     Path or None
@@ -66,13 +61,6 @@ def read_own(folder: Path, name: str) -> bytes | None:
 
     Folder and file are looked at after they are opened, so that nobody can exchange them between
     the look and the reading.
-
-    Parameters
-    ----------
-    folder : Path
-        What `own_folder` returned.
-    name : str
-        Name of the file.
 
     Returns
     -------

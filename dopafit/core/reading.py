@@ -60,12 +60,6 @@ def read_file(path: Path, limit: int) -> bytes:
 
     A pipe or a device is refused before it is opened: reading one may never end.
 
-    Parameters
-    ----------
-    path : Path
-    limit : int
-        The most bytes it may have.
-
     Raises
     ------
     ReadingError

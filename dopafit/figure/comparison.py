@@ -18,6 +18,7 @@ from dopafit.figure.table import clean, has, need, numbers
 __all__ = ["draw"]
 
 LINEAR = 10.0  # an axis bent for a rival far behind is linear up to here
+LIMIT_K = 0.7  # Pareto k above which an estimate is not to be trusted
 MANY = 20.0  # how many times further than the next it must lie for that
 
 
@@ -27,7 +28,6 @@ def draw(
     *,
     unit: str = "trial",
     n_units: int | None = None,
-    limit_k: float = 0.7,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
     """Draw elpd differences, stacking weights and the reliability of each estimate.
@@ -42,8 +42,6 @@ def draw(
         What was left out: ``trial``, ``session``, ``subject``.
     n_units : int or None
         How many of them.
-    limit_k : float
-        Pareto k above which an estimate is not to be trusted.
     """
     need(table, ("hypothesis", "elpd_diff", "dse"), "table")
     height = 6.0 * max(1, len(table)) + 25
@@ -64,7 +62,7 @@ def draw(
     _differences(left, table, y, colour)
     left.set_xlabel(_axis_label(table, unit, n_units))
     _weights(middle, table, y, colour)
-    _reliability(right, table, y, limit_k)
+    _reliability(right, table, y)
     left.set_yticks(y, [clean(m, 32) for m in table["hypothesis"]])
     left.tick_params(axis="y", length=0)
     left.set_ylim(max(len(table), 1) - 0.4, -0.6)
@@ -152,7 +150,7 @@ def _weights(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) ->
         )
 
 
-def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray, limit: float) -> None:
+def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray) -> None:
     """Per model in words: largest Pareto k, how many are too large, and whether it converged."""
     ax.set_xticks([])
     for side in ("left", "bottom"):
@@ -164,9 +162,9 @@ def _reliability(ax: Axes, table: pd.DataFrame, y: np.ndarray, limit: float) -> 
         text, colour, weight = "Pareto k not known", style.FAINT, "normal"
         if np.isfinite(worst[i]):
             text, colour = f"max k {worst[i]:.2f}", "#555555"
-        if (np.isfinite(bad[i]) and bad[i] > 0) or worst[i] > limit:
+        if (np.isfinite(bad[i]) and bad[i] > 0) or worst[i] > LIMIT_K:
             count = f"{bad[i]:.0f} " if np.isfinite(bad[i]) else ""
-            text = f"{text}, {count}> {limit:g}"
+            text = f"{text}, {count}> {LIMIT_K:g}"
             colour = style.WARN
         if doubt[i]:
             text, colour, weight = "not converged", style.WARN, "bold"

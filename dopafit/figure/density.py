@@ -55,7 +55,7 @@ def outline(values: np.ndarray, at: np.ndarray, *, floor: float | None = None) -
 
 
 def contours(
-    points: np.ndarray, masses: tuple[float, ...], bins: int = 160
+    points: np.ndarray, masses: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[float]] | None:
     """Return the smoothed density of points in a plane and the levels that enclose these masses.
 
@@ -68,8 +68,6 @@ def contours(
         Finite draws.
     masses : tuple of float
         Probability inside each contour.
-    bins : int
-        Grid cells per direction.
 
     Returns
     -------
@@ -88,6 +86,7 @@ def contours(
     turn = axes * np.sqrt(variance)
     round_ = np.linalg.solve(turn, (points - centre).T)
     reach = min(8.0, float(np.abs(round_).max()) + 1.0)
+    bins = 160  # per direction
     edges = np.linspace(-reach, reach, bins + 1)
     count = np.histogram2d(*round_, bins=(edges, edges))[0].T
     width = 1.2 * len(points) ** (-1 / 6)  # Scott's rule, a little smoother

@@ -13,6 +13,7 @@ from dopafit.figure import style
 from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, need, numbers
 from dopafit.figure.unit import log_axis
+from dopafit.fit.judge import R_HAT
 
 __all__ = ["draw"]
 
@@ -27,7 +28,6 @@ _PANELS = (
 def draw(
     summary: pd.DataFrame,
     *,
-    limit_r_hat: float = 1.01,
     limit_ess: float = 400,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
@@ -37,8 +37,8 @@ def draw(
     ----------
     summary : DataFrame
         Columns ``fit``, ``parameter``, ``r_hat``, ``ess_bulk``, ``ess_tail``.
-    limit_r_hat, limit_ess : float
-        Largest R-hat and smallest effective sample size that pass (Vehtari et al. 2021, recalled).
+    limit_ess : float
+        Smallest effective sample size that passes (Vehtari et al. 2021, recalled).
     """
     need(summary, ("hypothesis", "parameter", "r_hat", "ess_bulk", "ess_tail"), "summary")
     fits = list(summary["hypothesis"].dropna().unique())
@@ -50,7 +50,7 @@ def draw(
     for i, (column, label) in enumerate(_PANELS):
         panel = parent.add_subplot(inner[i], sharey=panels[0] if panels else None)
         panels.append(panel)
-        limit = limit_r_hat if column == "r_hat" else limit_ess
+        limit = R_HAT if column == "r_hat" else limit_ess
         _strips(panel, summary, fits, column, limit, ink)
         panel.set_xlabel(label)
         style.letter(panel, "abc"[i])

@@ -87,7 +87,8 @@ def _panel(
     colour: str,
 ) -> None:
     """Posterior cloud and contours, prior contour, rays of the named drives."""
-    after, before = _points(posterior), _points(prior)
+    both = map(_points, (posterior, prior))
+    after, before = (points[np.isfinite(points).all(axis=1)] for points in both)
     reach = [np.quantile(np.abs(p), 0.99) for p in (after, before) if len(p)]
     wide = float(np.quantile(np.abs(after), 0.995)) if len(after) else 1.0
     box = 1.15 * max(wide, min(max(reach, default=1.0), 2.5 * wide))
@@ -119,10 +120,9 @@ def _panel(
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _points(table: pd.DataFrame, keep: bool = False) -> np.ndarray:
-    """Return the finite rows, shape (draws, 2), or all rows."""
-    both = np.stack([numbers(table, "gain_peak"), numbers(table, "gain_trough")], axis=1)
-    return both if keep else both[np.isfinite(both).all(axis=1)]
+def _points(table: pd.DataFrame) -> np.ndarray:
+    """Return the rows, shape (draws, 2)."""
+    return np.stack([numbers(table, "gain_peak"), numbers(table, "gain_trough")], axis=1)
 
 
 def _rays(ax: Axes, rays: pd.DataFrame | None, box: float) -> None:
@@ -131,7 +131,7 @@ def _rays(ax: Axes, rays: pd.DataFrame | None, box: float) -> None:
     ax.axvline(0, color=style.FAINT, lw=0.4, zorder=1)
     if rays is None:
         return
-    ends = _points(need(rays, ("drive", "gain_peak", "gain_trough"), "rays"), keep=True)
+    ends = _points(need(rays, ("drive", "gain_peak", "gain_trough"), "rays"))
     ink = style.colours(str(name) for name in rays["drive"])
     for name, (x, y) in zip(rays["drive"], ends, strict=True):
         if not np.isfinite([x, y]).all():

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from dopafit.figure import style
 from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, has, need, numbers
-from dopafit.figure.unit import human, minus, time_axis, time_unit
+from dopafit.figure.unit import human, minus, time_unit
 
 __all__ = ["draw"]
 
@@ -25,7 +25,6 @@ def draw(
     landmarks: pd.DataFrame | None = None,
     *,
     prior: pd.DataFrame | None = None,
-    unit_of_trace: str = "peak = 1",
     event: str = "event",
     hypothesis: str = "",
     ax: Axes | None = None,
@@ -42,8 +41,6 @@ def draw(
         [trace].
     prior : DataFrame or None
         As `curves`, before the data; drawn in grey.
-    unit_of_trace : str
-        Printed at the y axis.
     event : str
         What is responded to; printed at the x axis.
     hypothesis : str
@@ -78,8 +75,8 @@ def draw(
     if not has(curves, "time", "median"):
         style.nothing(axes)
     _limits(axes, curves, prior, landmarks)
-    time_axis(axes, unit, f"Time since {event}")
-    axes.set_ylabel(f"Trace above baseline [{unit_of_trace}]")
+    axes.set_xlabel(f"Time since {event} [{unit}]")
+    axes.set_ylabel("Trace above baseline [peak = 1]")
     style.legend_above(axes, handles, columns=5 if len(handles) < 5 else 3)
     return figure, axes
 

@@ -15,7 +15,7 @@ import pandas as pd
 from dopafit.check.identifiability import identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.loo import Comparison
-from dopafit.core.arguments import PATH, takes
+from dopafit.core.arguments import PATH, require, takes
 from dopafit.core.errors import SpecError
 from dopafit.fit import quantities
 from dopafit.fit.fit import Fit
@@ -271,15 +271,11 @@ def _by_name(fits: Fit | Mapping[str, Fit]) -> dict[str, Fit]:
     Raises
     ------
     SpecError
-        No fit, or something else.
+        No fit, or something else among them.
     """
     found = {fits.hypothesis: fits} if isinstance(fits, Fit) else fits
-    if not isinstance(found, Mapping) or not all(isinstance(f, Fit) for f in found.values()):
-        raise SpecError(
-            f"diagnostics of a {type(fits).__name__}",
-            allowed="a fit, or a mapping of names to fits",
-            todo='dopafit.plot.diagnostics({"trough": fit})',
-        )
+    for name, each in found.items():
+        require(f"diagnostics: fits[{name!r}]", each, Fit)
     if not found:
         raise SpecError(
             "there is no fit to draw", allowed="one fit or more", todo="give the fits by name"

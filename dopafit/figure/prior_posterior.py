@@ -91,7 +91,8 @@ def _panel(ax: Axes, table: pd.DataFrame, colour: str) -> None:
             continue
         height = outline(np.log10(value) if log else value, at, floor=0.0 if positive else None)
         if not height.any():  # a constant: fixed by convention
-            ax.plot([value[0]] * 2, [0, 1], lw=1.4, gid=source, color=_ink(source, colour))
+            ink = style.PRIOR if source == "prior" else colour
+            ax.plot([value[0]] * 2, [0, 1], lw=1.4, gid=source, color=ink)
         elif source == "prior":
             ax.plot(shown, height, color=style.PRIOR, lw=1, gid="prior", zorder=3)
         else:
@@ -103,10 +104,6 @@ def _panel(ax: Axes, table: pd.DataFrame, colour: str) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     ax.set_xlim(shown[0], shown[-1])
     ax.set_xlabel(_axis_label(unit, log, lost))
-
-
-def _ink(source: str, colour: str) -> str:
-    return style.PRIOR if source == "prior" else colour
 
 
 def _axis_label(unit: str, log: bool, lost: int) -> str:

@@ -20,14 +20,6 @@ class FigureError(DopafitError):
 def need(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
     """Return the table if it holds these columns.
 
-    Parameters
-    ----------
-    table : DataFrame
-    columns : sequence of str
-        Columns that must be there.
-    name : str
-        What the table is called in the error.
-
     Raises
     ------
     FigureError

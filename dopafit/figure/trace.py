@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from dopafit.figure import style
 from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, need, numbers
-from dopafit.figure.unit import time_axis, time_unit
+from dopafit.figure.unit import time_unit
 
 __all__ = ["draw"]
 
@@ -28,7 +28,6 @@ def draw(
     acts: pd.DataFrame | None = None,
     *,
     title: str = "",
-    unit_of_trace: str = "peak = 1",
     hypothesis: str = "",
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
@@ -46,8 +45,6 @@ def draw(
         Columns ``time`` [s] and ``kind`` (``pursue``, ``no pursuit``, ``press``).
     title : str
         Subject and session.
-    unit_of_trace : str
-        Printed at the y axis.
     hypothesis : str
         Whose fit this is; sets the colour.
     """
@@ -73,7 +70,7 @@ def draw(
     middle.axhline(0, color=style.FAINT, lw=0.6, zorder=1, gid="baseline")
     middle.fill_between(time, low, high, color=colour, alpha=0.25, lw=0, gid="band 90")
     middle.plot(time, numbers(trace, "median"), color=colour, lw=0.9, gid="median")
-    middle.set_ylabel(f"Trace [{unit_of_trace}]")
+    middle.set_ylabel("Trace [peak = 1]")
     middle.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     if not np.isfinite(time).any():
         style.nothing(middle)
@@ -84,7 +81,7 @@ def draw(
     for i in shown[:-1]:
         axes[i].tick_params(axis="x", bottom=False, labelbottom=False)
         axes[i].spines["bottom"].set_visible(False)
-    time_axis(axes[shown[-1]], unit, "Time in session")
+    axes[shown[-1]].set_xlabel(f"Time in session [{unit}]")
     every = [numbers(t, "time") for t in (trace, *acted.values(), *caused.values())]
     every = np.concatenate(every) / scale
     every = every[np.isfinite(every)]

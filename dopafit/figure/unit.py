@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-__all__ = ["human", "log_axis", "minus", "time_axis", "time_unit"]
+__all__ = ["human", "log_axis", "minus", "time_unit"]
 
 _UNITS = ((0.5, 1e-3, "ms"), (180.0, 1.0, "s"), (10800.0, 60.0, "min"), (259200.0, 3600.0, "h"))
 # where a log axis of time has ticks [s], and what they are called
@@ -55,11 +55,6 @@ def _digits(value: float) -> str:
         text = text.rstrip("0").rstrip(".") if "." in text else text
         return minus(text)
     return minus(f"{value:.2g}")
-
-
-def time_axis(ax: Axes, unit: str, label: str = "Time since event") -> None:
-    """Label an x axis of time."""
-    ax.set_xlabel(f"{label} [{unit}]")
 
 
 def log_axis(ax: Axes, values: np.ndarray, *, seconds: bool = False) -> bool:

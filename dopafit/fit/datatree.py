@@ -56,11 +56,7 @@ def _log_likelihood(fit: Fit, unit: str) -> xr.Dataset:
         dim = f"{name}_{unit}"
         array = xr.DataArray(values, dims=("chain", "draw", dim), coords={dim: labels})
         found[name] = array.assign_attrs(unit=f"log density of all rows of one {unit}")
-    return _of_draws(found, fit)
-
-
-def _of_draws(data: xr.Dataset, fit: Fit) -> xr.Dataset:
-    return data.assign_coords(chain=fit.posterior["chain"], draw=fit.posterior["draw"])
+    return found.assign_coords(chain=fit.posterior["chain"], draw=fit.posterior["draw"])
 
 
 def _log_prior(fit: Fit) -> xr.Dataset:
@@ -122,14 +118,7 @@ def _replicates(fit: Fit, draws: int) -> tuple[xr.Dataset, xr.Dataset]:
 
 
 class _Form:
-    """How a channel's outcomes lie along one dimension.
-
-    Parameters
-    ----------
-    fit : Fit
-    channel : Channel
-        Of the fit's model.
-    """
+    """How a channel's outcomes lie along one dimension."""
 
     def __init__(self, fit: Fit, channel: Any) -> None:
         self.channel, prefix = channel, channel.prefix

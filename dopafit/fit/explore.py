@@ -75,6 +75,8 @@ def explore(
             allowed="a whole number, 100 or above",
             todo="leave draws out, or give for instance 1000",
         )
+    import xarray as xr
+
     from dopafit.backend.evidence.approximation import resample
     from dopafit.backend.sampler.backends import require_backend
 
@@ -91,7 +93,10 @@ def explore(
         )
     found = [expand(u) for u in points]
     x, h = (np.array([[one[name] for one in found]]) for name in ("x", "h"))
-    coordinates = _dataset(x, h)
+    coordinates = xr.Dataset(
+        {"x": (("chain", "draw", "x_dim"), x), "h": (("chain", "draw", "h_dim"), h)},
+        coords={"chain": [0], "draw": np.arange(x.shape[1])},
+    )
     return Fit(
         layout.program.model,
         study,
@@ -130,15 +135,6 @@ def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> t
         )
     target = Sampled(density, pilot.change)
     return standard(target, density.size, rng, count), target.expand
-
-
-def _dataset(x: np.ndarray, h: np.ndarray) -> Any:
-    import xarray as xr
-
-    return xr.Dataset(
-        {"x": (("chain", "draw", "x_dim"), x), "h": (("chain", "draw", "h_dim"), h)},
-        coords={"chain": [0], "draw": np.arange(x.shape[1])},
-    )
 
 
 def _verdict(name: str, k: float, effective: float) -> Verdict:

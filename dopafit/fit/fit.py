@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from dopafit.fit.derived import name_draws
 from dopafit.fit.looks import Looks, budget, check_room, looks_text
 from dopafit.fit.modes import found_modes
 from dopafit.fit.progress import Progress, auto_progress
+from dopafit.fit.sampling import draw
 from dopafit.fit.stored import contradiction
 from dopafit.fit.verdict import Verdict
 from dopafit.model.claim import Model
@@ -333,9 +333,14 @@ def fit(
     notes: dict[str, Any] = {}
     check_room(settings, layout)
     looks = Looks(layout, model, study, settings, notes)
-    tree, stopped = _draw(
-        lambda: _compile(layout, seed, settings, show, notes), looks, model.hypothesis, show
-    )
+    build = partial(_compile, layout, seed, settings, show, notes)
+    try:
+        tree = draw(build, settings, label=model.hypothesis, progress=show, look=looks)
+        stopped = False
+    except Interrupted as stop:
+        if stop.partial is None:
+            raise
+        tree, stopped = stop.partial, True
     *draws_made, verdict = looks.judge(tree, stopped=stopped)
     record = {
         "settings": settings.to_dict(),
@@ -351,17 +356,6 @@ def fit(
     made = Fit(layout.program.model, study, *draws_made, verdict, seed, record)
     made.__dict__["layout"] = layout
     return made
-
-
-def _draw(build: Callable[[], Any], looks: Looks, label: str, show: Progress) -> tuple[Any, bool]:
-    from dopafit.fit.sampling import draw
-
-    try:
-        return draw(build, looks.settings, label=label, progress=show, look=looks), False
-    except Interrupted as stop:
-        if stop.partial is None:
-            raise
-        return stop.partial, True
 
 
 def _compile(

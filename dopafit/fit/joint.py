@@ -19,11 +19,6 @@ def joint_stamp(failed: Collection[str], approximate: Collection[str] = ()) -> s
     approximate : collection of str
         Fits whose draws were not sampled; they count as approximations and not as failed.
 
-    Returns
-    -------
-    str
-        Empty where every fit converged.
-
     Examples
     --------
     >>> joint_stamp(["peak", "level"], ["level"])

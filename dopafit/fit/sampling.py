@@ -38,11 +38,6 @@ def draw(
     look : callable (tree) -> (bool, str), optional
         Whether the draws so far are enough, and what they show in words; asked at every look.
 
-    Returns
-    -------
-    xarray.DataTree
-        As `dopafit.backend.sampler.draw.run` returns it.
-
     Raises
     ------
     FitError

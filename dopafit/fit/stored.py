@@ -31,11 +31,6 @@ def contradiction(
     """Return what the draws say against a verdict; empty where there is nothing.
 
     A verdict that promises nothing is believed.
-
-    Parameters
-    ----------
-    verdict : Verdict
-    posterior, coordinates, stats : Dataset, dims (chain, draw, ...)
     """
     for name, group in (("posterior", posterior), ("coordinates", coordinates)):
         if not set(DIMS) <= set(group.sizes):

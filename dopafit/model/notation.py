@@ -99,13 +99,7 @@ def formulas(model: object) -> dict[str, Parsed]:
 
 
 def symbols(model: object) -> dict[str, str]:
-    """Return what every symbol of the equations means, each once.
-
-    Returns
-    -------
-    dict of str to str
-        LaTeX to words.
-    """
+    """Return what every symbol of the equations means, each once."""
     kernel, moving = Kernel.named(model.kernel), drives(model)
     found: dict[str, str] = {}
     if any("(t)" in part.latex for part in (*moving, *model.channels)):

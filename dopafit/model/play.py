@@ -15,6 +15,7 @@ from dopafit.channel import Channel, Rows
 from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError, unknown
+from dopafit.core.outside import named_if_it_fails
 from dopafit.core.seed import generator
 from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import Coordinates, in_range
@@ -83,7 +84,8 @@ class Replicator:
         def one(channel: Channel, eta: np.ndarray, rows: Rows, own: Any) -> pd.DataFrame:
             names = {t: f"{channel.prefix}_rest_effect[{t}]" for t in channel.extra_terms()}
             terms = {t: theta[entry[name]] for t, name in names.items()}
-            return channel.draw(rng, eta, rows, own, terms, limit)
+            with named_if_it_fails(type(channel)):
+                return channel.draw(rng, eta, rows, own, terms, limit)
 
         def some(channel: Channel, eta: np.ndarray, rows: Rows, own: Any) -> Mapping[str, Any]:
             if type(channel).draw is Channel.draw:  # a frame for every few rows takes its time

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from dopafit.channel import Channel
+from dopafit.core.outside import named_if_it_fails
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
 from dopafit.trace.kernel import Kernel
@@ -90,7 +91,8 @@ class Program:
         size = arrays["event_magnitude"] * self.value("peak", arrays, theta, m)
         lasts = "event_input" in arrays
         dynamics = lasting_dynamics(type(kernel)) if lasts else kernel.dynamics
-        return m.trace(dynamics, size, kernel.prepare(m.xp, **shape), arrays)
+        with named_if_it_fails(type(kernel)):
+            return m.trace(dynamics, size, kernel.prepare(m.xp, **shape), arrays)
 
     def population(self, name: str, theta: Any, m: Operations) -> Any:
         """Return a parameter's population value on its natural scale."""
@@ -103,7 +105,9 @@ class Program:
         """Return the numbers of one unit event of the population; see `Kernel.unit_event`."""
         kernel = Kernel.named(self.model.kernel)()
         names = [name for name in kernel.parameters if name != "peak"]
-        return kernel.unit_event(m.xp, **{n: self.population(n, theta, m) for n in names})
+        values = {name: self.population(name, theta, m) for name in names}
+        with named_if_it_fails(type(kernel)):
+            return kernel.unit_event(m.xp, **values)
 
     def motivation(
         self, arrays: Mapping[str, Any], theta: Any, m: Operations
@@ -115,7 +119,8 @@ class Program:
             signals, unit = self.signals(arrays, theta, m), self.unit_event(theta, m)
             for drive in dict.fromkeys(drives.values()):
                 own = {name: self.population(name, theta, m) for name in drive.parameters}
-                moved[drive.name] = drive().motivation(m.xp, signals, unit, **own)
+                with named_if_it_fails(drive):
+                    moved[drive.name] = drive().motivation(m.xp, signals, unit, **own)
         return {prefix: moved.get(drive.name, ()) for prefix, drive in drives.items()}
 
     def predictor(
@@ -184,7 +189,8 @@ class Program:
                 for key, value in arrays.items()
                 if key.startswith(f"{prefix}.data.")
             }
-            found[prefix] = channel.logp(m.xp, eta, **data, **own)
+            with named_if_it_fails(type(channel)):
+                found[prefix] = channel.logp(m.xp, eta, **data, **own)
         return found
 
 

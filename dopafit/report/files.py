@@ -82,13 +82,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Return a table; names as text, everything else as numbers where it is numbers.
 
-    Parameters
-    ----------
-    path : Path
-        A CSV file.
-    columns : sequence of str
-        Columns that must be there.
-
     Raises
     ------
     FitError

@@ -14,6 +14,7 @@ from dopafit.figure import plots
 from dopafit.fit import quantities
 from dopafit.fit.fit import Fit
 from dopafit.model.equations import event_in_words
+from dopafit.report.record import remove_figures
 from dopafit.report.written import write_json
 
 __all__ = ["draw_all"]
@@ -39,10 +40,9 @@ class _Gallery:
         kind: str,
         fit: str | None = None,
     ) -> None:
-        plots.save(figure, tables, self.folder / stem)
-        self.index.append(
-            {"stem": stem, "title": title, "caption": caption, "fit": fit, "kind": kind}
-        )
+        files = [path.name for path in plots.save(figure, tables, self.folder / stem)]
+        told = {"stem": stem, "title": title, "caption": caption, "fit": fit, "kind": kind}
+        self.index.append(told | {"files": files})
 
     def of_fit(self, kind: str, name: str, fit: Fit, *asked: str, title: str, caption: str) -> None:
         """Write the figure of this kind of one fit, of one parameter where that is `asked`."""
@@ -60,13 +60,8 @@ def draw_all(
     checks: Mapping[str, PredictiveCheck],
     prior: Mapping[str, PredictiveCheck | None],
 ) -> int:
-    """Draw every figure of a run.
-
-    Returns
-    -------
-    int
-        How many were written.
-    """
+    """Draw every figure of a run; return how many."""
+    remove_figures(folder)  # those of an earlier run that this one does not draw would stay
     gallery = _Gallery(folder)
     if comparison is not None:
         table = comparison.table.reset_index()

@@ -89,11 +89,6 @@ def open_study(analysis: Analysis, *, behaviour: bool = True) -> Opened:
 def validate_analysis(path: str | Path) -> str:
     """Check an analysis without fitting: its study, what it leaves out, and each claim over it.
 
-    Parameters
-    ----------
-    path : path
-        An analysis file.
-
     Returns
     -------
     str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -33,6 +34,7 @@ from dopafit.study.study import Study
 __all__ = [
     "fit_warnings",
     "forget",
+    "remove_figures",
     "sampled",
     "spec_text",
     "write_checks",
@@ -51,7 +53,6 @@ DERIVED = (
     "comparison.csv",
     "comparison.json",
     "tables/predictive_checks.csv",
-    "figures/index.json",
 )
 """What is computed from the fits, and must not outlive them."""
 
@@ -60,6 +61,20 @@ def forget(folder: Path) -> None:
     """Remove what was computed from fits that are about to be replaced."""
     for name in DERIVED:
         (folder / name).unlink(missing_ok=True)
+    remove_figures(folder / "figures")
+
+
+def remove_figures(folder: Path) -> None:
+    """Remove the files of figures that an earlier run recorded in its index, and the index."""
+    index = folder / "index.json"
+    try:
+        recorded = [n for entry in json.loads(read_regular(index)) for n in entry.get("files", ())]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        recorded = []  # none yet, or damaged
+    index.unlink(missing_ok=True)
+    for name in recorded:
+        if isinstance(name, str) and name == Path(name).name:
+            (folder / name).unlink(missing_ok=True)
 
 
 def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> str:

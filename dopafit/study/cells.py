@@ -51,15 +51,7 @@ def recode_line(column: str, words: dict[str, str]) -> str:
 
 
 def why_not_a_number(text: str, column: str) -> tuple[str, str]:
-    """Return what a cell is in place of a number, and what to do.
-
-    Parameters
-    ----------
-    text : str
-        The cell.
-    column : str
-        The column as the file calls it.
-    """
+    """Return what a cell is in place of a number, and what to do."""
     word = text.strip()
     if SPREADSHEET_ERROR.fullmatch(word):
         return (

@@ -150,10 +150,6 @@ def check_fed3(
     ----------
     paths, session_types, active
         As for `read_fed3`.
-
-    Returns
-    -------
-    Report
     """
     return _read(paths, session_types, active)[1]
 

@@ -40,10 +40,6 @@ def convert_fed3(
     session_types, active
         As for `dopafit.study.read_fed3`.
 
-    Returns
-    -------
-    Study
-
     Raises
     ------
     StudyError

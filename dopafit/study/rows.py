@@ -21,23 +21,16 @@ def each(
     positions: np.ndarray,
     column: str | None,
     wrong: str | Callable[[int], str],
-    *,
-    allowed: str,
-    todo: str,
-    kind: str,
-    severity: str = "error",
+    **parts: str,
 ) -> list[Finding]:
-    """Return one finding per position; `wrong` may depend on the position."""
+    """Return one finding per position; `wrong` may depend on it, `parts` are `Table.finding`'s."""
     return [
         table.finding(
             int(p),
             column,
             wrong if isinstance(wrong, str) else wrong(int(p)),
             value=None if column is None else table.shown(int(p), column),
-            allowed=allowed,
-            todo=todo,
-            kind=kind,
-            severity=severity,
+            **parts,
         )
         for p in positions
     ]

@@ -26,21 +26,7 @@ _SUFFIXES = {
 
 
 def read_table(path: Path, file: str) -> tuple[RawTable | None, list[Finding]]:
-    """Read one table of a study by its suffix.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file is.
-    file : str
-        Its name as study.yaml gives it.
-
-    Returns
-    -------
-    table : RawTable or None
-        None where nothing could be read.
-    findings : list of Finding
-    """
+    """Read one table of a study by its suffix; without the table where it cannot be read."""
     suffix = path.suffix.lower()
     if suffix in DELIMITERS:
         return read_text_table(path, file, DELIMITERS[suffix])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dopafit.trace.kernel import Kernel, load
+from dopafit.trace.kernel import Kernel
 from dopafit.trace.opponent import Opponent
 
-__all__ = ["Kernel", "Opponent", "load"]
+__all__ = ["Kernel", "Opponent"]

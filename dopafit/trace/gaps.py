@@ -83,17 +83,7 @@ def last_event(
     read_time: np.ndarray,
     read_offset: np.ndarray,
 ) -> np.ndarray:
-    """Return the event of its session that each read follows, counted from 1; 0 where none.
-
-    Parameters
-    ----------
-    event_time, event_offset, read_time, read_offset
-        As for `earlier_events`.
-
-    Returns
-    -------
-    array of int, (read,)
-    """
+    """Return the event of its session that each read follows, counted from 1; 0 where none."""
     first, end = earlier_events(event_time, event_offset, read_time, read_offset)
     return np.where(end > first, end, 0)
 

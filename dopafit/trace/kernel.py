@@ -11,10 +11,10 @@ from dopafit.core.errors import SpecError
 from dopafit.trace.dynamics import Dynamics, Pairs
 from dopafit.trace.parameters import AREA, CROSSING, OPPONENT_GAIN, PEAK, TROUGH
 
-__all__ = ["LOAD", "Kernel", "Rebound", "load"]
+__all__ = ["LOAD", "Kernel", "Rebound"]
 
 LOAD = Landmark("mean displacement from baseline at the study's event rate", "peak")
-"""What `load` is, for a kernel whose landmarks hold the `area` of the response."""
+"""Rate and mean magnitude of events times the `area` of the response (Campbell's theorem)."""
 
 
 class Kernel(Component, family=True):
@@ -257,38 +257,6 @@ class Rebound:
     overlap = "time_to_trough"
     trades_with_gains = "trough_ratio"
     train = rf"{Kernel.train},\quad \min h = -\rho"
-
-
-def load(event_rate: Any, mean_magnitude: Any, area: Any) -> np.ndarray:
-    """Return the mean displacement from baseline under a stationary train of events.
-
-    Parameters
-    ----------
-    event_rate : array
-        Events per second [1/s], >= 0.
-    mean_magnitude : array
-        Mean magnitude of an event [1].
-    area : array
-        Net area of the response to one unit event [trace s], from `Kernel.landmarks`.
-
-    Returns
-    -------
-    ndarray
-        event_rate * mean_magnitude * area [trace] (Campbell's theorem).
-
-    Raises
-    ------
-    SpecError
-        A negative or NaN rate.
-    """
-    rate = np.asarray(event_rate, dtype=float)
-    if not np.all(rate >= 0):
-        raise SpecError(
-            f"event_rate = {event_rate}",
-            allowed="numbers >= 0, in events per second",
-            todo="give a rate of 0 or above",
-        )
-    return rate * np.asarray(mean_magnitude, dtype=float) * np.asarray(area, dtype=float)
 
 
 _RANGES = {

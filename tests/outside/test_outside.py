@@ -120,3 +120,73 @@ def test_options_are_refused_in_three_parts(erlang) -> None:
     for stages in ("three", 2.5, 0):
         with pytest.raises(SpecError, match=r"stages(.|\n)*allowed(.|\n)*to do"):
             erlang(stages=stages)
+
+
+WRONG = """
+from dopafit.channel.choice import Choice
+from dopafit.drive.level import Level
+from dopafit.trace.dynamics import Dynamics
+from dopafit.trace.monophasic import Monophasic
+
+
+class Waves(Dynamics):
+    states = 1
+
+    def advance(self, xp, state, gap, parameters):
+        return state[7]
+
+    def kick(self, xp, state, size, parameters):
+        return (state[0] + size,)
+
+    def read(self, xp, state, gap, parameters):
+        return {"level": state[0]}
+
+
+class Odd(Level):
+    name = "odd"
+
+    def motivation(self, xp, signals, unit):
+        return (xp.exp(signals["lvl"]),)
+
+
+class Never(Choice):
+    name = "never"
+
+    def logp(self, xp, eta, pursued, lapse=0.0):
+        return 1 / 0
+
+
+class Wavy(Monophasic):
+    name = "wavy"
+    dynamics = Waves()
+"""
+
+
+def in_numpy(layout):
+    normals, halves = layout.coordinates.normals, layout.coordinates.halves
+    return numpy_density(layout, np.zeros(normals + halves))
+
+
+@pytest.mark.parametrize("evaluate", [in_numpy, compile_layout])
+@pytest.mark.parametrize(
+    ("claim", "wrong"),
+    [
+        ({"drive": "odd"}, "drive 'odd' of {path}, line 25: KeyError: 'lvl'"),
+        ({"drive": "level", "channel": "never"}, "channel 'never' of {path}, line 32: ZeroDivis"),
+        ({"drive": "level", "kernel": "wavy"}, "kernel 'wavy' of {path}, line 12: IndexError"),
+    ],
+)
+def test_an_exception_in_a_component_names_it(tmp_path, tiny_design, claim, wrong, evaluate):
+    path = tmp_path / "wrong.py"
+    path.write_text(WRONG)
+    load_components(path)
+    channel = Channel.named(claim.get("channel", "choice"))("pursue")
+    own = {key: claim[key] for key in claim if key != "channel"}
+    layout = build_layout(Model(**own, channels=[channel]), channel.blank(tiny_design))
+    with pytest.raises(SpecError) as caught:
+        evaluate(layout)
+    assert wrong.format(path=path) in caught.value.wrong
+    assert caught.value.allowed and caught.value.todo and caught.value.__cause__
+    for family, name in ((Drive, "odd"), (Channel, "never"), (Kernel, "wavy")):
+        del family._members[name]
+    del OUTSIDE["wrong.py"]

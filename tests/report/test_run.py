@@ -197,7 +197,9 @@ def test_a_second_run_keeps_the_fits(copy, monkeypatch, capsys):
 def test_one_drive_after_the_other(copy, monkeypatch, capsys):
     """`fit` into a folder adds to its record; a changed claim forgets what was made from others."""
     write(copy.base, seed=4)
+    (copy.out / "figures" / "mine.pdf").write_bytes(b"not dopafit's")
     assert typed(monkeypatch, "fit", copy.path, "--hypothesis", "no_drive", "--out", copy.out) == 3
+    assert [path.name for path in (copy.out / "figures").iterdir()] == ["mine.pdf"]
     assert "NOT CONVERGED" in capsys.readouterr().out
     assert Fit.load(copy.out / "fits" / "no_drive.nc").seed == 4
     for name in ("comparison.csv", "comparison.json", "figures/index.json", "truth.csv"):

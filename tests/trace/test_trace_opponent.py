@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from dopafit.core.errors import SpecError
-from dopafit.trace import Kernel, Opponent, load
+from dopafit.trace import Kernel, Opponent
 from dopafit.trace.newton import log_trough_ratio, solve
 
 LN2 = np.log(2)
@@ -161,13 +161,6 @@ def test_area_against_quadrature():
         size = np.abs(parts).sum()
         assert marks["area"][i] == pytest.approx(sum(parts), abs=1e-8 * size)
         assert np.sign(marks["area"][i]) == np.sign(1 - marks["opponent_gain"][i])
-
-
-def test_load_is_rate_times_magnitude_times_area():
-    assert load(0.05, 2.0, -3.0) == pytest.approx(-0.3)
-    assert load(0.0, 1.0, 5.0) == 0
-    with pytest.raises(SpecError, match="event_rate"):
-        load(-1.0, 1.0, 1.0)
 
 
 @settings(deadline=None, max_examples=40)

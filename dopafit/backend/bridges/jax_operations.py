@@ -31,11 +31,6 @@ def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     A table's `indptr` becomes the row of every stored entry. Indices have 32 bits. Of the trace's
     times only gaps are left: since the session's previous event, at each event (`keep` is 0 at the
     first, where nothing decays) and since the event it follows, at each read.
-
-    Parameters
-    ----------
-    arrays : mapping of str to array
-        As `used_arrays` returns them.
     """
     found = dict(arrays)
     for name, value in arrays.items():
@@ -98,10 +93,6 @@ def recurrence(decay: Any, size: Any) -> Any:
         0 where a session begins.
     size : array, (event,)
         What each event adds to every term.
-
-    Returns
-    -------
-    array, (event, term)
     """
     sizes = jnp.broadcast_to(size[:, None], decay.shape)
     return jax.lax.associative_scan(_compose, (decay, sizes))[1]
@@ -190,13 +181,7 @@ def _trace(
 
 
 def jax_operations(arrays: Mapping[str, Any]) -> Operations:
-    """Return the JAX form of the likelihood's operations.
-
-    Parameters
-    ----------
-    arrays : mapping of str to array
-        From `prepared`.
-    """
+    """Return the JAX form of the likelihood's operations."""
     start = len(PREFIX)
     steps = {name[start:]: value for name, value in arrays.items() if name.startswith(PREFIX)}
     trace = partial(_trace, steps)

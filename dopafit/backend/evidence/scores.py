@@ -71,11 +71,6 @@ def loo(log_lik: np.ndarray, r_eff: float | np.ndarray | None = None) -> LooResu
     r_eff : float or ndarray of shape (unit,), optional
         Effective over nominal number of draws; by default estimated for each unit's likelihood.
 
-    Returns
-    -------
-    LooResult
-        Unrounded.
-
     Raises
     ------
     FitError

@@ -194,11 +194,6 @@ class Design:
     def evaluate(self, frame: pd.DataFrame) -> Design:
         """Return the design of other rows with the levels and transforms of this one.
 
-        Parameters
-        ----------
-        frame : DataFrame
-            Holds the columns of the formula.
-
         Returns
         -------
         Design
@@ -232,10 +227,6 @@ def design(
         The place the formula stands in, for error messages, e.g. ``"effects.trough_ratio"``.
     reference : mapping of str to str, optional
         Reference level by column, as an analysis states it.
-
-    Returns
-    -------
-    Design
 
     Raises
     ------

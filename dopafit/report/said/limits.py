@@ -18,14 +18,7 @@ FAR = 3.0
 
 
 def limits(folder: RunFolder, compared: Comparison | None) -> Iterator[Line]:
-    """Yield what these data and this analysis do not say, one line a point.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    compared : Comparison or None
-        The run's comparison, if it has one.
-    """
+    """Yield what these data and this analysis do not say, one line a point."""
     yield say(
         BASELINE + " Baseline and response in absolute units, such as a concentration of dopamine, "
         "cannot be learned from behaviour: the level is counted in peaks."

@@ -85,31 +85,20 @@ def series(parts: Iterable[str | Span], last: str = "and", gap: str = ", ") -> t
     return tuple(spans)
 
 
-def to_markdown(blocks: Iterable[Block], level: int = 2) -> str:
-    """Return blocks as Markdown, every text escaped.
-
-    Parameters
-    ----------
-    blocks : iterable of Block
-    level : int
-        Level of the headings.
-    """
+def to_markdown(blocks: Iterable[Block]) -> str:
+    """Return blocks as Markdown, every text escaped."""
     parts = []
     for block in blocks:
         lines = [_line(line) for line in block.lines]
         if block.kind == "heading":
-            parts.append(f"{'#' * level} {lines[0]}")
+            parts.append(f"## {lines[0]}")
         elif block.kind == "bullets":
             parts.append("\n".join(f"- {line}" for line in lines))
         elif block.kind == "equation":
-            parts.append("\n\n".join(_equation(line[0].text) for line in block.lines))
+            parts.append("\n\n".join(f"$$\n{_inline(line[0].text)}\n$$" for line in block.lines))
         else:
             parts.append("\n\n".join(lines))
     return "\n\n".join(parts) + "\n"
-
-
-def _equation(source: str) -> str:
-    return f"$$\n{_inline(source)}\n$$"
 
 
 def _inline(source: str) -> str:

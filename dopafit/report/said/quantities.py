@@ -47,16 +47,7 @@ class Quantity:
 
 
 def describe(folder: RunFolder, fit: str, row: Any) -> Quantity:
-    """Return what is known of one row of ``summary.csv``.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    fit : str
-        Whose row it is.
-    row : Series
-        With `parameter` and, if known, `unit`.
-    """
+    """Return what is known of one row of ``summary.csv``."""
     name = str(row["parameter"])
     given = str(row.get("unit") or "")
     known = folder.words(fit)

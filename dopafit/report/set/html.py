@@ -70,11 +70,6 @@ def write_report(path: str | Path) -> Path:
     path : str or Path
         The run folder; the draws are not needed.
 
-    Returns
-    -------
-    Path
-        The page.
-
     Raises
     ------
     FitError

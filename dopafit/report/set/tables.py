@@ -53,11 +53,6 @@ STATUS = {
 def write_tables(folder: RunFolder) -> list[Path]:
     """Write every table as CSV (unrounded) and as LaTeX into ``tables/``.
 
-    Returns
-    -------
-    list of Path
-        The files written.
-
     Raises
     ------
     FitError
@@ -151,14 +146,7 @@ def member_table(folder: RunFolder, fit: str) -> Table | None:
 
 
 def identifiability_table(folder: RunFolder, *fits: str) -> Table | None:
-    """Return the identifiability card of some fits; None if the run made none.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    *fits : str
-        Shown one below the other.
-    """
+    """Return the identifiability card of some fits; None if the run made none."""
     rows: list[tuple[Cell, ...] | str] = []
     parts = []
     for fit in fits:
