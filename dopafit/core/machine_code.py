@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import numba
 from numba.core.caching import NullCache
 from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
+from numba.core.environment import Environment, lookup_environment
 from numba.core.serialize import dumps, loads
 
 from dopafit.core.cache import own_folder, read_own, sweep_own, write_own
@@ -98,8 +99,11 @@ class _Kept(NullCache):
         if content is None or hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
             return None
         with contextlib.suppress(Exception):  # of whatever kind: it can be compiled again
-            stored, code = loads(content[DIGEST:])
-            return CompileResult._rebuild(target_context, *code) if stored == key else None
+            stored, (library, description, own, *rest, others) = loads(content[DIGEST:])
+            if stored == key:
+                kept_parts = (library, description, _restored(*own), *rest)
+                others = tuple(_restored(*other) for other in others)
+                return CompileResult._rebuild(target_context, *kept_parts, others)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -108,7 +112,9 @@ class _Kept(NullCache):
         if folder is None or data.library.has_dynamic_globals or data.lifted:
             return
         key = self._key(sig, data.codegen)
-        content = dumps((key, data._reduce()))
+        library, description, own, *rest, others = data._reduce()
+        plain = (library, description, _plain(own), *rest, tuple(map(_plain, others)))
+        content = dumps((key, plain))
         name = self._file(key)
         if write_own(folder, name, hashlib.sha256(content).digest() + content):
             sweep_own(folder, days=UNUSED_DAYS, total=LARGEST_TOTAL)
@@ -118,25 +124,39 @@ class _Kept(NullCache):
         function = f"{self._function.__module__}.{self._function.__qualname__}"
         versions = f"{sys.version} {numba.__version__} {llvmlite.__version__}"
         machine = repr(codegen.magic_tuple())
-        stamp = _stamp(self._function.__module__)
-        return "\n".join((function, repr(sig), versions, machine, stamp))
+        return "\n".join((function, repr(sig), versions, machine, self._stamp))
+
+    @cached_property
+    def _stamp(self) -> str:
+        """Return a digest of the function's source and of that of all it calls."""
+        spaces: dict[str, Mapping[str, Any]] = {}
+        waiting = [self._function.__globals__]
+        while waiting:
+            space = waiting.pop()
+            if space["__name__"] not in spaces:
+                spaces[space["__name__"]] = space
+                waiting += [vars(sys.modules[name]) for name in _called(space)]
+        digest = hashlib.sha256()
+        for name in sorted(spaces):
+            digest.update(f"{name}\n{_source(spaces[name])}\n".encode())
+        return digest.hexdigest()
 
     def _file(self, key: str) -> str:
         return f"{self._function.__name__}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.bin"
 
 
-@cache
-def _stamp(module: str) -> str:
-    """Return a digest of a module's source and of all that its functions call."""
-    names, waiting = {module}, [module]
-    while waiting:
-        for name in _called(vars(sys.modules[waiting.pop()])) - names:
-            names.add(name)
-            waiting.append(name)
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        digest.update(f"{name}\n{_source(name)}\n".encode())
-    return digest.hexdigest()
+def _plain(environment: Environment) -> tuple[list[Any], str]:
+    """Return constants and name: numba's own form would import a module that need not be one."""
+    return list(environment.consts), environment.env_name
+
+
+def _restored(constants: list[Any], name: str) -> Environment:
+    found = lookup_environment(name)
+    if found is None:
+        found = Environment({"__name__": name})  # only code for Python objects reads globals
+        found.consts[:], found.env_name = constants, name
+        Environment._memo[name] = found
+    return found
 
 
 def _called(namespace: Mapping[str, Any]) -> set[str]:
@@ -150,9 +170,8 @@ def _called(namespace: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def _source(module: str) -> str:
-    found = sys.modules[module]
-    loader = getattr(found.__spec__, "loader", None)
+def _source(namespace: Mapping[str, Any]) -> str:
+    loader = getattr(namespace["__spec__"], "loader", None)
     if hasattr(loader, "get_source"):
-        return loader.get_source(module) or ""
-    return Path(found.__file__ or "").read_text(encoding="utf-8")
+        return loader.get_source(namespace["__name__"]) or ""
+    return Path(namespace["__file__"] or "").read_text(encoding="utf-8")

@@ -40,7 +40,6 @@ def started(tmp_path, monkeypatch):
         spec = importlib.util.spec_from_file_location(NAME, path)
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, NAME, module)
-        machine_code._stamp.cache_clear()
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         spec.loader.exec_module(module)
         return module.double

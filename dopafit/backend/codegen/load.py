@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import sys
 from collections.abc import Mapping
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
@@ -58,6 +57,5 @@ def load(program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool) 
     name = f"dopafit_density_{hashlib.sha256(source.encode()).hexdigest()[:20]}"
     loader = _Text(source)
     module = importlib.util.module_from_spec(ModuleSpec(name, loader))
-    sys.modules[name] = module  # numba looks it up by its name
     loader.exec_module(module)
     return module.density if gradient else module.rows_of
