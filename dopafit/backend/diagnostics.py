@@ -35,9 +35,7 @@ MIN_DRAWS = 8  # halves of four draws: less has no variance to speak of
 # names of one statistic in nutpie and in PyMC's own sampler
 NAMES = {
     "depth": ("maxdepth_reached", "reached_max_treedepth"),
-    "accept": ("mean_tree_accept", "acceptance_rate"),
     "log_posterior": ("logp", "lp"),
-    "steps": ("n_steps",),
 }
 
 
@@ -157,14 +155,12 @@ def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        `chains`, `draws` (per chain); `divergences`, `divergent_share`; `e_bfmi` and `step_size`,
-        lists with one number per chain; `max_depth_share`, share of draws whose trajectory was
-        cut at the largest tree depth; `accept`, mean acceptance; `steps_mean`, leapfrog steps per
-        draw. None where a statistic was not recorded.
+        `chains`, `draws` (per chain); `divergences`; `e_bfmi` and `step_size`, lists with one
+        number per chain; `max_depth_share`, share of draws whose trajectory was cut at the largest
+        tree depth. None where a statistic was not recorded.
     """
-    names = ["divergences", "divergent_share", "e_bfmi", "step_size", "max_depth_share"]
     health: dict[str, Any] = {"chains": 0, "draws": 0}
-    health |= dict.fromkeys([*names, "accept", "steps_mean"])
+    health |= dict.fromkeys(["divergences", "e_bfmi", "step_size", "max_depth_share"])
     if sample_stats is None or not {"chain", "draw"} <= set(sample_stats.sizes):
         return health
     health["chains"], health["draws"] = sample_stats.sizes["chain"], sample_stats.sizes["draw"]
@@ -173,7 +169,6 @@ def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:
     diverging = _statistic(sample_stats, "diverging")
     if diverging is not None:
         health["divergences"] = int(diverging.sum())
-        health["divergent_share"] = float(diverging.mean())
     energy = _statistic(sample_stats, "energy")
     if energy is not None:
         health["e_bfmi"] = [float(v) for v in _e_bfmi(energy)]
@@ -181,10 +176,9 @@ def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:
     step = _statistic(sample_stats, "step_size") if step is None else step
     if step is not None:
         health["step_size"] = [float(v) for v in step[:, -1]]
-    for key, name in [("max_depth_share", "depth"), ("accept", "accept"), ("steps_mean", "steps")]:
-        values = _statistic(sample_stats, name)
-        if values is not None:
-            health[key] = float(values.mean())
+    depth = _statistic(sample_stats, "depth")
+    if depth is not None:
+        health["max_depth_share"] = float(depth.mean())
     return health
 
 

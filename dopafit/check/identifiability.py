@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dopafit.backend.diagnostics import scalars
 from dopafit.check.sensitivity import sensitivity
 from dopafit.core.arguments import takes
 from dopafit.core.shown import Shown
@@ -83,7 +84,8 @@ def identifiability(fit: Fit, *, scaling: bool = True) -> Identifiability:
             else ("log" if name.endswith("_sd") else "identity")
         )
         derived = name not in parameters and not name.endswith(("_effect", "_sd"))
-        for label, before, after in _scalars(prior[name], posterior[name]):
+        labels, drawn, _ = scalars(posterior[[name]])
+        for label, before, after in zip(labels, scalars(prior[[name]])[1], drawn, strict=True):
             # a derived quantity's prior may have no variance to speak of, its quantiles do
             with np.errstate(divide="ignore"):  # nor does a draw at the end of its range matter
                 before, after = on_link(link, before), on_link(link, after)
@@ -134,19 +136,6 @@ def _status(contraction: float) -> str:
     if not np.isfinite(contraction) or contraction < NOT_INFORMED:
         return "not informed by your data"
     return "weakly informed" if contraction < WEAKLY else "informed"
-
-
-def _scalars(prior, posterior):
-    extra = [dim for dim in posterior.dims if dim not in ("chain", "draw")]
-    if not extra:
-        yield posterior.name, prior.values.ravel(), posterior.values.ravel()
-        return
-    for i, label in enumerate(posterior[extra[0]].values):
-        yield (
-            f"{posterior.name}[{label}]",
-            prior.values[..., i].ravel(),
-            posterior.values[..., i].ravel(),
-        )
 
 
 def _correlations(fit: Fit) -> list[str]:

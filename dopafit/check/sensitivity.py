@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dopafit.backend.diagnostics import scalars
 from dopafit.backend.evidence.power_scaling import MIN_DRAWS, power_sensitivity
 from dopafit.fit.fit import Fit
 
@@ -50,19 +51,9 @@ def sensitivity(fit: Fit) -> pd.DataFrame:
     columns = ["prior_sensitivity", "data_sensitivity", "sensitivity"]
     if chains * len(kept) < MIN_DRAWS:
         return pd.DataFrame(columns=columns)
-    labels, values = [], []
-    for name in fit.posterior.data_vars:
-        if str(name).endswith("_group"):
-            continue
-        array = fit.posterior[name].isel(draw=kept)
-        if array.ndim == 2:
-            labels.append(str(name))
-            values.append(array.values)
-        else:
-            labels += [f"{name}[{term}]" for term in array[array.dims[-1]].values]
-            values += list(np.moveaxis(array.values, -1, 0))
-    parts = log_parts(fit, kept)
-    prior, data = (power_sensitivity(np.array(values), part) for part in parts)
+    names = [name for name in fit.posterior.data_vars if not str(name).endswith("_group")]
+    labels, values, _ = scalars(fit.posterior[names].isel(draw=kept))
+    prior, data = (power_sensitivity(values, part) for part in log_parts(fit, kept))
     words = [_words(p, d) for p, d in zip(prior, data, strict=True)]
     return pd.DataFrame(dict(zip(columns, (prior, data, words), strict=True)), index=labels)
 

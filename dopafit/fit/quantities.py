@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dopafit.backend.diagnostics import scalars
 from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
@@ -284,23 +285,16 @@ def prior_posterior_table(fit: Fit, *, draws: int = 1500) -> pd.DataFrame:
             continue
         logarithmic = name in fit.model.parameters and fit.model.parameters[name].link == "log"
         for source, dataset in (("prior", fit.prior), ("posterior", fit.posterior)):
-            variable = dataset[name]
-            extra = [d for d in variable.dims if d not in ("chain", "draw")]
-            labels = [f"{name}[{v}]" for v in variable[extra[0]].values] if extra else [name]
-            values = variable.values.reshape(-1, len(labels))
-            keep = np.unique(np.linspace(0, len(values) - 1, min(draws, len(values))).astype(int))
-            for i, label in enumerate(labels):
-                parts.append(
-                    pd.DataFrame(
-                        {
-                            "parameter": label,
-                            "unit": variable.attrs.get("unit", ""),
-                            "source": source,
-                            "value": values[keep, i],
-                            "scale": "log" if logarithmic else "linear",
-                        }
-                    )
-                )
+            labels, values, _ = scalars(dataset[[name]])
+            values = values.reshape(len(labels), -1)
+            size = values.shape[1]
+            keep = np.unique(np.linspace(0, size - 1, min(draws, size)).astype(int))
+            told = {"unit": dataset[name].attrs.get("unit", ""), "source": source}
+            scale = {"scale": "log" if logarithmic else "linear"}
+            parts += [
+                pd.DataFrame({"parameter": label, **told, "value": value, **scale})
+                for label, value in zip(labels, values[:, keep], strict=True)
+            ]
     return pd.concat(parts, ignore_index=True)
 
 

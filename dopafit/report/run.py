@@ -187,53 +187,43 @@ def run_fits(
     """
     folder = Path(folder)
     with _alone(folder, show, f"dopafit fit of {analysis.path.name}"):
-        return _run_fits(analysis, folder, show, hypotheses, command)
-
-
-def _run_fits(
-    analysis: Analysis,
-    folder: Path,
-    show: Progress,
-    hypotheses: tuple[str, ...] | None,
-    command: str,
-) -> tuple[dict[str, Fit], dict[str, float], Opened]:
-    started = datetime.now(UTC)
-    chosen = chosen_hypotheses(analysis, hypotheses)
-    show.phase("reading", analysis.study or "study")
-    opened = open_study(analysis)
-    study = opened.study
-    show.done(
-        f"{len(study.subjects)} subjects, {len(study.sessions)} sessions, {study.hours:.4g} h"
-    )
-    for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
-        show.phase("leaving out", rule.reason or rule.words)
-        show.done(took.removeprefix("left out: "))
-    models = {name: resolved(model, study) for name, model in analysis.models.items()}
-    kept = {
-        name: _kept(_file(folder, name), analysis, model, study, show)
-        for name, model in models.items()
-    }
-    known = [name for name in analysis.models if name in chosen or kept[name] is not None]
-    changed = record.write_spec(
-        folder, record.spec_text(analysis, study, {name: models[name] for name in known})
-    )
-    if changed or any(kept[name] is None for name in chosen):
-        record.forget(folder)
-    fits, seconds = {}, {}
-    for name in known:
-        if kept[name] is None:
-            began = time.monotonic()
-            fits[name] = _fitted(analysis, name, study, folder, show)
-            seconds[name] = time.monotonic() - began
-            show.phase("verdict", name)
-        else:
-            fits[name] = kept[name]
-            show.phase("keeping", f"{name}: already fitted")
-        show.done(fits[name].verdict.stamp)
-    record.write_fits(folder, fits, study)
-    record.write_data(folder, study, opened.warnings, fits, excluded=opened.excluded.table)
-    record.write_environment(folder, analysis.seed, started, seconds, command, fits)
-    return {name: fits[name] for name in chosen}, seconds, opened
+        started = datetime.now(UTC)
+        chosen = chosen_hypotheses(analysis, hypotheses)
+        show.phase("reading", analysis.study or "study")
+        opened = open_study(analysis)
+        study = opened.study
+        show.done(
+            f"{len(study.subjects)} subjects, {len(study.sessions)} sessions, {study.hours:.4g} h"
+        )
+        for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
+            show.phase("leaving out", rule.reason or rule.words)
+            show.done(took.removeprefix("left out: "))
+        models = {name: resolved(model, study) for name, model in analysis.models.items()}
+        kept = {
+            name: _kept(_file(folder, name), analysis, model, study, show)
+            for name, model in models.items()
+        }
+        known = [name for name in analysis.models if name in chosen or kept[name] is not None]
+        changed = record.write_spec(
+            folder, record.spec_text(analysis, study, {name: models[name] for name in known})
+        )
+        if changed or any(kept[name] is None for name in chosen):
+            record.forget(folder)
+        fits, seconds = {}, {}
+        for name in known:
+            if kept[name] is None:
+                began = time.monotonic()
+                fits[name] = _fitted(analysis, name, study, folder, show)
+                seconds[name] = time.monotonic() - began
+                show.phase("verdict", name)
+            else:
+                fits[name] = kept[name]
+                show.phase("keeping", f"{name}: already fitted")
+            show.done(fits[name].verdict.stamp)
+        record.write_fits(folder, fits, study)
+        record.write_data(folder, study, opened.warnings, fits, excluded=opened.excluded.table)
+        record.write_environment(folder, analysis.seed, started, seconds, command, fits)
+        return {name: fits[name] for name in chosen}, seconds, opened
 
 
 def compare_folder(
@@ -340,9 +330,8 @@ def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Prog
     settings = {"backend": "numba", "sampler": "nutpie"} | found.record.get("settings", {})
     same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
     same &= found.record.get("components", {}) == OUTSIDE
-    if found.model == model and found.study.hash == study.hash and same:
-        return found if found.seed == analysis.seed else None
-    return None
+    same &= found.model == model and found.study.hash == study.hash
+    return found if same and found.seed == analysis.seed else None
 
 
 def _fitted(analysis: Analysis, name: str, study: Study, folder: Path, show: Progress) -> Fit:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from dopafit.core.xp import root, sigmoid
 
-__all__ = ["LARGEST_STEP", "LARGEST_Y", "log_trough_ratio", "over", "roots", "solve"]
+__all__ = ["LARGEST_STEP", "LARGEST_Y", "over", "residual", "roots", "solve"]
 
 LARGEST_STEP = 4.0
 LARGEST_Y = 700.0  # beyond, x_c or 1 - x_c is no double
@@ -87,19 +85,6 @@ def residual(xp: Any, y: Any, log_ratio: Any, onset_ratio: Any) -> tuple[Any, An
     """Return R(y, nu) less the wanted log ratio, and its derivative S by y."""
     places = roots(sigmoid(xp, y), sigmoid(xp, -y), onset_ratio)
     return over(xp)[0](places, onset_ratio) - log_ratio, places[0]
-
-
-def log_trough_ratio(y: Any, onset_ratio: Any) -> Any:
-    """Return R(y, nu), the logarithm of trough depth over peak height.
-
-    Parameters
-    ----------
-    y : array
-        logit(x_c).
-    onset_ratio : array
-        nu = lam / kap > 0; shapes broadcast.
-    """
-    return residual(np, np.asarray(y, dtype=float), 0.0, np.asarray(onset_ratio, dtype=float))[0]
 
 
 def solve(xp: Any, log_ratio: Any, onset_ratio: Any) -> Any:

@@ -185,13 +185,10 @@ def test_tree_depth_under_both_names(name):
 def test_health_counts():
     diverging = np.zeros((2, 500), dtype=bool)
     diverging[1, 3:10] = True
-    health = health_of(
-        diverging=diverging, n_steps=np.full((2, 500), 7), acceptance_rate=np.full((2, 500), 0.8)
-    )
-    assert health["divergences"] == 7 and health["divergent_share"] == pytest.approx(0.007)
+    health = health_of(diverging=diverging)
+    assert health["divergences"] == 7
     assert health["step_size"] == [0.3, 0.5]
     assert (health["chains"], health["draws"]) == (2, 500)
-    assert health["steps_mean"] == 7 and health["accept"] == pytest.approx(0.8)
 
 
 def test_energy_diagnostic():

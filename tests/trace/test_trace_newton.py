@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from dopafit.trace._clock import solve_scalar
-from dopafit.trace.newton import log_trough_ratio, roots, solve
+from dopafit.trace.newton import residual, roots, solve
+
+
+def log_trough_ratio(y, onset_ratio):
+    """R(y, nu), the logarithm of trough depth over peak height."""
+    return residual(np, np.asarray(y, dtype=float), 0.0, np.asarray(onset_ratio, dtype=float))[0]
 
 
 def pairs(n, seed=0):

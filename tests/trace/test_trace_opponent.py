@@ -13,10 +13,15 @@ from scipy.integrate import quad
 
 from dopafit.core.errors import SpecError
 from dopafit.trace import Kernel, Opponent
-from dopafit.trace.newton import log_trough_ratio, solve
+from dopafit.trace.newton import residual, solve
 
 LN2 = np.log(2)
 SET = {"trough_ratio": 0.3, "recovery_half_life": 20.0, "onset_ratio": 0.1}
+
+
+def log_trough_ratio(y, onset_ratio):
+    """R(y, nu), the logarithm of trough depth over peak height."""
+    return residual(np, np.asarray(y, dtype=float), 0.0, np.asarray(onset_ratio, dtype=float))[0]
 
 
 def random_sets(n, seed=0):

@@ -13,6 +13,7 @@ from dopafit.core.errors import FitError, SpecError, StudyError
 from dopafit.fit.fit import PROBABILITY, Fit
 from dopafit.model.layout.coordinates import natural, on_link, to_link
 from dopafit.report.files import read_json
+from dopafit.report.said.quantities import member_of
 from dopafit.study.study import Study
 
 __all__ = ["POPULATION", "read_truth", "truth_rows"]
@@ -77,18 +78,13 @@ def truth_rows(name: str, fit: Fit, values: Mapping[str, float]) -> pd.DataFrame
     rows = []
     for _, row in fit.summary[fit.summary["parameter"].isin(list(values))].iterrows():
         label = str(row["parameter"])
-        found = {"hypothesis": name, "parameter": label, "member_of": _member_of(label)}
+        found = {"hypothesis": name, "parameter": label, "member_of": POPULATION}
         found |= _held("", values[label], row["lower"], row["upper"])
-        if found["member_of"] != POPULATION:
-            found |= _total(fit, label, values)
+        if member := member_of(label):
+            found["member_of"] = member[1].partition("|")[2]
+            found |= _total(fit, label, values, *member)
         rows.append(found)
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _member_of(label: str) -> str:
-    """Return the grouping column of ``choice_rest_group[1|subject[s01]]``."""
-    _, group, term = label.partition("_group[")
-    return term.partition("|")[2].partition("[")[0] if group else POPULATION
 
 
 def _held(prefix: str, truth: float, lower: float, upper: float) -> dict[str, Any]:
@@ -96,12 +92,13 @@ def _held(prefix: str, truth: float, lower: float, upper: float) -> dict[str, An
     return {f"{prefix}{part}": value for part, value in zip(PARTS, held, strict=True)}
 
 
-def _total(fit: Fit, label: str, values: Mapping[str, float]) -> dict[str, Any]:
+def _total(
+    fit: Fit, label: str, values: Mapping[str, float], stem: str, term: str, member: str
+) -> dict[str, Any]:
     """Add what the population has of the same term; nothing where it has none."""
-    stem, _, member = label.removesuffix("]").partition("_group[")
-    term = member.partition("|")[0]
-    parameter = fit.model.parameters[stem]
-    deviation = fit.posterior[f"{stem}_group"].sel({f"{stem}_group_member": member}).values
+    place = {f"{stem}_group_member": f"{term}[{member}]"}
+    term, parameter = term.partition("|")[0], fit.model.parameters[stem]
+    deviation = fit.posterior[f"{stem}_group"].sel(place).values
     if term != "1":
         whole = f"{stem}_effect[{term}]"
         if whole not in values or f"{stem}_effect" not in fit.posterior:

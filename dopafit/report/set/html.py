@@ -114,9 +114,8 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     figures["other"] = tuple(f for f in folder.figures if f.kind not in placed)
     shown = _tables(folder)
     drawn = [(draw_line(line), fits) for line, fits in equations(folder)]
-    has = {
+    has = dict.fromkeys(SECTIONS, True) | {
         **{place: bool(found) for place, found in figures.items()},
-        "answer": True,
         "comparison": folder.comparison is not None,
         "response": bool(figures["response"] or shown["response"]),
         "pursuit": bool(figures["pursuit"] or shown["pursuit"]),
@@ -124,12 +123,8 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "learning": bool(figures["learning"] or shown["learning"]),
         "truth": shown["truth"] is not None,
         "subjects": bool(figures["subjects"] or shown["members"]),
-        "data": True,
         "model": bool(drawn or shown["priors"]),
         "diagnostics": True,
-        "methods": True,
-        "checklist": True,
-        "provenance": True,
     }
     return {
         "run": folder,
