@@ -112,15 +112,13 @@ class WaldLatency(Latencies, Channel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        longest = self.longest_shift
-        number = isinstance(longest, (int, float)) and not isinstance(longest, bool)
-        if not number or not 0 < longest <= LONGEST:
+        if not 0 < self.longest_shift <= LONGEST:
             raise SpecError(
-                f"channels: latency: longest_shift = {longest!r}",
+                f"channels: latency: longest_shift = {self.longest_shift!r}",
                 allowed=f"a time above 0 s, at most {LONGEST:g} s",
                 todo="leave it out for 1 s; give more where even the fastest responses take longer",
             )
-        object.__setattr__(self, "longest_shift", float(longest))
+        object.__setattr__(self, "longest_shift", float(self.longest_shift))
 
     def logp(self, xp, eta, latency, is_censored, threshold, shift):
         """Return the log density [1/s] of each latency, or the log survival where censored."""

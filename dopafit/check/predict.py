@@ -13,10 +13,11 @@ import pandas as pd
 from dopafit.check.residuals import BANDS, LEAST, residuals
 from dopafit.check.signatures import Lags, Reducer
 from dopafit.core.arguments import takes
-from dopafit.core.errors import FitError, SpecError
+from dopafit.core.errors import FitError, SpecError, unknown
 from dopafit.core.seed import generator
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
+from dopafit.fit.quantities import SOURCES
 from dopafit.fit.verdict import Verdict
 from dopafit.model.play import Replicator
 
@@ -136,12 +137,9 @@ def predictive_check(
     FitError
         No replicate could be drawn.
     """
-    if source not in ("posterior", "prior"):
-        raise SpecError(
-            f"source {source!r}",
-            allowed="posterior or prior",
-            todo="leave source out for replicates from the posterior",
-        )
+    if source not in SOURCES:
+        otherwise = "leave source out for replicates from the posterior"
+        raise unknown(SpecError, f"source {source!r} is not known", source, SOURCES, otherwise)
     lags = Lags(fit.study, None if fit.model.events is None else tuple(fit.model.events))
     within = fit.model.typical_spacing if pair_within is None else float(pair_within)
     rng = generator(seed, f"predict/{source}/{fit.hypothesis}")

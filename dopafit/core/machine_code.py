@@ -83,11 +83,6 @@ class _Kept(NullCache):
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
 
-    @property
-    def cache_path(self) -> str | None:
-        folder = own_folder(FOLDER)
-        return None if folder is None else str(folder)
-
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the kept code for a signature; None where it is to be compiled."""
         target_context.refresh()

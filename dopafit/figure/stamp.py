@@ -82,19 +82,9 @@ def put(
     simulated: bool = False,
     ax: Axes | None = None,
 ) -> None:
-    """Draw the stamp; the figure grows by the space it takes.
+    """Draw the stamp, whose parts are those of `COMMON`; the figure grows by the space it takes.
 
-    Parameters
-    ----------
-    figure : Figure
-    stamp : str or None
-        One line on the fit: hypothesis, diagnostics, data hash, version.
-    converged : bool or None
-        False adds a red banner; None where convergence does not apply.
-    simulated : bool
-        Adds the label "SIMULATED DATA".
-    ax : Axes or None
-        The axes that a caller gave to the figure: stamp these, not the whole figure.
+    Axes that a caller gave to the figure are stamped instead of the whole.
     """
     text = clean(stamp) if stamp else ""
     if ax is not None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from dopafit.core.seed import generator
 from dopafit.fit.likelihood import channel_log_likelihood, unit_labels
 from dopafit.model.play import Replicator
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
     from dopafit.fit.fit import Fit
 
 __all__ = ["datatree"]
@@ -24,8 +23,6 @@ MANY = 1_000_000
 
 def datatree(fit: Fit, *, unit: str, predictive: int) -> xr.DataTree:
     """Return a fit as a tree; see `Fit.to_datatree`."""
-    import xarray as xr
-
     replicates, observed = _replicates(fit, predictive)
     groups = {
         "posterior": fit.posterior,
@@ -49,8 +46,6 @@ def datatree(fit: Fit, *, unit: str, predictive: int) -> xr.DataTree:
 
 
 def _log_likelihood(fit: Fit, unit: str) -> xr.Dataset:
-    import xarray as xr
-
     found = xr.Dataset()
     for name, (values, labels) in channel_log_likelihood(fit, unit).items():
         dim = f"{name}_{unit}"
@@ -65,8 +60,6 @@ def _log_prior(fit: Fit) -> xr.Dataset:
     On the scale on which each is normal or half-normal, as `dopafit.check.sensitivity` takes them.
     How members of a group spread is part of the model, and not its prior.
     """
-    import xarray as xr
-
     coordinates = fit.layout.coordinates
     x, h = fit.coordinates["x"].values, fit.coordinates["h"].values
     of_x, of_h = -0.5 * x**2, -0.5 * (h / coordinates.arrays["half_scale"]) ** 2
@@ -95,8 +88,6 @@ def _replicates(fit: Fit, draws: int) -> tuple[xr.Dataset, xr.Dataset]:
 
     One value a trial; acts at times of their own are counted by session.
     """
-    import xarray as xr
-
     chains, made = fit.theta.shape[:2]
     kept = np.unique(np.linspace(0, made - 1, min(made, -(-draws // chains))).astype(int))
     rng = generator(fit.seed, f"datatree/{fit.hypothesis}")

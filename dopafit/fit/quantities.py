@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.diagnostics import scalars
-from dopafit.core.errors import FitError, SpecError
+from dopafit.core.errors import FitError, SpecError, unknown
 from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
 from dopafit.model.layout.coordinates import natural, on_link, to_link
@@ -38,6 +38,7 @@ __all__ = [
 WINDOW = 10.0
 """Longest stretch of a session that a figure of the trace shows, over the kernel's horizon."""
 
+SOURCES = ("posterior", "prior")
 LEVELS = {"lower_50": 0.25, "upper_50": 0.75, "lower_90": 0.05, "upper_90": 0.95}
 
 
@@ -57,12 +58,9 @@ def _needs_trace(fit: Fit) -> None:
 
 
 def _draws(fit: Fit, source: str) -> xr.Dataset:
-    if source not in ("posterior", "prior"):
-        raise SpecError(
-            f"source {source!r}",
-            allowed="posterior or prior",
-            todo="leave source out for draws from the posterior",
-        )
+    if source not in SOURCES:
+        otherwise = "leave source out for draws from the posterior"
+        raise unknown(SpecError, f"source {source!r} is not known", source, SOURCES, otherwise)
     return fit.posterior if source == "posterior" else fit.prior
 
 

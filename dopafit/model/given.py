@@ -274,11 +274,9 @@ def checked_reference(
     known = own | rivals
     for column, level in reference.items():
         if column not in known:
-            raise SpecError(
-                f"reference: no formula uses a column {column!r}",
-                allowed=", ".join(sorted(known)),
-                todo=suggest(column, known) or "leave it out, or name a column of a formula",
-            )
+            wrong = f"reference: no formula uses a column {column!r}"
+            otherwise = "leave it out, or name a column of a formula"
+            raise unknown(SpecError, wrong, column, sorted(known), otherwise)
         if isinstance(level, bool) or not isinstance(level, (str, Real)):
             raise SpecError(
                 f"reference: {column}: {level!r} is not the name of a level",

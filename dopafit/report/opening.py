@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from dopafit.core.errors import SpecError, StudyError, suggest
+from dopafit.core.errors import SpecError, StudyError, suggest, unknown
 from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.layout.layout import build_layout
 from dopafit.study.datasets import list_datasets, load_dataset
@@ -121,10 +121,7 @@ def _check_named(analysis: Analysis, study: Study) -> None:
     columns = list(study.observations.columns)
     for channel, column in analysis.named.items():
         if column not in columns:
-            raise SpecError(
-                f"{analysis.path}: channels: {channel}: the study's observations have no column "
-                f"{column!r}",
-                allowed=", ".join(columns),
-                todo=suggest(column, columns)
-                or "name another, or write censored: null if every wait ended with a response",
-            )
+            where = f"{analysis.path}: channels: {channel}"
+            wrong = f"{where}: the study's observations have no column {column!r}"
+            otherwise = "name another, or write censored: null if every wait ended with a response"
+            raise unknown(SpecError, wrong, column, columns, otherwise)

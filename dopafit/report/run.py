@@ -156,18 +156,7 @@ def run_fits(
     Fits of the same analysis that the folder holds already stay in its record, so that one
     hypothesis can be fitted after the other.
 
-    Parameters
-    ----------
-    analysis : Analysis
-        What to fit.
-    folder : path
-        The run folder; made if missing.
-    show : Progress
-        Where progress is shown.
-    hypotheses : tuple of str, optional
-        Fit only these.
-    command : str
-        The command line, for the record.
+    The arguments are those of `run`.
 
     Returns
     -------

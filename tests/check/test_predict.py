@@ -92,7 +92,7 @@ def test_prior_replicates(tiny_model, tiny_world, fit_at) -> None:
     own = predictive_check(fit, seed=1, draws=60).table
     width = [(t["upper_90"] - t["lower_90"]).mean() for t in (check.table, own)]
     assert width[0] > 1.3 * width[1]
-    with pytest.raises(SpecError, match="posterior or prior"):
+    with pytest.raises(SpecError, match="posterior, prior"):
         predictive_check(fit, seed=1, source="posteriori")
 
 

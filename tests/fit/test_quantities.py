@@ -49,7 +49,7 @@ def test_bands_of_a_posterior_and_of_its_wider_prior(tiny_fit) -> None:
     assert width["b"] > 2 * width["a"]
     assert ordered(kernel_table(tiny_fit, draws=7))
     for wrong in (kernel_table, gain_draws):
-        with pytest.raises(SpecError, match="posterior or prior"):
+        with pytest.raises(SpecError, match="posterior, prior"):
             wrong(tiny_fit, source="posteriori")
 
 

@@ -116,7 +116,7 @@ def write_checklist(folder: RunFolder) -> Path:
             ]
         step = item.step
         mark = "x" if item.done else " "
-        links = [f"[{markdown(path)}]({_address(path)})" for path in item.files]
+        links = [f"[{markdown(path)}]({quote(path)})" for path in item.files]
         answer = "; ".join([markdown(item.answer), *links])
         lines.append(f"| [{mark}] | {markdown(item.item)} | {answer} |")
     return write_text(folder.path / "checklist.md", "\n".join(lines) + "\n")
@@ -150,10 +150,6 @@ def _made(folder: RunFolder, pattern: str) -> list[str]:
     """Return the files of this name that the run folder holds."""
     found = sorted(folder.path.glob(pattern))
     return [path.relative_to(folder.path).as_posix() for path in found if path.is_file()]
-
-
-def _address(path: str) -> str:
-    return quote(path, safe="/.-_")
 
 
 def _goals(folder: RunFolder) -> dict[str, str]:

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from dopafit.core.hold import hold
 from dopafit.report.files import write_text
-from dopafit.report.folder import Figure, RunFolder
+from dopafit.report.folder import RunFolder
 from dopafit.report.said import datasheet
 from dopafit.report.said.answer import answer
 from dopafit.report.said.checklist import Item, checklist, write_checklist
@@ -31,6 +31,7 @@ from dopafit.report.set.tabular import Table
 
 __all__ = ["render", "write_report"]
 
+PNG = "data:image/png;base64,"
 ENLARGE = 1.25  # figures have 7 pt type for print; on a screen they are shown larger
 FIGURES = {
     "comparison": ("comparison",),
@@ -150,7 +151,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         # figures and tables are numbered in the order in which the page shows them
         "number": {kind: itertools.count(1) for kind in ("figure", "table", "member")},
         "next": next,
-        "image": _image,
+        "image": lambda figure: f"{PNG}{base64.b64encode(figure.png).decode()}",
         "flags": lambda figure: folder.flags(*([figure.fit] if figure.fit else folder.fits)),
         "pixels": lambda mm: round(mm * 96 / 25.4 * ENLARGE),
         "nice": signs,
@@ -222,15 +223,11 @@ def _fixed(folder: RunFolder) -> list[tuple[str, str]]:
     return list(dict.fromkeys(zip(rows["parameter"], rows["convention"], strict=True)))
 
 
-def _image(figure: Figure) -> str:
-    return f"data:image/png;base64,{base64.b64encode(figure.png).decode()}"
-
-
 def _shown(value: Any) -> Any:
     """Strip control and direction marks from every text before it is escaped."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return value if value.startswith("data:image/png;base64,") else _soft(value)
+    return value if value.startswith(PNG) else _soft(value)
 
 
 def _soft(value: str) -> str:
