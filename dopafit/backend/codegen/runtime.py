@@ -37,11 +37,7 @@ STRIDE = CHUNK + 24
 a row fall into the same few places of the cache."""
 
 
-INNER = {**JIT, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Generated code alone calls these: nothing is compiled to call them from elsewhere."""
-
-
-@kept(**INNER)
+@kept(**JIT)
 def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_centring, x_spread):
     """Return theta (entry,) and the log prior of q = (x, log h); see `Coordinates.arrays`."""
     prior = 0.0
@@ -65,7 +61,7 @@ def place(q, normals, half_free, half_scale, loc, power, scale, spread, unit, x_
     return theta, prior
 
 
-@kept(**INNER)
+@kept(**JIT)
 def pull(
     by_theta,
     theta,
@@ -103,14 +99,14 @@ def pull(
     return found
 
 
-@kept(**INNER)
+@kept(**JIT)
 def keep(w, at, target, first, count):
     """Write w to some rows of target."""
     for i in range(count):
         target[first + i] = w[at + i]
 
 
-@kept(**INNER)
+@kept(**JIT)
 def own_values(columns, theta):
     """Return theta[columns]: an index array takes numba far longer to compile."""
     found = np.empty(columns.size)
@@ -119,14 +115,14 @@ def own_values(columns, theta):
     return found
 
 
-@kept(**INNER)
+@kept(**JIT)
 def own_values_back(columns, by_own, by_theta):
     """Add the gradients of theta[columns] to those of theta."""
     for i in range(columns.size):
         by_theta[columns[i]] += by_own[i]
 
 
-@kept(**INNER)
+@kept(**JIT)
 def run_values(indptr, indices, data, theta):
     """Return the share of every run: its row times theta."""
     found = np.empty(indptr.size - 1)
@@ -138,7 +134,7 @@ def run_values(indptr, indices, data, theta):
     return found
 
 
-@kept(**INNER)
+@kept(**JIT)
 def run_values_back(indptr, indices, data, by_runs, by_theta):
     """Add the runs' gradients to those of theta."""
     for i in range(by_runs.size):
@@ -146,7 +142,7 @@ def run_values_back(indptr, indices, data, by_runs, by_theta):
             by_theta[indices[k]] += data[k] * by_runs[i]
 
 
-@kept(**INNER)
+@kept(**JIT)
 def rows(w, to, first, count, dense, own, start, run, first_run, runs):
     """Write some rows of a parameter's table times theta; `own` is theta[columns]."""
     chunk = first // CHUNK
@@ -160,7 +156,7 @@ def rows(w, to, first, count, dense, own, start, run, first_run, runs):
             w[to + i] += column[i] * weight
 
 
-@kept(**INNER)
+@kept(**JIT)
 def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
     """Add the transposed product of some rows with w."""
     chunk = first // CHUNK
@@ -173,7 +169,7 @@ def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs
         by_own[j] += value
 
 
-@kept(**INNER)
+@kept(**JIT)
 def ends_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
     """Do the same for a few rows, the last of a chunk; none where none is asked for."""
     piece = first_run[first // CHUNK + 1] - 1
@@ -185,7 +181,7 @@ def ends_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs
             by_own[j] += dense[j, first + i] * w[at + i]
 
 
-@kept(**INNER)
+@kept(**JIT)
 def total(w, at, count):
     """Return the sum of w over some rows."""
     value = 0.0
@@ -194,7 +190,7 @@ def total(w, at, count):
     return value
 
 
-@kept(**INNER)
+@kept(**JIT)
 def states_progression(gap, size, offset, row, rate, decay, state):
     """Write the trace's states after each event, and the decays since the event before.
 
@@ -222,7 +218,7 @@ def states_progression(gap, size, offset, row, rate, decay, state):
     state[:, 0] = 0.0
 
 
-@kept(**INNER)
+@kept(**JIT)
 def states_progression_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     for session in range(row.size):
@@ -246,7 +242,7 @@ def states_progression_back(gap, size, offset, row, rate, decay, state, by_state
         by_rate[row[session], 2] += l2
 
 
-@kept(**INNER)
+@kept(**JIT)
 def states(gap, size, offset, row, rate, decay, state):
     """Write the same for any number of rates."""
     for k in range(rate.shape[1]):
@@ -262,7 +258,7 @@ def states(gap, size, offset, row, rate, decay, state):
         state[k, 0] = 0.0
 
 
-@kept(**INNER)
+@kept(**JIT)
 def states_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     by_size[:] = 0.0
