@@ -193,6 +193,12 @@ class Channel(Component, family=True):
         """Whether a row's likelihood takes something of the row before it."""
         return "previous" in self.arguments
 
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """Columns that the channel explains."""
+        named = (getattr(self, field, None) for field in ("column", "censored"))
+        return tuple(name for name in named if isinstance(name, str))
+
     def extra_terms(self) -> dict[str, Prior]:
         """Columns of the rows that always enter the resting predictor, with their priors."""
         return {}

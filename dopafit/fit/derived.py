@@ -10,7 +10,7 @@ import numpy as np
 from dopafit.model.claim import Model
 from dopafit.model.layout.events import moving_events
 from dopafit.model.layout.layout import Layout
-from dopafit.model.layout.magnitude import found_unit, in_unit_events
+from dopafit.model.layout.magnitude import in_unit_events
 from dopafit.study import Study
 from dopafit.trace.kernel import LOAD, Kernel
 
@@ -27,9 +27,8 @@ def event_rate(model: Model, study: Study) -> tuple[float, float]:
     duration = float((sessions["end"] - sessions["start"]).sum())
     if events.empty:
         return 0.0, 0.0
-    unit = found_unit(model.unit_magnitude, events)
-    mean = float(in_unit_events(unit, events).mean())
-    return len(events) / duration, mean
+    _, sizes = in_unit_events(model.unit_magnitude, events)
+    return len(events) / duration, float(sizes.mean())
 
 
 def kernel_shape(
@@ -53,7 +52,7 @@ def implied_gains(
 
     `shape` holds the kernel's parameters over draws, as from `kernel_shape`.
     """
-    drive = model.drive_of(prefix)()
+    drive = model.drives[prefix]()
     size = next(iter(shape.values())).shape
     own = {}
     for gain in drive.gains:

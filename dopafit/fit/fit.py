@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,8 @@ from dopafit.core.seed import generator, integer_seed
 from dopafit.core.shown import Shown
 from dopafit.fit.derived import name_draws
 from dopafit.fit.looks import Looks, budget, check_room, looks_text
-from dopafit.fit.modes import found_modes
 from dopafit.fit.progress import Progress, auto_progress
-from dopafit.fit.sampling import draw
+from dopafit.fit.sampling import draw, prepared
 from dopafit.fit.stored import contradiction
 from dopafit.fit.verdict import Verdict
 from dopafit.model.claim import Model
@@ -329,14 +328,19 @@ def fit(
     require_backend(backend)
     show.phase("laying out", model.hypothesis)
     layout = build_layout(model, study)
-    show.done(_size(layout))
+    show.done(layout.size)
     notes: dict[str, Any] = {}
     check_room(settings, layout)
     looks = Looks(layout, model, study, settings, notes)
-    build = partial(_compile, layout, seed, settings, show, notes)
+    label, stopped = model.hypothesis, False
     try:
-        tree = draw(build, settings, label=model.hypothesis, progress=show, look=looks)
-        stopped = False
+        tree = draw(
+            lambda: prepared(layout, settings, seed, label=label, progress=show, notes=notes),
+            settings,
+            label=label,
+            progress=show,
+            look=looks,
+        )
     except Interrupted as stop:
         if stop.partial is None:
             raise
@@ -356,33 +360,3 @@ def fit(
     made = Fit(layout.program.model, study, *draws_made, verdict, seed, record)
     made.__dict__["layout"] = layout
     return made
-
-
-def _compile(
-    layout: Layout, seed: int, settings: SamplerSettings, show: Progress, notes: dict[str, Any]
-) -> Any:
-    """Compile, look for the posterior, and return what the sampler takes."""
-    from dopafit.backend.geometry.pilot import locate
-    from dopafit.backend.sampler.compiled import compile_layout, sampling_model
-
-    density = compile_layout(layout, settings.backend)
-    show.phase("locating", layout.program.model.hypothesis)
-    pilot = locate(layout, density, seed=seed)
-    notes["optima"] = list(pilot.optima)
-    notes["masses"] = list(pilot.masses)
-    notes["modes"], notes["places"] = found_modes(layout, pilot)
-    if settings.sampler == "pymc":  # it takes nothing of the pilot's
-        none = np.zeros(layout.coordinates.normals)
-        notes["centring"] = layout.coordinates.centred_terms(none)
-        return layout
-    change = pilot.change
-    notes["scaling"] = "none" if change.shape is None else change.shape.name
-    notes["clock"] = change.clock
-    notes["centring"] = layout.coordinates.centred_terms(change.centring)
-    return sampling_model(density, pilot, chains=settings.chains)
-
-
-def _size(layout: Layout) -> str:
-    rows = ", ".join(f"{name} {len(found):,} rows" for name, found in layout.rows.items())
-    free = layout.coordinates.normals + len(layout.coordinates.half_scale)
-    return f"{rows}; {free:,} free coordinates"

@@ -226,7 +226,7 @@ def _one_session(layout: Layout, code: int, time: np.ndarray) -> Layout:
 def _planes(fit: Fit, flat: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     """Return by channel the effects at both lobes, (draw,); no channel that has none."""
     shape = _shape(fit, flat)
-    moved = [c.prefix for c in fit.model.channels if fit.model.drive_of(c.prefix).gains]
+    moved = [c.prefix for c in fit.model.channels if fit.model.drives[c.prefix].gains]
     planes = {prefix: implied_gains(fit.model, flat, prefix, shape) for prefix in moved}
     return {prefix: gains for prefix, gains in planes.items() if gains is not None}
 

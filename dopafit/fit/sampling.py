@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dopafit.backend.sampler.draw import Interrupted, SamplerSettings, run
+from dopafit.fit.modes import found_modes
 from dopafit.fit.progress import Progress
+from dopafit.model.layout.layout import Layout
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["draw"]
+__all__ = ["draw", "prepared"]
 
 
 def draw(
@@ -82,3 +86,52 @@ def draw(
     draws = tree["posterior"].sizes["draw"]
     show.done(f"{settings.chains} x {draws} draws, {divergences} {word}")
     return tree
+
+
+def prepared(
+    layout: Layout,
+    settings: SamplerSettings,
+    seed: int,
+    *,
+    label: str,
+    progress: Progress,
+    notes: dict[str, Any],
+) -> Any:
+    """Compile a layout and look for its posterior.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    settings : SamplerSettings
+    seed : int
+        The seed of the fit.
+    label : str
+        As for `draw`.
+    progress : Progress
+        Where the phase "locating" is shown.
+    notes : dict
+        Gets what the search found: ``optima``, ``masses``, ``modes``, ``places``, ``centring`` and,
+        where the sampler uses them, ``scaling`` and ``clock``.
+
+    Returns
+    -------
+    Target or Layout
+        What the sampler takes; PyMC's takes nothing of the search.
+    """
+    from dopafit.backend.geometry.pilot import locate
+    from dopafit.backend.sampler.compiled import compile_layout, sampling_model
+
+    density = compile_layout(layout, settings.backend)
+    progress.phase("locating", label)
+    pilot = locate(layout, density, seed=seed)
+    change, used = pilot.change, settings.sampler != "pymc"
+    target = sampling_model(density, pilot, chains=settings.chains) if used else layout
+    notes["optima"], notes["masses"] = list(pilot.optima), list(pilot.masses)
+    notes["modes"], notes["places"] = found_modes(layout, pilot)
+    if used:
+        notes["scaling"] = "none" if change.shape is None else change.shape.name
+        notes["clock"] = change.clock
+    centring = change.centring if used else np.zeros(layout.coordinates.normals)
+    notes["centring"] = layout.coordinates.centred_terms(centring)
+    return target

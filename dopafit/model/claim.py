@@ -188,7 +188,7 @@ class Model(Shown):
     def _check_scales(self) -> None:
         """Refuse a drive that is scaled by something the kernel's response does not have."""
         kernel = Kernel.named(self.kernel)
-        for drive in self._drives().values():
+        for drive in self.drives.values():
             missing = [name for name in drive.scaled_by if name not in kernel.scales]
             if not missing:
                 continue
@@ -203,14 +203,30 @@ class Model(Shown):
     @property
     def moved(self) -> bool:
         """Whether the trace moves any channel: a claim without a drive has no trace."""
-        return any(drive.gains for drive in self._drives().values())
+        return any(drive.gains for drive in self.drives.values())
 
-    def drive_of(self, prefix: str) -> type[Drive]:
-        """Return the drive of a channel."""
-        return Drive.named(self.drive if isinstance(self.drive, str) else self.drive[prefix])
+    @functools.cached_property
+    def drives(self) -> Mapping[str, type[Drive]]:
+        """The drive of every channel, by its prefix."""
+        named = self.drive if isinstance(self.drive, Mapping) else {}
+        prefixes = [channel.prefix for channel in self.channels]
+        return MappingProxyType({p: Drive.named(named.get(p, self.drive)) for p in prefixes})
 
-    def _drives(self) -> dict[str, type[Drive]]:
-        return {channel.prefix: self.drive_of(channel.prefix) for channel in self.channels}
+    @functools.cached_property
+    def owners(self) -> Mapping[str, Channel | None]:
+        """The channel of every parameter; None of those of the trace."""
+
+        def owner(name: str) -> Channel | None:
+            return next((c for c in self.channels if name.startswith(f"{c.prefix}_")), None)
+
+        return MappingProxyType({name: owner(name) for name in self.parameters})
+
+    @functools.cached_property
+    def homes(self) -> Mapping[str, str]:
+        """The table of every parameter: its channel's prefix, or such as "by session"."""
+        varies = {name: f"by {parameter.varies}" for name, parameter in self.parameters.items()}
+        own = {name: channel.prefix for name, channel in self.owners.items() if channel}
+        return MappingProxyType(varies | own)
 
     @property
     def _usual(self) -> str:
@@ -229,11 +245,11 @@ class Model(Shown):
     @property
     def gains(self) -> list[str]:
         """Names of the gains of every channel."""
-        return [f"{prefix}_{gain}" for prefix, d in self._drives().items() for gain in d.gains]
+        return [f"{prefix}_{gain}" for prefix, d in self.drives.items() for gain in d.gains]
 
     # parameters
     def _declared(self, drives: Mapping[str, type[Drive]] | None = None) -> dict[str, Parameter]:
-        drives = self._drives() if drives is None else drives
+        drives = self.drives if drives is None else drives
         moving = [drive for drive in dict.fromkeys(drives.values()) if drive.gains]
         owners = [Kernel.named(self.kernel), *moving] if moving else []
         parts = [dict(owner.parameters) for owner in owners]

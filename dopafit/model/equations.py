@@ -204,7 +204,7 @@ def latex(model: object) -> list[str]:
         if channel.latex:
             lines.append(rf"\text{{{channel.prefix}}}:\ {channel.latex}")
         own = " ".join(channel.predictor_terms())
-        moved = [f"{gain} {what}" for gain, what in motivation(model.drive_of(channel.prefix))]
+        moved = [f"{gain} {what}" for gain, what in motivation(model.drives[channel.prefix])]
         changed = place(model, f"{channel.prefix}_{channel.moves}").symbol
         terms = " + ".join([changed, *moved])
         if channel.moves == "rest":

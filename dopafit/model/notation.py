@@ -53,7 +53,7 @@ class Place:
 def place(model: object, name: str) -> Place:
     """Return the symbol of a parameter, and the channel it belongs to."""
     for channel in model.channels:
-        own, drive = name.removeprefix(f"{channel.prefix}_"), model.drive_of(channel.prefix)
+        own, drive = name.removeprefix(f"{channel.prefix}_"), model.drives[channel.prefix]
         if own != name and own in drive.gains:
             return Place(_symbol(drive, own), channel.prefix)
         if own != name and own in channel.parameters:
@@ -66,7 +66,7 @@ def drives(model: object) -> dict[type[Drive], list[str]]:
     """Return the drives of a model, each with the channels that it moves."""
     found: dict[type[Drive], list[str]] = {}
     for channel in model.channels:
-        found.setdefault(model.drive_of(channel.prefix), []).append(channel.prefix)
+        found.setdefault(model.drives[channel.prefix], []).append(channel.prefix)
     return found
 
 

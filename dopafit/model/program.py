@@ -113,15 +113,14 @@ class Program:
         self, arrays: Mapping[str, Any], theta: Any, m: Operations
     ) -> dict[str, tuple[Any, ...]]:
         """Return by channel its drive's arrays over the reads; none for a drive without gains."""
-        drives = {c.prefix: self.model.drive_of(c.prefix) for c in self.model.channels}
         moved: dict[str, tuple[Any, ...]] = {}
         if self.model.moved:
             signals, unit = self.signals(arrays, theta, m), self.unit_event(theta, m)
-            for drive in dict.fromkeys(drives.values()):
+            for drive in dict.fromkeys(self.model.drives.values()):
                 own = {name: self.population(name, theta, m) for name in drive.parameters}
                 with named_if_it_fails(drive):
                     moved[drive.name] = drive().motivation(m.xp, signals, unit, **own)
-        return {prefix: moved.get(drive.name, ()) for prefix, drive in drives.items()}
+        return {prefix: moved.get(drive.name, ()) for prefix, drive in self.model.drives.items()}
 
     def predictor(
         self,
@@ -134,7 +133,7 @@ class Program:
         """Return the predictor that a channel's drive moves, one value a row."""
         name = f"{prefix}_{self._channel(prefix).moves}"
         eta = self.value(name, arrays, theta, m) + arrays[f"{prefix}.zero"]
-        drive = self.model.drive_of(prefix)
+        drive = self.model.drives[prefix]
         for gain, moved in zip(drive.gains, motivation[prefix], strict=True):
             at_rows = self.at_rows(prefix, moved, arrays, m)
             eta = eta + self.value(f"{prefix}_{gain}", arrays, theta, m) * at_rows

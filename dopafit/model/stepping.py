@@ -281,7 +281,7 @@ class _Session:
                 + (", ".join(momentary) or "it has none"),
                 todo=suggest(offer.channel, momentary) or "offer one of those allowed",
             )
-        prefix, drive = channel.prefix, self.model.drive_of(channel.prefix)
+        prefix, drive = channel.prefix, self.model.drives[channel.prefix]
         own = {name: self.values[f"{prefix}_{name}"] for name in channel.active()}
         moved = np.array([own[channel.moves]])
         if drive.gains:

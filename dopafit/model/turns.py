@@ -12,7 +12,8 @@ import pandas as pd
 from dopafit.channel import Channel, Rows
 from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError
-from dopafit.model.layout.layout import Layout, table_matrix
+from dopafit.model.layout.layout import Layout
+from dopafit.model.layout.matrices import table_matrix
 from dopafit.model.layout.previous import TURN
 from dopafit.model.program import MATRIX, Operations
 
@@ -87,7 +88,7 @@ class Turns:
             frame = rows.frame
             if not (channel.sequential or TURN in frame):
                 continue
-            own = (f"{prefix}_{n}" for n in (*channel.active(), *model.drive_of(prefix).gains))
+            own = (f"{prefix}_{n}" for n in (*channel.active(), *model.drives[prefix].gains))
             self.names[prefix] = [name for name in own if name in layout.designs]
             self.lines |= {name: _lines(layout, name, frame) for name in self.names[prefix]}
             session = code.get_indexer(pd.MultiIndex.from_frame(frame[KEYS]))

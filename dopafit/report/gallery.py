@@ -140,7 +140,7 @@ def _signatures(
                 )
         if found := [c for c in prior.values() if c is not None]:
             # the hypothesis with the most gains expects the most from events
-            check = max(found, key=lambda c: len(fits[c.hypothesis].model.drive_of(prefix).gains))
+            check = max(found, key=lambda c: len(fits[c.hypothesis].model.drives[prefix].gains))
             part = check.table[check.table["channel"] == prefix]
             part = part[~part["signature"].str.contains("paired")]
             gallery.add(

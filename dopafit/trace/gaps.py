@@ -94,7 +94,7 @@ def trace_gaps(arrays: Mapping[str, np.ndarray]) -> Gaps:
     Parameters
     ----------
     arrays : mapping of str to array
-        With the trace's arrays, as `dopafit.backend.codegen.tables.used_arrays` returns them.
+        Those of a `Layout` whose trace is read.
     """
     time, offset, read = (arrays[k] for k in ("event_time", "event_offset", "read_time"))
     begins = np.zeros(time.size, dtype=bool)

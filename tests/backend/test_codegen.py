@@ -23,7 +23,7 @@ from dopafit.backend.codegen.plan import make_plan
 from dopafit.backend.codegen.runtime import CHUNK
 from dopafit.backend.codegen.special import log1p_unit, log_ndtr, log_ndtr_slope
 from dopafit.backend.codegen.step import identifier
-from dopafit.backend.codegen.tables import prepare, run_table, used_arrays
+from dopafit.backend.codegen.tables import prepare, run_table
 from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.operations import OPERATIONS
 from dopafit.backend.sampler.compiled import RowDensity, compile_layout
@@ -258,7 +258,7 @@ def test_the_source_follows_from_the_claim_alone() -> None:
     texts = set()
     for data in (study(), study(7, trials=12)):
         layout = build_layout(plain("no_drive"), data)
-        arrays = prepare(used_arrays(layout))
+        arrays = prepare(layout.arrays)
         module = fuse.load(layout.program, arrays, gradient=False).py_func.__globals__
         texts.add(module["__loader__"].get_source(module["__name__"]))
         assert module["__name__"] not in sys.modules
@@ -275,7 +275,7 @@ def test_the_annotated_example_is_what_is_generated() -> None:
     effects = {"choice_rest": "1", "peak": "1"}
     model = Model("level", [Choice()], effects, kernel="monophasic")
     layout = build_layout(model, study())
-    arrays = prepare(used_arrays(layout)) | Reparametrisation(layout.coordinates).arrays
+    arrays = prepare(layout.arrays) | Reparametrisation(layout.coordinates).arrays
     arrays |= memory()
     source = write(make_plan(layout.program, tuple(arrays), gradient=True), arrays, gradient=True)
     assert ast.dump(ast.parse(shown)) == ast.dump(ast.parse(source))
@@ -285,7 +285,7 @@ def test_no_source_or_bytecode_is_read_from_the_cache(tmp_path, monkeypatch) -> 
     """What lies under the names that an earlier version used is not run."""
     monkeypatch.setenv("DOPAFIT_CACHE", str(tmp_path))
     layout = build_layout(plain("no_drive"), study())
-    arrays = prepare(used_arrays(layout))
+    arrays = prepare(layout.arrays)
     function = fuse.load(layout.program, arrays, gradient=False)
     (tmp_path / "compiled").mkdir()
     stem = function.__module__.removeprefix("dopafit_")

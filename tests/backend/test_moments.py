@@ -40,9 +40,7 @@ def slowly(layout, theta) -> dict[str, np.ndarray]:
     for channel in program.model.channels:
         prefix = channel.prefix
         eta = program.value(f"{prefix}_rest", arrays, theta, operations) + arrays[f"{prefix}.zero"]
-        for gain, motivation in zip(
-            program.model.drive_of(prefix).gains, moved[prefix], strict=True
-        ):
+        for gain, motivation in zip(program.model.drives[prefix].gains, moved[prefix], strict=True):
             size = program.value(f"{prefix}_{gain}", arrays, theta, operations)
             for row in range(eta.size):
                 for k in range(*arrays[f"{prefix}.moment_offset"][row : row + 2]):

@@ -13,7 +13,7 @@ import yaml
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Sampling, read_analysis
 from dopafit.model.claim import DRIVES
-from dopafit.model.layout.magnitude import found_unit
+from dopafit.model.layout.magnitude import in_unit_events
 from dopafit.model.schedule import Schedule, timetable
 
 ROOT = Path(__file__).parents[2]
@@ -314,7 +314,7 @@ def test_the_bundled_analysis_means_what_its_truth_was_made_with() -> None:
     found = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
     events = pd.read_csv(ROOT / "data" / "cue-pursuit" / "events.csv")
     model = found.models["trough"]
-    assert found_unit(model.unit_magnitude, events) == 1.0 and found.warnings == ()
+    assert in_unit_events(model.unit_magnitude, events)[0] == 1.0 and found.warnings == ()
     assert dict(model.reference) == {"context": "home", "drug": "placebo"}
 
 

@@ -9,8 +9,7 @@ import pytest
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.model.claim import Model
-from dopafit.model.layout.doubts import FAR
-from dopafit.model.layout.events import gaps
+from dopafit.model.layout.doubts import FAR, gaps
 from dopafit.model.layout.layout import build_layout, resolved
 
 

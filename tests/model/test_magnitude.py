@@ -10,7 +10,7 @@ from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout, resolved
-from dopafit.model.layout.magnitude import checked_unit, found_unit, in_unit_events, unit_event
+from dopafit.model.layout.magnitude import checked_unit, in_unit_events, unit_event
 from dopafit.model.numpy_operations import evaluate
 from dopafit.model.play import simulate
 
@@ -40,11 +40,13 @@ EVENTS = frame(cue=[1.0, 0.0, -3.0, 2.0], dose=[100.0, 400.0])
     ],
 )
 def test_the_unit(declared, expected) -> None:
-    unit = found_unit(checked_unit(declared), EVENTS)
+    unit, sizes = in_unit_events(checked_unit(declared), EVENTS)
     assert unit == expected
-    assert found_unit(checked_unit(unit), EVENTS) == unit  # a resolved unit is a declared one
+    assert (
+        in_unit_events(checked_unit(unit), EVENTS)[0] == unit
+    )  # a resolved unit is a declared one
     divisor = [expected if isinstance(expected, float) else expected[k] for k in EVENTS["kind"]]
-    assert in_unit_events(unit, EVENTS) == pytest.approx(EVENTS["magnitude"] / divisor, rel=1e-15)
+    assert sizes == pytest.approx(EVENTS["magnitude"] / divisor, rel=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.model.claim import Model
-from dopafit.model.layout import horizon
+from dopafit.model.layout import reads
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.numpy_operations import numpy_operations
 from dopafit.model.stepping import Event, _Session
@@ -171,7 +171,7 @@ def test_the_horizon_is_ten_typical_spacings_and_fixed(monkeypatch) -> None:
     assert build_layout(claim(fixed={"longest_lag": 50}), study()).arrays["pair_horizon"] == [50]
     with pytest.raises(SpecError, match=r"longest_lag(.|\n)*allowed(.|\n)*to do"):
         build_layout(claim(priors={"longest_lag": Prior.lognormal(30.0, 1.0)}), study())
-    monkeypatch.setattr(horizon, "MOST_PAIRS", 5)
+    monkeypatch.setattr(reads, "MOST_PAIRS", 5)
     with pytest.raises(SpecError, match=r"pairs of a read(.|\n)*allowed(.|\n)*longest_lag"):
         build_layout(claim(), study())
 

@@ -9,45 +9,42 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from dopafit.backend.bridges.jax_operations import double, jax_operations, placed
 from dopafit.backend.codegen.kept import kept_code
-from dopafit.backend.codegen.tables import used_arrays
 from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation
 from dopafit.backend.geometry.scaled_gains import scaled_gains
 from dopafit.model.layout.layout import Layout
+from dopafit.model.program import Program
 
 __all__ = ["JaxDensity"]
 
 
-def _theta_and_prior(xp: Any, q: Any, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+def _theta_and_prior(q: Any, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return theta (entry,) and the log prior at q = (x, log h), as `runtime.place` does."""
     normals = arrays["x_centring"].size
     x, log_h = q[:normals], q[normals:]
-    lifted = xp.concatenate([xp.zeros((1,)), log_h])
+    lifted = jnp.concatenate([jnp.zeros((1,)), log_h])
     # partial centring: x has the prior sd h^w and enters theta times h^(1-w)
     shift = arrays["x_centring"] * lifted[arrays["x_spread"]]
-    prior = -0.5 * ((x * xp.exp(-shift)) ** 2).sum() - shift.sum()
-    prior_h = log_h - 0.5 * (xp.exp(log_h) / arrays["half_scale"]) ** 2
+    prior = -0.5 * ((x * jnp.exp(-shift)) ** 2).sum() - shift.sum()
+    prior_h = log_h - 0.5 * (jnp.exp(log_h) / arrays["half_scale"]) ** 2
     # a model without spreads keeps one idle h: normal in log h, lest its long tail be in the way
     free = arrays["half_free"]
     prior = prior + (free * prior_h - (1.0 - free) * 0.5 * log_h**2).sum()
-    xs = xp.concatenate([xp.ones((1,)), x])
-    scale = arrays["scale"] * xp.exp(arrays["power"] * lifted[arrays["spread"]])
+    xs = jnp.concatenate([jnp.ones((1,)), x])
+    scale = arrays["scale"] * jnp.exp(arrays["power"] * lifted[arrays["spread"]])
     return arrays["loc"] + scale * xs[arrays["unit"]], prior
 
 
-def _function(layout: Layout) -> Any:
-    """Return the jitted log density and gradient over (q, arrays)."""
-    import jax
-    import jax.numpy as jnp
-
-    from dopafit.backend.bridges.jax_operations import jax_operations
-
-    program = layout.program
+def _jitted(program: Program) -> Any:
+    """Return the log density and its gradient as a compiled function of (q, arrays of `placed`)."""
 
     def value(q: Any, arrays: dict[str, Any]) -> Any:
-        theta, log_prior = _theta_and_prior(jnp, q, arrays)
+        theta, log_prior = _theta_and_prior(q, arrays)
         rows = program.logp(arrays, theta, jax_operations(arrays))
         return log_prior + sum(row.sum() for row in rows.values())
 
@@ -75,37 +72,18 @@ class JaxDensity:
     """
 
     def __init__(self, layout: Layout) -> None:
-        from dopafit.backend.bridges.jax_operations import prepared
+        def build() -> Any:
+            return _jitted(layout.program)
 
         self.layout = layout
-        self._call, self.fresh = kept_code("jax", layout, lambda: _function(layout))
-        self._arrays = self._placed(prepared(used_arrays(layout)))
+        self._call, self.fresh = kept_code("jax", layout.program, layout.arrays, build)
+        self._arrays = placed(layout.arrays)
         self.size = layout.coordinates.normals + layout.coordinates.halves
-
-    @staticmethod
-    def _double() -> Any:
-        """Return a context in which JAX computes in double precision.
-
-        It holds in this thread and while it is open: the user's own JAX code keeps its precision.
-        """
-        import jax
-
-        return jax.enable_x64(True)
-
-    def _placed(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-        import jax
-
-        with self._double():
-            return jax.device_put(arrays)
 
     def centred(self, centring: np.ndarray) -> JaxDensity:
         """Return the same density in coordinates with another centring; the data are shared."""
-        from dopafit.backend.bridges.jax_operations import prepared
-
         other = copy.copy(self)
-        other._arrays = self._arrays | self._placed(
-            prepared(self.layout.coordinates.centred_arrays(centring))
-        )
+        other._arrays = self._arrays | placed(self.layout.coordinates.centred_arrays(centring))
         other.fresh = False
         return other
 
@@ -122,6 +100,6 @@ class JaxDensity:
 
     def __call__(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient (coordinate,) at q."""
-        with self._double():
+        with double():
             value, gradient = self._call(np.asarray(q, dtype=np.float64), self._arrays)
         return float(value), np.array(gradient)  # a copy, which the caller may change

@@ -19,7 +19,7 @@ from dopafit.model.program import Operations
 from dopafit.trace.dynamics import Dynamics, Exponentials, Pairs
 from dopafit.trace.gaps import trace_gaps, trace_pairs
 
-__all__ = ["jax_operations", "prepared", "recurrence"]
+__all__ = ["double", "jax_operations", "placed", "prepared", "recurrence"]
 
 PREFIX = "steps."
 """Before the names of the arrays that `prepared` adds."""
@@ -50,6 +50,21 @@ def prepared(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         pairs = trace_pairs(arrays)._asdict()
         found |= {f"{PREFIX}pair_{name}": value for name, value in pairs.items()}
     return {k: v.astype(np.int32) if v.dtype.kind == "i" else v for k, v in found.items()}
+
+
+def double() -> Any:
+    """Return a context in which JAX computes in double precision.
+
+    It holds in this thread and while it is open: the user's own JAX code keeps its precision.
+    """
+    return jax.enable_x64(True)
+
+
+def placed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return the arrays of a layout, as `prepared`, on the device."""
+    found = prepared(arrays)
+    with double():
+        return jax.device_put(found)
 
 
 def _segment_sum(values: Any, offset: Any) -> Any:

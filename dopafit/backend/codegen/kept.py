@@ -1,13 +1,12 @@
-"""Compiled code by the structure of a layout: claims that differ in data only share it."""
+"""Compiled code by the structure of a program: claims that differ in data only share it."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from dopafit.backend.codegen.tables import used_arrays
-from dopafit.model.layout.layout import Layout
+from dopafit.model.program import Program
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["kept_code", "structure"]
@@ -16,9 +15,8 @@ _COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _KEEP = 16
 
 
-def structure(layout: Layout) -> tuple[Any, ...]:
-    """Return what decides the function; two layouts with equal structures share compiled code."""
-    program = layout.program
+def structure(program: Program, names: Iterable[str]) -> tuple[Any, ...]:
+    """Return what decides a function over arrays of these names; equal ones share the code."""
     # a channel's options may be numbers in its formula
     channels = tuple((type(c), repr(c)) for c in program.model.channels)
     constants = tuple(
@@ -29,28 +27,32 @@ def structure(layout: Layout) -> tuple[Any, ...]:
     return (
         # classes: a cell of a notebook may define one of the same name again
         Kernel.named(program.model.kernel),
-        tuple(program.model.drive_of(c.prefix) for c in program.model.channels),
+        tuple(program.model.drives.values()),
         channels,
         program.varying,
         constants,
         tuple(program.places.items()),
-        tuple(used_arrays(layout)),
+        tuple(names),
     )
 
 
-def kept_code(kind: str, layout: Layout, build: Callable[[], Any]) -> tuple[Any, bool]:
-    """Return code for a layout's structure, and whether it had to be built.
+def kept_code(
+    kind: str, program: Program, names: Iterable[str], build: Callable[[], Any]
+) -> tuple[Any, bool]:
+    """Return code for a program's structure, and whether it had to be built.
 
     Parameters
     ----------
     kind : str
         What the code computes.
-    layout : Layout
+    program : Program
         Whose structure it is for.
+    names : iterable of str
+        The arrays that it takes.
     build : callable () -> code
         Builds it.
     """
-    key = (kind, *structure(layout))
+    key = (kind, *structure(program, names))
     fresh = key not in _COMPILED
     if fresh:
         _COMPILED[key] = build()

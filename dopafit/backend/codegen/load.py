@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from dopafit.backend.codegen.kept import kept_code
 from dopafit.model.program import Program
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["load"]
+__all__ = ["load", "loaded"]
 
 
 class _Text(InspectLoader):
@@ -59,3 +60,14 @@ def load(program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool) 
     module = importlib.util.module_from_spec(ModuleSpec(name, loader))
     loader.exec_module(module)
     return module.density if gradient else module.rows_of
+
+
+def loaded(
+    program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool
+) -> tuple[Any, bool]:
+    """Return what `load` does, made once for all data, and whether it had to be made."""
+
+    def build() -> Any:
+        return load(program, arrays, gradient=gradient)
+
+    return kept_code("density" if gradient else "rows", program, arrays, build)

@@ -122,8 +122,8 @@ def make_plan(program: Program, names: tuple[str, ...], *, gradient: bool) -> Pl
     """
     graph = Graph()
     found: list[tuple[Expression, str | Scan]] = []
-    arrays = _arrays(graph, program, names)
     operations = _operations(graph, program, found, names)
+    arrays = _arrays(graph, program, names)
     rows = program.logp(arrays, _Theta(graph), operations)
     if gradient:
         rows = {prefix: _own_rows(graph, prefix, node) for prefix, node in rows.items()}
@@ -189,8 +189,8 @@ def varies_by_session(program: Program) -> bool:
 def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[str, Any]:
     """Return the arrays as the program takes them: leaves with a domain; names for the rest."""
     prefixes = {channel.prefix for channel in program.model.channels}
-    found: dict[str, Any] = {name: name for name in TIMES}
-    found |= {f"{prefix}.read": f"{prefix}.read" for prefix in prefixes}
+    one_kernel = not varies_by_session(program)
+    found: dict[str, Any] = {n: n for n in (*TIMES, *(f"{prefix}.read" for prefix in prefixes))}
     for name in names:
         prefix, _, rest = name.partition(".")
         if rest == "zero":
@@ -198,7 +198,7 @@ def _arrays(graph: Graph, program: Program, names: tuple[str, ...]) -> Mapping[s
         elif rest == "moment_weight":
             found[name] = graph.leaf("array", name, domain=f"{prefix}{MOMENTS}")
             found[f"{prefix}.moment_offset"] = f"{prefix}.moment_row"
-        elif name == "kernel_ones" and not varies_by_session(program):
+        elif name == "kernel_ones" and one_kernel:
             found[name] = 1.0  # one kernel for all: its parameters are numbers
         elif name in DOMAINS or (prefix in prefixes and rest.startswith(("data.", "follows"))):
             found[name] = graph.leaf("array", name, domain=DOMAINS.get(name, prefix))

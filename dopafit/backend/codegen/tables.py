@@ -11,26 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from dopafit.backend.codegen.runtime import CHUNK
-from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
 from dopafit.trace.gaps import trace_gaps, trace_pairs
 
-__all__ = ["PARTS", "prepare", "run_table", "used_arrays"]
+__all__ = ["PARTS", "prepare", "run_table"]
 
-TRACE = frozenset(
-    {
-        "event_time",
-        "event_magnitude",
-        "event_offset",
-        "event_input",
-        "read_time",
-        "read_offset",
-        "kernel_row",
-        "kernel_ones",
-        "pair_horizon",
-    }
-)
-READING = frozenset({"read", "moment_weight", "moment_offset"})
 TIMES = frozenset({"event_time", "read_time", "read_offset", "pair_horizon"})
 
 PARTS = ("dense", "columns", "start", "run", "first_run", "indptr", "indices", "data")
@@ -39,25 +24,12 @@ last), its run, first piece of each chunk; and the runs' own rows as CSR. A piec
 holds of a run."""
 
 
-def used_arrays(layout: Layout) -> dict[str, np.ndarray]:
-    """Return the arrays that enter the log density: without the trace's where nothing reads it."""
-    idle = not layout.program.model.moved
-    found = {}
-    for name, value in sorted(layout.arrays.items()):
-        if not (idle and (name.split(".")[0] in TRACE or name.partition(".")[2] in READING)):
-            kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float64
-            found[name] = np.ascontiguousarray(value, dtype=kind)
-    return found
-
-
 def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return a layout's arrays with every table by runs, and times since the last event.
 
     Of moments it is each one's row that is kept. Where reads see pairs, these stand in for times.
     """
     found: dict[str, np.ndarray] = {}
-    if "read_time" in arrays:
-        found = _pairs(arrays) if "pair_horizon" in arrays else _gaps(arrays)
     for name, value in arrays.items():
         table, _, part = name.rpartition(".")
         if part == "dense" and f"{table}.indptr" in arrays:
@@ -70,27 +42,29 @@ def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             continue
         else:
             found[name] = value
+    if "read_time" in arrays:
+        found |= _reads(arrays)
     return dict(sorted(found.items()))
 
 
-def _pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the pairs of reads and earlier events; the read of each row of a channel."""
-    found = {"event_gap": trace_gaps(arrays).event, "read_time": arrays["read_time"]}
-    for name, value in trace_pairs(arrays)._asdict().items():
-        found[f"pair_{name}"] = value if name == "log_gap" else value.astype(np.uint64)
-    reads = {name: at.astype(np.uint64) for name, at in arrays.items() if name.endswith(".read")}
-    return found | reads
+def _reads(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return each event's gap; gap, state and kernel row of each row of a channel.
 
-
-def _gaps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return each event's gap; gap, state and kernel row of each row of a channel."""
+    Where reads see pairs of a read and an event: these, and the read of each row.
+    """
     gaps = trace_gaps(arrays)
     # unsigned: an index that cannot be negative needs no check for it
     state, row = gaps.state.astype(np.uint64), gaps.row.astype(np.uint64)
-    found = {"event_gap": gaps.event}
+    found, paired = {"event_gap": gaps.event}, "pair_horizon" in arrays
+    if paired:
+        for name, value in trace_pairs(arrays)._asdict().items():
+            found[f"pair_{name}"] = value if name == "log_gap" else value.astype(np.uint64)
+        found["read_time"] = arrays["read_time"]
     for name, at in arrays.items():
         prefix, _, part = name.rpartition(".")
-        if part == "read":
+        if part == "read" and paired:
+            found[name] = at.astype(np.uint64)
+        elif part == "read":
             own = {"gap": gaps.read[at], "state": state[at], "row": row[at]}
             found |= {f"{prefix}.{key}": value for key, value in own.items()}
     return found

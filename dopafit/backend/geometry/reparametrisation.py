@@ -108,12 +108,15 @@ class Reparametrisation:
 
     def from_model(self, q: np.ndarray) -> np.ndarray:
         """Return the sampler's coordinates of a model's point."""
-        q = self._centred(q, self.centring)
-        later = self._log_time(q)[0] if self.clock else 0.0
-        point = np.empty(q.size)
-        still = Reparametrisation(self.coordinates)._parts("shape", ("centre", *SHAPE))
-        forward(q, point, -1.0, self.coordinates.normals, *still, *self._parts("gains", GAINS))
-        point[self.arrays["time.place"][1]] += later
+        point = self._centred(q, self.centring)
+        if self.clock:
+            point[self.arrays["time.place"][1]] += self._log_time(point)[0]
+        if self.gains:
+            weight, power, x, spread, half, free = self._parts("gains", GAINS)
+            log_h = np.concatenate([[0.0], q[self.coordinates.normals :]])
+            mean = weight @ (np.exp(power * log_h[spread]) * point[x])
+            point[half] += mean
+            point[free] *= np.exp(mean)
         step = point - self.arrays["shape.centre"]
         return step if self.shape is None else self.shape.solve(step)
 

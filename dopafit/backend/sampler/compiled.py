@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dopafit.backend.codegen.bound import Bound, memory
-from dopafit.backend.codegen.kept import kept_code
-from dopafit.backend.codegen.tables import prepare, used_arrays
+from dopafit.backend.codegen.load import loaded
+from dopafit.backend.codegen.tables import prepare
 from dopafit.backend.geometry.pilot import Pilot
 from dopafit.backend.geometry.reparametrisation import Reparametrisation
 from dopafit.backend.geometry.scaled_gains import scaled_gains
@@ -41,21 +41,6 @@ JITTER = 2.0
 """Chains start uniformly within so many posterior standard deviations of the pilot's centre."""
 
 
-def _code(layout: Layout, arrays: Mapping[str, np.ndarray], *, gradient: bool) -> tuple[Any, bool]:
-    """Return the compiled function for a layout's structure, and whether it had to be built."""
-
-    def build() -> Any:
-        from dopafit.backend.codegen.load import load
-
-        return load(layout.program, arrays, gradient=gradient)
-
-    return kept_code("density" if gradient else "rows", layout, build)
-
-
-def _arrays(layout: Layout) -> dict[str, np.ndarray]:
-    return prepare(used_arrays(layout))
-
-
 class RowDensity:
     """Log density of every row of one layout; may be called from several threads at once.
 
@@ -66,8 +51,8 @@ class RowDensity:
     """
 
     def __init__(self, layout: Layout) -> None:
-        arrays = _arrays(layout)
-        self._call, _ = _code(layout, arrays, gradient=False)
+        arrays = prepare(layout.arrays)
+        self._call, _ = loaded(layout.program, arrays, gradient=False)
         self._arrays = tuple(arrays.values())
         self._names = tuple(channel.prefix for channel in layout.program.model.channels)
 
@@ -93,8 +78,8 @@ class Density(Bound):
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        arrays = _arrays(layout) | Reparametrisation(layout.coordinates).arrays | memory()
-        code, self.fresh = _code(layout, arrays, gradient=True)
+        arrays = prepare(layout.arrays) | Reparametrisation(layout.coordinates).arrays | memory()
+        code, self.fresh = loaded(layout.program, arrays, gradient=True)
         super().__init__(code, arrays, layout.coordinates.normals + layout.coordinates.halves)
 
     def replaced(self, arrays: Mapping[str, np.ndarray]) -> Density:
@@ -124,7 +109,7 @@ class Density(Bound):
         count = len(self.layout.coordinates.entries)
         arrays = self._arrays | memory() | identity_arrays(count)
         arrays |= {"shape.centre": np.zeros(count + 1)}
-        density = Bound(_code(self.layout, arrays, gradient=True)[0], arrays, count + 1)
+        density = Bound(loaded(self.layout.program, arrays, gradient=True)[0], arrays, count + 1)
 
         def log_likelihood(theta: np.ndarray) -> tuple[float, np.ndarray]:
             value, slope = density(np.append(theta, 0.0))
@@ -149,12 +134,12 @@ def compile_layout(layout: Layout, backend: str = "numba") -> Density | JaxDensi
         A backend that is not known or not installed.
     """
     require_backend(backend)
-    if backend == "jax":
+    if backend == "numba":
+        found = Density(layout)
+    else:
         from dopafit.backend.bridges.jax_density import JaxDensity
 
         found = JaxDensity(layout)
-    else:
-        found = Density(layout)
     found(np.zeros(found.size))
     return found
 

@@ -1,21 +1,23 @@
-"""What a study makes doubtful about a claim: sentences that travel with the fit to the page."""
+"""What a study cannot tell of a claim, and what it makes doubtful about it.
+
+The former is refused; the latter are sentences that travel with the fit to the page.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
+from dopafit.channel import Channel
 from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design, used_columns
-from dopafit.model.layout.events import gaps
-from dopafit.model.layout.terms import copies, outcomes
 
-__all__ = ["doubts"]
+__all__ = ["check_designs", "doubts", "gaps", "references"]
 
 FAR = 5.0
 """A typical spacing further from the data's own than this factor is doubted, unless such
@@ -30,7 +32,33 @@ MOST = 12
 OUTCOMES = frozenset({"pursue", "latency", "latency_censored", "responded"})
 """Columns that are outcomes under their usual names."""
 
+CONSTANT, DEPENDENT = 1e-12, 1e-13
+"""Largest relative deviation of a constant; largest share of variance that others leave."""
+
 _NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?(e[-+]?[0-9]+)?")
+
+
+def check_designs(
+    model: Model, designs: Mapping[str, Design], own: Mapping[str, Collection[str]]
+) -> None:
+    """Refuse fixed effects that the data cannot tell from each other or from the population value.
+
+    Parameters
+    ----------
+    model : Model
+        The claim.
+    designs : mapping of str to Design
+        Encodings by parameter, on the tables that they were made from.
+    own : mapping of str to collection of str
+        Columns that a channel adds and fills in later, by channel.
+
+    Raises
+    ------
+    SpecError
+        A column that is the same in every row, or follows exactly from others.
+    """
+    for name, found in designs.items():
+        _check_independent(name, found, own.get(model.homes[name], ()))
 
 
 def doubts(
@@ -54,8 +82,8 @@ def doubts(
     """
     told = [*_spacing(model, events), *_references(model, designs)]
     for name, one in designs.items():
-        channel = next((c for c in model.channels if name.startswith(f"{c.prefix}_")), None)
-        frame = frames[channel.prefix if channel else model.parameters[name].varies]
+        channel = model.owners[name]
+        frame = frames[model.homes[name]]
         told += _read(one, frame)
         told += _same_groups(name, one)
         if channel is not None:
@@ -92,6 +120,12 @@ def _references(model: Model, designs: Mapping[str, Design]) -> list[str]:
         f"effects of {column} are differences from it; choose with reference: {{{column}: {level}}}"
         for column, level in sorted(taken)
     ]
+
+
+def gaps(events: pd.DataFrame) -> np.ndarray:
+    """Return the times between successive events of a session [s]; events at one time are one."""
+    found = events.groupby(KEYS, sort=False)["time"].diff().to_numpy(float)
+    return found[found > 0]
 
 
 def _spacing(model: Model, events: pd.DataFrame) -> list[str]:
@@ -148,19 +182,70 @@ def _same_groups(name: str, design: Design) -> Iterator[str]:
 
 
 def _outcomes(
-    model: Model, channel: object, name: str, design: Design, frame: pd.DataFrame
+    model: Model, channel: Channel, name: str, design: Design, frame: pd.DataFrame
 ) -> Iterator[str]:
     """Warn of predictors that are outcomes themselves."""
     used = used_columns(design.formula)
-    others = {o: c.prefix for c in model.channels if c is not channel for o in outcomes(c)}
-    for column in sorted(used & ({*others, *OUTCOMES} - set(outcomes(channel)))):
+    others = {o: c.prefix for c in model.channels if c is not channel for o in c.explained}
+    for column in sorted(used & ({*others, *OUTCOMES} - set(channel.explained))):
         if column in frame.columns:
             whose = f"the outcome of channel {others[column]}" if column in others else "an outcome"
             yield (
                 f"{name}: {column} is {whose} itself: what happens with or after {channel.prefix} "
                 "cannot explain it; take it out unless it was known before"
             )
-    for outcome in outcomes(channel):
+    for outcome in channel.explained:
         if outcome in frame.columns:
-            for column in copies(frame, outcome, used & set(design.plain_columns) - set(KEYS)):
+            for column in _copies(frame, outcome, used & set(design.plain_columns) - set(KEYS)):
                 yield f"{name}: {column} is the outcome {outcome} itself in other numbers"
+
+
+def _copies(frame: pd.DataFrame, outcome: str, columns: Collection[str], least: int = 10) -> list:
+    """Return the numeric columns that are the outcome itself in other numbers."""
+    found = []
+    known = pd.to_numeric(frame[outcome], errors="coerce").to_numpy(float)
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            continue
+        value = frame[column].to_numpy(float)
+        use = np.isfinite(known) & np.isfinite(value)
+        if use.sum() < least or np.ptp(known[use]) == 0 or np.ptp(value[use]) == 0:
+            continue
+        if abs(np.corrcoef(known[use], value[use])[0, 1]) > 1 - 1e-12:
+            found.append(column)
+    return found
+
+
+def _check_independent(name: str, design: Design, own: Collection[str]) -> None:
+    kept = [j for j, label in enumerate(design.columns) if label not in own]
+    if not kept or len(design.fixed) < 2:
+        return
+    values = design.fixed[:, kept]
+    labels = [design.columns[j] for j in kept]
+    largest = np.abs(values).max(axis=0)
+    centred = values - values.mean(axis=0)
+    size = np.sqrt((centred**2).mean(axis=0))
+    for label, spread, top in zip(labels, size, largest, strict=True):
+        if spread <= CONSTANT * top or top == 0:
+            raise SpecError(
+                f"effects: {name}: {label} is the same in every row, so its effect cannot be told "
+                "from the population value",
+                allowed="terms that vary over the rows",
+                todo="leave this term out",
+            )
+    gram = np.atleast_2d(np.corrcoef(values, rowvar=False))
+    if np.linalg.eigvalsh(gram)[0] > DEPENDENT:
+        return
+    free: list[int] = []
+    for j, label in enumerate(labels):
+        if free:
+            weights = np.linalg.solve(gram[np.ix_(free, free)], gram[free, j])
+            if 1.0 - gram[free, j] @ weights <= DEPENDENT:
+                others = [labels[k] for k, w in zip(free, weights, strict=True) if abs(w) > 1e-6]
+                raise SpecError(
+                    f"effects: {name}: {label} follows exactly from {', '.join(others)}: the data "
+                    "cannot tell their effects apart",
+                    allowed="terms none of which is a sum of the others",
+                    todo="leave one of them out",
+                )
+        free.append(j)

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import KEYS
-from dopafit.core.errors import SpecError, StudyError, suggest
+from dopafit.core.errors import SpecError, StudyError, unknown
 from dopafit.study.lasting import input_of
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:
     from dopafit.model.claim import Model
 
-__all__ = ["gaps", "moving_events"]
+__all__ = ["moving_events"]
 
 
 def moving_events(model: Model, study: Study) -> pd.DataFrame:
@@ -33,11 +33,9 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
         kinds = sorted(events["kind"].astype(str).unique())
         for kind in model.events:
             if kind not in kinds:
-                raise SpecError(
-                    f"events: the study has no events of kind {kind!r}",
-                    allowed=", ".join(kinds),
-                    todo=suggest(kind, kinds) or "name kinds that occur, or leave the key out",
-                )
+                wrong = f"events: the study has no events of kind {kind!r}"
+                todo = "name kinds that occur, or leave the key out"
+                raise unknown(SpecError, wrong, kind, kinds, todo)
         events = events[events["kind"].isin(model.events)]
     for column in ("time", "magnitude"):
         bad = ~np.isfinite(events[column].to_numpy(float))
@@ -57,9 +55,3 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
             todo="add an events table, or fit no_drive",
         )
     return events.sort_values([*KEYS, "time"], kind="stable").reset_index(drop=True)
-
-
-def gaps(events: pd.DataFrame) -> np.ndarray:
-    """Return the times between successive events of a session [s]; events at one time are one."""
-    found = events.groupby(KEYS, sort=False)["time"].diff().to_numpy(float)
-    return found[found > 0]

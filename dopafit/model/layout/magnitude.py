@@ -17,7 +17,7 @@ import pandas as pd
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.given import is_finite
 
-__all__ = ["MEDIAN", "as_plain", "checked_unit", "found_unit", "in_unit_events", "unit_event"]
+__all__ = ["MEDIAN", "as_plain", "checked_unit", "in_unit_events", "unit_event"]
 
 MEDIAN = "median"
 """What an analysis writes for the median of a kind's own magnitudes."""
@@ -73,8 +73,10 @@ def _refused(wrong: str) -> SpecError:
     )
 
 
-def found_unit(unit: Unit, events: pd.DataFrame) -> float | Mapping[str, float]:
-    """Return the unit as numbers, medians taken over the events.
+def in_unit_events(
+    unit: Unit, events: pd.DataFrame
+) -> tuple[float | Mapping[str, float], np.ndarray]:
+    """Return the unit as numbers, medians taken over the events, and their sizes in it.
 
     Parameters
     ----------
@@ -83,34 +85,40 @@ def found_unit(unit: Unit, events: pd.DataFrame) -> float | Mapping[str, float]:
     events : DataFrame, (event,)
         `kind` and `magnitude` of all events that move the trace.
 
+    Returns
+    -------
+    float or mapping of str to float
+        The unit, or that of each kind.
+    array, (event,)
+        Magnitudes [unit events], sign kept.
+
     Raises
     ------
     SpecError
         A kind without a unit, or magnitudes that are all 0.
     """
-    if isinstance(unit, float):
-        return unit
+    size = events["magnitude"].to_numpy(float)
     if unit is None:
-        return _median(events, "")
-    kinds = sorted(events["kind"].astype(str).unique())
-    named = [*unit] if isinstance(unit, Mapping) else [kind for group in unit for kind in group]
-    for kind in kinds:
-        if kind not in named:
-            raise SpecError(
-                f"unit_magnitude says nothing about events of kind {kind!r}",
-                allowed="every kind that moves the trace: " + ", ".join(kinds),
-                todo=suggest(kind, set(named) - set(kinds)) or f"add {kind}",
-            )
-    groups = [(kind,) for kind in unit] if isinstance(unit, Mapping) else unit
+        unit = _median(events, "")
+    if isinstance(unit, float):
+        return unit, size / unit
     found = {}
-    for group in groups:
+    for group in [(kind,) for kind in unit] if isinstance(unit, Mapping) else unit:
         given = unit[group[0]] if isinstance(unit, Mapping) else MEDIAN
         own = events[events["kind"].isin(group)]
         if given != MEDIAN:
             found |= dict.fromkeys(group, given)
         elif len(own):
             found |= dict.fromkeys(group, _median(own, " of kind " + " or ".join(group)))
-    return MappingProxyType(dict(sorted(found.items())))
+    kinds = events["kind"].astype(str)
+    for kind in sorted(set(kinds) - set(found)):
+        named = [*unit] if isinstance(unit, Mapping) else [one for group in unit for one in group]
+        raise SpecError(
+            f"unit_magnitude says nothing about events of kind {kind!r}",
+            allowed="every kind that moves the trace: " + ", ".join(sorted(set(kinds))),
+            todo=suggest(kind, set(named) - set(kinds)) or f"add {kind}",
+        )
+    return MappingProxyType(dict(sorted(found.items()))), size / kinds.map(found).to_numpy(float)
 
 
 def _median(events: pd.DataFrame, what: str) -> float:
@@ -122,14 +130,6 @@ def _median(events: pd.DataFrame, what: str) -> float:
             todo="give the events their sizes, or leave the column out: each then counts 1",
         )
     return float(np.median(size[size > 0]))
-
-
-def in_unit_events(unit: float | Mapping[str, float], events: pd.DataFrame) -> np.ndarray:
-    """Return the magnitudes of events in unit events, sign kept, (event,)."""
-    size = events["magnitude"].to_numpy(float)
-    if isinstance(unit, Mapping):
-        return size / events["kind"].astype(str).map(unit).to_numpy(float)
-    return size / unit
 
 
 def as_plain(unit: Unit) -> Any:

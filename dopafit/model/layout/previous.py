@@ -40,7 +40,7 @@ def with_previous(model: Model, study: Study) -> Study:
                     todo="add them with +, or compute the column in the table",
                 )
         for term in (c for c in parsed.columns if isinstance(c, Previous)):
-            owner = next((c for c in model.channels if name.startswith(f"{c.prefix}_")), None)
+            owner = model.owners[name]
             if owner is None or owner.table != "observations":
                 raise SpecError(
                     f"effects: {name}: {term.name} is of the row before, and {name} does not "
