@@ -50,7 +50,8 @@ def kept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled = numba.njit(**options)(function)
+        # nothing calls them by address: that wrapper would only be compiled
+        compiled = numba.njit(no_cfunc_wrapper=True, **options)(function)
         compiled._cache = _Kept(function)
         return compiled
 

@@ -21,7 +21,7 @@ STILL = (np.zeros(0), np.zeros(0), *[np.zeros(0, np.int64)] * 4)
 
 def place(shape: Arrowhead, centre: np.ndarray, u: np.ndarray) -> np.ndarray:
     q = np.empty(SIZE)
-    assert forward(u, q, 1.0, SIZE, centre, *shape.arrays.values(), *STILL) == 0.0
+    assert forward(u, q, SIZE, centre, *shape.arrays.values(), *STILL) == 0.0
     return q
 
 

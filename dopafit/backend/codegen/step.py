@@ -96,7 +96,7 @@ def head(arrays: Mapping[str, np.ndarray], clock: Any) -> str:
         "used = 0 if slot >= 0 else room.size",
         "q = piece(room, used, dim)",
         "used += dim",
-        f"mean = forward(carray(u_, (dim,)), q, 1.0, normals, shape_centre, {SHAPES}, {GAINED})",
+        f"mean = forward(carray(u_, (dim,)), q, normals, shape_centre, {SHAPES}, {GAINED})",
         "slopes = np.empty(time_location.size)",
         "if time_place[0] >= 0:",
         "    inputs = np.empty(time_location.size)",

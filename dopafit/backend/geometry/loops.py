@@ -22,7 +22,6 @@ def no_clock(which, log_shape, slopes):
 def forward(
     u,
     q,
-    sign,
     normals,
     centre,
     shared,
@@ -40,8 +39,7 @@ def forward(
 ):
     """Write q = m + L u with the gains' own size; return the mean log peak that they were at.
 
-    L is an arrowhead (`dopafit.backend.geometry.curvature`). With a sign of -1 gains are taken to
-    the mean peak instead.
+    L is an arrowhead (`dopafit.backend.geometry.curvature`).
     """
     step, inner = np.empty(shared.size), np.empty(shared.size)
     for i in range(q.size):
@@ -70,9 +68,9 @@ def forward(
         log_h = q[normals + spread[k] - 1] if spread[k] > 0 else 0.0
         mean += weight[k] * math.exp(power[k] * log_h) * q[x[k]]
     for k in range(half.size):
-        q[half[k]] -= sign * mean
+        q[half[k]] -= mean
     for k in range(free.size):
-        q[free[k]] *= math.exp(-sign * mean)
+        q[free[k]] *= math.exp(-mean)
     return mean
 
 

@@ -83,7 +83,7 @@ class Reparametrisation:
         """Return the model's point, the mean log peak, and the slopes of the clock."""
         q, slopes = np.empty(u.size), np.zeros(0)
         parts = self._parts("shape", ("centre", *SHAPE)) + self._parts("gains", GAINS)
-        mean = forward(u, q, 1.0, self.coordinates.normals, *parts)
+        mean = forward(u, q, self.coordinates.normals, *parts)
         if self.clock:
             log_time, slopes = self._log_time(q)
             q[self.arrays["time.place"][1]] -= log_time
