@@ -40,6 +40,7 @@ _HOME = {
     "timetable": "dopafit.model.schedule",
     "to_pymc": "dopafit.fit.to_pymc",
     "validate": "dopafit.study.validate",
+    "with_nuisance": "dopafit.model.nuisance",
     "write_study": "dopafit.study.write",
 }
 _MODULES = {"plot": "dopafit.figure.plots"}

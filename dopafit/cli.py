@@ -153,9 +153,10 @@ def explore_command(
     from dopafit.report.run import chosen_hypotheses
 
     (name,) = chosen_hypotheses(found, (hypothesis,))
+    study = open_study(found).study
     fit = explore(
-        found.models[name],
-        open_study(found).study,
+        found.claims(study)[name],
+        study,
         seed=found.seed,
         method=method,
         backend=found.sampling.backend,

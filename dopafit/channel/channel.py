@@ -203,6 +203,14 @@ class Channel(Component, family=True):
         """Columns of the rows that always enter the resting predictor, with their priors."""
         return {}
 
+    def own_past(self) -> tuple[float, ...] | None:
+        """Return the time constants [s] of the acts' own past; None where a member knows none."""
+        return None
+
+    def with_own_past(self, study: Study) -> Channel:
+        """Return the channel with three scales of the acts' own past, unless it states some."""
+        return self
+
     def predictor_terms(self) -> dict[str, dict[str, str]]:
         """Return what a member adds to rest and motivation in the predictor, in LaTeX, signed.
 

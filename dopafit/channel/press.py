@@ -10,7 +10,7 @@ import pandas as pd
 
 from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature, times_by_session
 from dopafit.channel.parameters import LOG_RATE, LOG_RATE_GAIN
-from dopafit.channel.press_checks import refuse_misplaced, seconds, time_constants
+from dopafit.channel.press_checks import past_scales, refuse_misplaced, seconds, time_constants
 from dopafit.channel.quadrature import (
     LARGEST_SHARE,
     TOLERANCE,
@@ -145,6 +145,15 @@ class Presses(Channel):
             *([f"a pause after each event of kind {self.pause_after}"] if self.pause_after else []),
             *([f"no press within {self.refractory:g} s of another"] if self.refractory else []),
         )
+
+    def own_past(self) -> tuple[float, ...]:
+        """Return the time constants of the self-history [s]."""
+        return self.history
+
+    def with_own_past(self, study: Study) -> Presses:
+        """Return the channel with a self-history spaced over the intervals between presses."""
+        gaps = self._own(study).groupby(KEYS)["time"].diff().to_numpy(float)
+        return self if self.history else replace(self, history=past_scales(gaps))
 
     def predictor_terms(self) -> dict[str, dict[str, str]]:
         """Return the self-history and the pause."""

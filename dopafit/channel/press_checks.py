@@ -9,7 +9,7 @@ import numpy as np
 
 from dopafit.core.errors import SpecError
 
-__all__ = ["refuse_misplaced", "seconds", "time_constants"]
+__all__ = ["past_scales", "refuse_misplaced", "seconds", "time_constants"]
 
 SHORTEST = 1e-3
 """Shortest time constant of the self-history [s]: no press is timed more finely."""
@@ -43,6 +43,21 @@ def time_constants(history: Any) -> tuple[float, ...]:
             todo="give each time constant once, in seconds",
         )
     return times
+
+
+def past_scales(gaps: np.ndarray) -> tuple[float, ...]:
+    """Return three time constants [s] spaced over intervals between presses; none without any.
+
+    They lie evenly in the logarithm, from the intervals' 10 % to their 90 % quantile, each at least
+    twice the one before, and are rounded to two digits.
+    """
+    gaps = np.maximum(gaps[gaps > 0], SHORTEST)
+    if not gaps.size:
+        return ()
+    low, high = np.log(np.quantile(gaps, [0.1, 0.9]))
+    step = max((high - low) / 2, np.log(2))
+    middle = max((low + high) / 2, np.log(SHORTEST) + step)
+    return tuple(float(f"{np.exp(middle + k * step):.2g}") for k in (-1, 0, 1))
 
 
 def refuse_misplaced(where: str, acts: np.ndarray, bounds: np.ndarray, refractory: float) -> None:

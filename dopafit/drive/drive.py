@@ -52,6 +52,8 @@ class Drive(Component, family=True):
     of one unit event that it is scaled by; a kernel without them cannot carry the drive. Parameters
     of its own (a set point, a weight) are estimated with the others, one value for the population.
     `rectified` says that each motivation is 0, up to the softness, at the lobe it is not named for.
+    `reads_above` and `reads_below` say whether a level above, or below, baseline moves pursuit:
+    families of hypotheses follow from them.
     `directed` says that the hypothesis fixes the sign: its gains then have half-normal priors.
     `gain_reason` says why that prior, `notation` the symbol of each gain and parameter, `words`
     what the drive claims (a clause), `colour` and `dash` how figures tell it from its rivals.
@@ -64,6 +66,8 @@ class Drive(Component, family=True):
     gains: ClassVar[dict[str, str]] = {}
     directed: ClassVar[bool] = True
     rectified: ClassVar[bool] = False
+    reads_above: ClassVar[bool] = True
+    reads_below: ClassVar[bool] = True
     words: ClassVar[str] = ""
     gain_reason: ClassVar[str] = (
         "weak; one scale for every drive, because each is scaled to 1 at a landmark of its own"

@@ -21,6 +21,7 @@ class Peak(Drive):
     reference = "transients precede and evoke seeking, Phillips et al. (2003)"
     gains: ClassVar = {"gain_peak": AT_PEAK}
     rectified = True
+    reads_below = False
     words = "the excess above baseline drives pursuit"
     notation: ClassVar = {"gain_peak": "b_+"}
     colour = "#e69f00"

@@ -20,6 +20,7 @@ class Trough(Drive):
     gains: ClassVar = {"gain_trough": AT_TROUGH}
     scaled_by = ("trough_ratio",)
     rectified = True
+    reads_above = False
     words = "the deficit below baseline drives pursuit"
     notation: ClassVar = {"gain_trough": "b_-"}
     colour = "#0072b2"

@@ -19,15 +19,19 @@ from dopafit.drive import Drive
 from dopafit.model.analysis_file import (
     AnalysisFile,
     Hypothesis,
+    Nuisance,
     Sampling,
     Simulation,
     Trace,
     readable,
 )
-from dopafit.model.claim import DRIVES, Model
+from dopafit.model.claim import Model
 from dopafit.model.given import plain_names, stems
+from dopafit.model.nuisance import NONE, with_nuisance
+from dopafit.model.rivals import RIVALS
 from dopafit.model.schedule import Schedule
 from dopafit.study.exclusion import Exclusion, exclusions_from
+from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Analysis", "Sampling", "read_analysis"]
@@ -46,7 +50,7 @@ class Analysis:
     study : str or None
         Folder (relative to the file) or name of a data set.
     models : mapping of str to Model
-        One model per hypothesis.
+        One model per hypothesis, as the file has it; see `claims`.
     sampling : Sampling
         Draws, chains and so on.
     unit : str
@@ -67,6 +71,8 @@ class Analysis:
         What is left out of the study.
     named : mapping of str to str
         Columns of observations that the file names in so many words, by channel.
+    nuisance : mapping of str to bool or float
+        Terms for time on task, the acts' past and sessions; arguments of `with_nuisance`.
     warnings : tuple of str
         What the file gives that none of its hypotheses uses.
     """
@@ -86,7 +92,21 @@ class Analysis:
     truth: Mapping[str, float]
     exclude: tuple[Exclusion, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
+    nuisance: Mapping[str, bool | float] = NONE
     warnings: tuple[str, ...] = ()
+
+    def claims(self, study: Study) -> dict[str, Model]:
+        """Return the models that are fitted: with the nuisance terms that follow from the study.
+
+        Parameters
+        ----------
+        study : Study
+            The whole study, without what the analysis leaves out.
+        """
+        return {
+            name: with_nuisance(model, study, **self.nuisance)
+            for name, model in self.models.items()
+        }
 
     @property
     def truth_model(self) -> Model:
@@ -148,7 +168,7 @@ def read_analysis(path: str | Path) -> Analysis:
     simulate = file.simulate or Simulation()
     try:
         trace_name, trace = _one_trace(file)
-        hypotheses = _hypotheses(file)
+        hypotheses = _hypotheses(file, trace)
         truth_hypothesis = simulate.hypothesis or simulate.drive
         if truth_hypothesis not in hypotheses:
             truth_hypothesis = Drive.named(truth_hypothesis).name
@@ -163,6 +183,7 @@ def read_analysis(path: str | Path) -> Analysis:
         models = {
             name: Model(
                 name=name,
+                family=told.family,
                 trace=trace_name,
                 drive=told.drive,
                 channels=channels,
@@ -197,8 +218,16 @@ def read_analysis(path: str | Path) -> Analysis:
             for name, options in file.channels.items()
             if options and isinstance(options.get("censored"), str)
         },
+        nuisance=_nuisance(file),
         warnings=_unused(given, models),
     )
+
+
+def _nuisance(file: AnalysisFile) -> Mapping[str, bool | float]:
+    """Return the nuisance terms: all by default, none for drives with one kernel."""
+    if file.nuisance is None and file.drives is not None:
+        return NONE
+    return (file.nuisance or Nuisance()).model_dump()
 
 
 def _one_trace(file: AnalysisFile) -> tuple[str, Trace]:
@@ -221,8 +250,8 @@ def _one_trace(file: AnalysisFile) -> tuple[str, Trace]:
     return next(iter(file.traces.items()))
 
 
-def _hypotheses(file: AnalysisFile) -> dict[str, Hypothesis]:
-    """Return what is compared, by name: hypotheses, or drives with the analysis's kernel."""
+def _hypotheses(file: AnalysisFile, trace: Trace) -> dict[str, Hypothesis]:
+    """Return what is compared, by name: hypotheses, drives with the trace's kernel, or `RIVALS`."""
     if file.hypotheses is not None and file.drives is not None:
         raise SpecError(
             "hypotheses and drives are both given",
@@ -230,17 +259,26 @@ def _hypotheses(file: AnalysisFile) -> dict[str, Hypothesis]:
             todo="write each drive as a hypothesis: {trough: {drive: trough}}",
         )
     key = "drives" if file.hypotheses is None else "hypotheses"
-    if file.hypotheses is None:
-        drives = DRIVES if file.drives is None else file.drives
-        names = dict.fromkeys(str(Drive.named(drive).name) for drive in drives)
-        found = {name: Hypothesis(drive=name) for name in names}
-    else:
+    if file.hypotheses is not None:
         found = dict(file.hypotheses)
+    elif file.drives is not None:
+        names = dict.fromkeys(str(Drive.named(drive).name) for drive in file.drives)
+        found = {name: Hypothesis(drive=name) for name in names}
+    elif "kernel" in trace.model_fields_set:
+        raise SpecError(
+            f"kernel: {Kernel.named(trace.kernel).name} is given, but neither drives nor "
+            "hypotheses: by default hypotheses differ in their kernels",
+            allowed="drives: [...], which all have this kernel, or hypotheses: {NAME: {drive: ..., "
+            "kernel: ...}}",
+            todo="name the drives, e.g. drives: [no_drive, level, peak], or leave kernel out",
+        )
+    else:
+        found = {name: Hypothesis(**told._asdict()) for name, told in RIVALS.items()}
     if not found:
         raise SpecError(
             f"{key} is empty",
-            allowed=", ".join(DRIVES),
-            todo=f"name one or more, or leave {key} out to fit all of them",
+            allowed=", ".join(RIVALS if key == "hypotheses" else Drive.members()),
+            todo=f"name one or more, or leave {key} out to compare {', '.join(RIVALS)}",
         )
     files = [name.casefold() for name in found]
     double = [name for name in found if files.count(name.casefold()) > 1]

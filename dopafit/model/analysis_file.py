@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.schedule import Schedule
 
-__all__ = ["AnalysisFile", "Hypothesis", "Sampling", "Simulation", "Trace", "readable"]
+__all__ = [
+    "AnalysisFile",
+    "Hypothesis",
+    "Nuisance",
+    "Sampling",
+    "Simulation",
+    "Trace",
+    "readable",
+]
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 # how pydantic's findings begin, and its limits, in words of ours
@@ -106,6 +114,17 @@ class Hypothesis(BaseModel):
 
     drive: Any
     kernel: str | None = None
+    family: str = ""
+
+
+class Nuisance(BaseModel):
+    """Which terms for time on task, the acts' own past and sessions every hypothesis has."""
+
+    model_config = _FROZEN
+
+    time_on_task: Annotated[bool, Field(strict=True)] | Annotated[float, Field(gt=0)] = True
+    history: bool = True
+    sessions: bool = True
 
 
 class AnalysisFile(Trace):
@@ -119,6 +138,7 @@ class AnalysisFile(Trace):
     traces: dict[str, Trace] | None = None
     hypotheses: dict[str, Hypothesis] | None = None
     drives: tuple[str, ...] | None = None
+    nuisance: Nuisance | None = None
     exclude: Any = None
     channels: dict[str, dict[str, Any] | None]
     effects: dict[str, str] = Field(default_factory=dict)
@@ -139,6 +159,13 @@ class AnalysisFile(Trace):
         if not isinstance(value, list):
             return value
         return ["no_drive" if drive is None else drive for drive in value]
+
+    @field_validator("nuisance", mode="before")
+    @classmethod
+    def _none_of_them(cls, value: Any) -> Any:
+        if value in (None, False, "none"):
+            return dict.fromkeys(Nuisance.model_fields, False)
+        return {} if value is True else value
 
     @field_validator("effects", mode="before")
     @classmethod

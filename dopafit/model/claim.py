@@ -31,14 +31,13 @@ from dopafit.model.given import (
     is_finite,
     joined,
     plain_names,
+    prior_keys,
 )
 from dopafit.model.layout.magnitude import as_plain, checked_unit
+from dopafit.model.rivals import family_of
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["DRIVES", "Model"]
-
-DRIVES = ("no_drive", "trough", "peak", "level", "encompassing")
-"""The rivals of a comparison unless an analysis names others."""
+__all__ = ["Model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +75,9 @@ class Model(Shown):
     name : str, optional
         Name of the hypothesis; that of its drive unless given. It is part of the claim (and of its
         hash) only where it is another.
+    family : str, optional
+        Family of the hypothesis in a comparison; unless given, what follows from drive and kernel:
+        ``"trough"``, ``"no trough"`` or ``"neither"``.
     trace : str, optional
         Name of the trace, e.g. ``"dopamine"``: its parameters may then be called
         ``dopamine.peak`` as well as ``peak``, as those of a channel ``approach.rest`` as well as
@@ -105,6 +107,7 @@ class Model(Shown):
     reference: Mapping[str, str] = MappingProxyType({})
     name: str = ""
     trace: str = ""
+    family: str = ""
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -159,6 +162,9 @@ class Model(Shown):
         put("drive", checked_drive(self.drive, prefixes))
         put("name", "" if self.name in ("", self._usual) else checked_name(self.name, "hypothesis"))
         self._check_scales()
+        if self.family:
+            checked_name(str(self.family).replace(" ", "_"), "family")
+        put("family", str(self.family) or self._usual_family)
         spacing = self.typical_spacing
         if not is_finite(spacing) or spacing <= 0:
             raise SpecError(
@@ -238,6 +244,10 @@ class Model(Shown):
         )
 
     @property
+    def _usual_family(self) -> str:
+        return family_of(self._drives().values(), self.kernel)
+
+    @property
     def hypothesis(self) -> str:
         """Name of the hypothesis."""
         return self.name or self._usual
@@ -300,7 +310,7 @@ class Model(Shown):
         """Return the prior of one effect (`part` "effect") or spread ("sd") of a parameter."""
         parameter = self.parameters[name]
         default = parameter.effect if part == "effect" else parameter.spread
-        for key in (f"{name}_{part}[{label}]", f"{name}_{part}"):
+        for key in prior_keys(name, part, label):
             if key in self.priors:
                 return self.priors[key]
         extra = {
@@ -314,16 +324,30 @@ class Model(Shown):
     # as a value
     def with_drive(self, drive: str) -> Model:
         """Return the same model with another drive, and with all that was given to this one."""
-        return replace(self, drive=drive, name="", **self._given)
+        return replace(self, drive=drive, name="", family="", **self._given)
 
     def with_choices(self, *, unit_magnitude: Any, reference: Mapping[str, str]) -> Model:
         """Return the same model with a unit of magnitude and with further reference levels."""
         given = self._given | {"reference": {**reference, **self._given["reference"]}}
         return replace(self, unit_magnitude=unit_magnitude, **given)
 
+    def with_terms(
+        self,
+        channels: Sequence[Channel],
+        effects: Mapping[str, str],
+        priors: Mapping[str, Prior],
+    ) -> Model:
+        """Return the same model with these channels and formulas, and with further priors."""
+        given = self._given | {
+            "effects": self._given["effects"] | effects,
+            "priors": {**priors, **self._given["priors"]},
+        }
+        return replace(self, channels=channels, **given)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, defaults filled in; `from_dict` gives the same model back."""
-        named = {"name": self.name, "trace": self.trace}
+        family = "" if self.family == self._usual_family else self.family
+        named = {"name": self.name, "trace": self.trace, "family": family}
         return {key: text for key, text in named.items() if text} | {
             "drive": self.drive if isinstance(self.drive, str) else dict(self.drive),
             "kernel": self.kernel,
@@ -349,7 +373,7 @@ class Model(Shown):
             )
         channels = [channel_from_dict(str(k), v) for k, v in entries.items()]
         names = ("drive", "kernel", "typical_spacing", "events", "unit_magnitude", "reference")
-        names += ("effects", "priors", "fixed", "name", "trace")
+        names += ("effects", "priors", "fixed", "name", "trace", "family")
         values = {k: spec[k] for k in names if spec.get(k) is not None}
         return cls(channels=channels, **values)
 

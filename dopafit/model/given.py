@@ -31,6 +31,7 @@ __all__ = [
     "joined",
     "no_parameter",
     "plain_names",
+    "prior_keys",
     "stems",
 ]
 
@@ -144,6 +145,21 @@ def plain_names(
             )
         plain[stem + bracket + label] = value
     return plain
+
+
+def prior_keys(name: str, part: str, label: str) -> tuple[str, ...]:
+    """Return by which names an effect may be given a prior, the narrowest first.
+
+    The columns of one function may be named together.
+
+    Examples
+    --------
+    >>> prior_keys("peak", "effect", "poly(dose, 2)[1]")[:2]
+    ('peak_effect[poly(dose, 2)[1]]', 'peak_effect[poly(dose, 2)]')
+    """
+    whole, bracket, _ = label.rpartition("[")
+    narrow = [label, whole] if bracket and whole.endswith(")") else [label]
+    return (*(f"{name}_{part}[{text}]" for text in narrow), f"{name}_{part}")
 
 
 def stems(name: str) -> set[str]:

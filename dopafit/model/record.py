@@ -15,6 +15,7 @@ from dopafit.model.equations import (
     parameter_table,
 )
 from dopafit.model.notation import drives, formulas, symbols
+from dopafit.model.nuisance import curves, nuisance_words, usual_prior
 from dopafit.study.study import Study
 from dopafit.trace.kernel import LOAD, Kernel
 
@@ -22,6 +23,7 @@ __all__ = ["model_record", "prior_records"]
 
 REST = "weak: most plausible levels at rest are possible"
 EFFECT = "modest effects are likely, large ones possible"
+CURVE = "the curve may go as far as group members lie apart, so that no drive has to imitate it"
 SPREAD = "positive; small differences between group members are likely, large ones possible"
 
 
@@ -38,18 +40,19 @@ def model_record(model: object, study: Study) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain data: `Model.to_dict`, and beside it ``hash``, ``words`` (what the drive claims),
-        ``level`` (how the trace answers events), ``overlap`` (the landmark before which another
-        event has to come to tell drives apart), ``said`` (each channel's words and what its options
-        add), ``unit_event``, ``equations_latex``, ``symbols``,
-        ``conventions``, ``parameters`` (see `prior_records`), ``derived`` (landmarks, by name:
-        meaning, unit, phrase) and ``cites``.
+        Plain data: `Model.to_dict`, and beside it ``hash``, ``family``, ``words`` (what the drive
+        claims), ``level`` (how the trace answers events), ``overlap`` (the landmark before which
+        another event has to come to tell drives apart), ``said`` (each channel's words and what its
+        options add), ``unit_event``, ``equations_latex``, ``symbols``, ``conventions``,
+        ``nuisance`` (sentences), ``parameters`` (see `prior_records`), ``derived`` (landmarks, by
+        name: meaning, unit, phrase) and ``cites``.
     """
     kernel, moving = Kernel.named(model.kernel), drives(model)
     marks = {**kernel.landmark_words, "load": LOAD} if model.moved else {}
     components = [*([kernel] if model.moved else []), *moving, *model.channels]
     return model.to_dict() | {
         "hash": model.hash,
+        "family": model.family,
         "words": drive_words(model),
         "level": kernel.words if model.moved else None,
         "overlap": marks[kernel.overlap].label if kernel.overlap in marks else None,
@@ -58,6 +61,7 @@ def model_record(model: object, study: Study) -> dict[str, Any]:
         "equations_latex": latex(model),
         "symbols": symbols(model),
         "conventions": conventions(model, study),
+        "nuisance": nuisance_words(model, study),
         "parameters": prior_records(model),
         "derived": {
             name: {"meaning": mark.meaning, "unit": mark.unit, "phrase": mark.phrase}
@@ -105,6 +109,15 @@ def prior_records(model: object) -> list[dict[str, Any]]:
         for term, prior in rests.get(name, {}).items():
             parts[f"{name}_effect[{term}]"] = f"effect of {term} on {name}", prior, EFFECT
         found += [_part(model, key, parameter, *told) for key, told in parts.items()]
+        for curve in curves(parsed[name]) if name in parsed else ():
+            key = f"{name}_effect[{curve.text}]"
+            if key in model.priors:
+                told = f"effect of each wave of a curve over session time on {name}"
+                usual = usual_prior(parameter)
+                same = model.priors[key] == usual
+                found.append(
+                    _part(model, key, parameter, told, usual, CURVE) | {"changed": not same}
+                )
     listed = {entry["parameter"] for entry in found}
     return found + [  # the prior of one effect
         {"parameter": name, "prior": str(prior), "formula": "1", "default": "", "changed": True}

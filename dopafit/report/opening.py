@@ -101,7 +101,8 @@ def validate_analysis(path: str | Path) -> str:
     """
     analysis = read_analysis(path)
     opened = open_study(analysis)
-    claims = (build_layout(model, opened.study).warnings for model in analysis.models.values())
+    models = analysis.claims(opened.study)
+    claims = (build_layout(model, opened.study).warnings for model in models.values())
     told = [f"  warning: {text}" for text in dict.fromkeys(w for some in claims for w in some)]
     told = [*(f"  warning: {text}" for text in analysis.warnings), *told]
     return "\n".join([str(opened.report), *opened.excluded.lines, *told])

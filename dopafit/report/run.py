@@ -187,7 +187,8 @@ def run_fits(
         for rule, took in zip(analysis.exclude, opened.excluded.lines, strict=True):
             show.phase("leaving out", rule.reason or rule.words)
             show.done(took.removeprefix("left out: "))
-        models = {name: resolved(model, study) for name, model in analysis.models.items()}
+        claims = analysis.claims(study)
+        models = {name: resolved(model, study) for name, model in claims.items()}
         kept = {
             name: _kept(_file(folder, name), analysis, model, study, show)
             for name, model in models.items()
@@ -202,7 +203,7 @@ def run_fits(
         for name in known:
             if kept[name] is None:
                 began = time.monotonic()
-                fits[name] = _fitted(analysis, name, study, folder, show)
+                fits[name] = _fitted(analysis, claims[name], study, folder, show)
                 seconds[name] = time.monotonic() - began
                 show.phase("verdict", name)
             else:
@@ -323,13 +324,14 @@ def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Prog
     return found if same and found.seed == analysis.seed else None
 
 
-def _fitted(analysis: Analysis, name: str, study: Study, folder: Path, show: Progress) -> Fit:
+def _fitted(analysis: Analysis, model: Model, study: Study, folder: Path, show: Progress) -> Fit:
     """Fit one hypothesis and store it."""
+    name = model.hypothesis
     path = _file(folder, name)
     partial = path.with_name(f"{name}.interrupted.nc")
     try:
         one = fit(
-            analysis.models[name],
+            model,
             study,
             seed=analysis.seed,
             progress=show,

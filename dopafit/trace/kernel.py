@@ -31,6 +31,8 @@ class Kernel(Component, family=True):
     dynamics: ClassVar[Dynamics | Pairs]
     # numbers of one unit event that `unit_event` returns, by which drives may be scaled
     scales: ClassVar[frozenset[str]] = frozenset()
+    # whether the response to one event goes below baseline
+    goes_below: ClassVar[bool] = True
     # the quantities of `landmarks`, in words; what a response does not have is absent
     landmark_words: ClassVar[dict[str, Landmark]] = {"area": AREA}
     # how the level answers events: "each event moves a latent level that {words}"

@@ -31,6 +31,7 @@ class Monophasic(Kernel):
     words = "goes up and decays back to baseline; the responses to successive events add up"
     dynamics = Exponentials(2)
     scales = frozenset({"initial_slope"})
+    goes_below = False
     landmark_words: ClassVar = {"time_to_peak": PEAK_TIME, "area": AREA}
     latex = (
         r"h(t) = C (e^{-\lambda t} - e^{-\lambda t/r}),\quad \lambda = \ln 2 / t_{1/2},\quad "

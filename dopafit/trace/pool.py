@@ -62,6 +62,7 @@ class Pool(Kernel):
     formula = "prepare"
     dynamics = Depletion()
     scales = frozenset({"initial_slope"})
+    goes_below = False
     # no area: responses do not add up, so that no mean level follows from it
     landmark_words: ClassVar = {}
     train = (

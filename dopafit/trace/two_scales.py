@@ -31,6 +31,7 @@ class TwoScales(Kernel):
     )
     dynamics = Exponentials(2)
     scales = frozenset({"initial_slope"})
+    goes_below = False
     landmark_words: ClassVar = {
         "fast_half_life": Landmark("half-life of the fast part of the decay", "s"),
         "area": AREA,

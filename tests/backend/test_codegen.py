@@ -29,9 +29,10 @@ from dopafit.backend.operations import OPERATIONS
 from dopafit.backend.sampler.compiled import RowDensity, compile_layout
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
-from dopafit.model.claim import DRIVES, Model
+from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.numpy_operations import evaluate
+from dopafit.model.rivals import RIVALS
 from tests.backend.claims import (
     check_gradient,
     compare,
@@ -43,6 +44,9 @@ from tests.backend.claims import (
     study,
 )
 
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
+SHORT = ("no_drive", "trough", "encompassing")
+
 ROOT = Path(__file__).parents[2]
 LONG = pytest.mark.slow  # each compiles two functions
 
@@ -50,7 +54,7 @@ LONG = pytest.mark.slow  # each compiles two functions
 @pytest.mark.parametrize(
     ("make", "drive"),
     [
-        *(pytest.param(plain, d, marks=[LONG] * (d in ("peak", "level"))) for d in DRIVES),
+        *(pytest.param(plain, d, marks=[LONG] * (d not in SHORT)) for d in DRIVES),
         (rich, "encompassing"),
         *(pytest.param(rich, d, marks=LONG) for d in ("trough", "no_drive")),
     ],

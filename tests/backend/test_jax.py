@@ -19,8 +19,8 @@ from dopafit.core.errors import FitError, SpecError
 from dopafit.fit.explore import explore
 from dopafit.fit.fit import Fit, fit
 from dopafit.model.analysis import Sampling
-from dopafit.model.claim import DRIVES
 from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.rivals import RIVALS
 from tests.backend.claims import (
     check_gradient,
     compare,
@@ -31,6 +31,8 @@ from tests.backend.claims import (
     rich,
     study,
 )
+
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
 
 LONG = pytest.mark.slow
 

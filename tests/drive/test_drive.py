@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from dopafit.core.errors import SpecError
 from dopafit.drive import RECTIFIER, Drive, rectify
-from dopafit.model.claim import DRIVES
+from dopafit.model.rivals import RIVALS
 from dopafit.trace.opponent import Opponent
+
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
 
 ratios = st.floats(0.01, 5.0)
 levels = st.lists(st.floats(-20, 20), min_size=1, max_size=20).map(np.array)

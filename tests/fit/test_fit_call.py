@@ -12,7 +12,9 @@ from dopafit.backend.sampler.draw import Interrupted, SamplerSettings
 from dopafit.core.errors import FitError, SpecError
 from dopafit.fit import sampling
 from dopafit.fit.fit import fit
-from dopafit.model.claim import DRIVES
+from dopafit.model.rivals import RIVALS
+
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
 
 OPTIONS = {"seed": 3, "draws": 60, "max_draws": 60, "tune": 100, "chains": 2, "progress": "silent"}
 

@@ -82,6 +82,11 @@ WRONG = {
     ],
     "timetable": [(lambda: dp.timetable(3, seed=1), "timetable: options cannot be int 3")],
     "validate": [(lambda: dp.validate(3), "validate: study cannot be int 3")],
+    "with_nuisance": [
+        (lambda: dp.with_nuisance(MODEL, "path"), "with_nuisance: study cannot be str"),
+        (lambda: dp.with_nuisance(MODEL, STUDY, time_on_task="a"), "time_on_task='a'"),
+        (lambda: dp.with_nuisance(MODEL, STUDY, history=3), "history=3"),
+    ],
     "write_study": [(lambda: dp.write_study("a", "b"), "write_study: study cannot be str 'a'")],
     "plot.comparison": [(lambda: dp.plot.comparison(3), "dp.compare(fits")],
     "plot.diagnostics": [(lambda: dp.plot.diagnostics(3), "diagnostics: fits cannot be int")],

@@ -12,11 +12,13 @@ import yaml
 
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Sampling, read_analysis
-from dopafit.model.claim import DRIVES
 from dopafit.model.layout.magnitude import in_unit_events
+from dopafit.model.nuisance import ALL, NONE
+from dopafit.model.rivals import RIVALS
 from dopafit.model.schedule import Schedule, timetable
 
 ROOT = Path(__file__).parents[2]
+VERSION_1 = {"no_drive", "trough", "peak", "level", "encompassing"}
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{i + 1}: &a{i + 1} [{','.join([f'*a{i}'] * 10)}]\n" for i in range(9)
 )
@@ -46,7 +48,8 @@ def refusal(path: Path) -> SpecError:
 # ---------------------------------------------------------------------- what is read
 def test_defaults(write):
     found = read_analysis(write())
-    assert tuple(found.models) == DRIVES
+    assert tuple(found.models) == tuple(RIVALS)
+    assert found.nuisance == ALL
     assert found.sampling == Sampling() and found.unit == "session" and found.seed == 1
     assert found.title == found.path.parent.name and found.study is None
     assert found.study_folder is None and found.schedule is None
@@ -117,14 +120,15 @@ def test_the_study_is_looked_for_beside_the_file(write, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("analyses/*/analysis.yaml")), ids=str)
 def test_the_worked_analyses_are_read(path):
-    assert set(read_analysis(path).models) == set(DRIVES)
+    found = read_analysis(path)
+    assert set(found.models) == VERSION_1 and found.nuisance == NONE
 
 
 def test_the_guides_example_is_read_and_states_the_defaults(write):
     text = (ROOT / "docs" / "guide.md").read_text("utf-8")
     blocks = [b for b in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S) if "channels:" in b]
     whole, simulated = (read_analysis(write(block)) for block in blocks)
-    assert list(whole.models) == list(DRIVES) and whole.sampling == Sampling()
+    assert set(whole.models) == VERSION_1 and whole.sampling == Sampling()
     assert (whole.unit, whole.check_draws, whole.seed) == ("session", 200, 1)
     assert whole.models["no_drive"].typical_spacing == 30
     assert simulated.schedule == Schedule()

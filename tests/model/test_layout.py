@@ -15,11 +15,14 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.errors import DopafitError, SpecError, StudyError
 from dopafit.core.prior import Prior
-from dopafit.model.claim import DRIVES, Model
+from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.layout.matrices import DENSE
 from dopafit.model.numpy_operations import evaluate, numpy_operations
+from dopafit.model.rivals import RIVALS
 from dopafit.study import Study
+
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
 
 KEYS = ["subject", "session"]
 

@@ -14,10 +14,13 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
-from dopafit.model.claim import DRIVES, Model
+from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.numpy_operations import evaluate
+from dopafit.model.rivals import RIVALS
 from dopafit.trace.opponent import Opponent
+
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
 
 
 def by_name(layout, theta: np.ndarray) -> dict[str, float]:

@@ -14,8 +14,11 @@ from dopafit.channel.latency_wald import WaldLatency
 from dopafit.channel.press import Presses
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
-from dopafit.model.claim import DRIVES, Model
+from dopafit.model.claim import Model
 from dopafit.model.equations import conventions, latex, parameter_table
+from dopafit.model.rivals import RIVALS
+
+DRIVES = tuple(dict.fromkeys(rival.drive for rival in RIVALS.values()))
 
 FULL = {
     "drive": "encompassing",
@@ -125,6 +128,7 @@ def test_gains_and_kernel_follow_the_drive(drive: str) -> None:
         "trough": {"gain_trough"},
         "peak": {"gain_peak"},
         "level": {"gain_peak"},
+        "suppression": {"gain_loss"},
         "encompassing": {"gain_peak", "gain_trough"},
     }[drive]
     assert gains == {f"{p}_{g}" for p in ("choice", "presses") for g in wanted}

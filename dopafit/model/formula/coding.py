@@ -22,6 +22,7 @@ from dopafit.core.bases import (
     spline,
     standardize,
 )
+from dopafit.core.curve import line, smooth, smooth_labels
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.formula.language import (
     Call,
@@ -50,7 +51,10 @@ def _numbered(name: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
     return lambda options: tuple(str(k) for k in range(1, options[name] + 1))
 
 
-_PERIOD = Option("period", 1e-300, 1e300, whole=False)
+_PERIOD, *_GAPS = (
+    Option(name, 1e-300, 1e300, whole=False) for name in ("period", "first", "widest")
+)
+_ENDS = tuple(Option(name, -1e300, 1e300, whole=False) for name in ("start", "end"))
 _TABLE = (
     Function("log(x)", _elementwise(np.log)),
     Function("log2(x)", _elementwise(np.log2)),
@@ -74,6 +78,8 @@ _TABLE = (
         (Option("df", 1, 20, keyword=True), Option("degree", 1, 5, default=3, keyword=True)),
         _numbered("df"),
     ),
+    Function("smooth(x, start, end, first, widest)", smooth, (*_ENDS, *_GAPS), smooth_labels),
+    Function("line(x, start, end)", line, _ENDS),
     Function("previous(pursue), the column in the row before", None),
     Function("C(drug), C(drug, 'saline', ...) with the reference level first", None),
 )

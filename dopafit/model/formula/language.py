@@ -143,8 +143,9 @@ class Option:
             raise UnusableError(f"{self.name} is missing")
         kind = int if self.whole else int | float
         if not isinstance(value, kind) or not self.low <= value <= self.high:
-            wanted = f"an integer from {self.low:g} to {self.high:g}"
-            raise UnusableError(f"{self.name} is not {wanted if self.whole else 'above 0'}")
+            wanted = f"an integer from {self.low:g} to {self.high:g}" if self.whole else "a number"
+            wanted = wanted if self.whole or self.low < 0 else "above 0"
+            raise UnusableError(f"{self.name} is not {wanted}")
         return value
 
 

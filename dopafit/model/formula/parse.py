@@ -153,9 +153,10 @@ class _FactorReader(_Reader):
                 read = Previous.read if function.name == "previous" else _levels
                 return read(column, positional, named, name.position)
             options = function.bind(positional, named)
+            function.labels(options)  # refuses options that do not fit each other
             if not column.columns:
                 raise UnusableError("no column stands in it")
-        except UnusableError as error:
+        except ValueError as error:
             raise self.source.error(
                 name.position,
                 f"{name.text}: {error}",

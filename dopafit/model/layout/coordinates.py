@@ -24,7 +24,7 @@ from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design
-from dopafit.model.given import is_finite
+from dopafit.model.given import is_finite, prior_keys
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["Coordinates", "Entry", "identity_arrays", "natural", "on_link", "to_link"]
@@ -165,8 +165,9 @@ class Coordinates:
 
     def _check_labels(self) -> None:
         """Refuse a prior for an effect that no formula makes: it would silently do nothing."""
-        known = [self.key(entry) for entry in self.entries if entry.role == "effect"]
-        known += [f"{n}_{part}[{label}]" for n, part, label in self.half_names if label]
+        made = [(e.parameter, "effect", e.label) for e in self.entries if e.role == "effect"]
+        made += [found for found in self.half_names if found[-1]]
+        known = list(dict.fromkeys(key for found in made for key in prior_keys(*found)))
         stems = dict.fromkeys(name.partition("[")[0] for name in known)
         for name in self.model.priors:
             if name in known or name in stems or name in self.model.parameters:

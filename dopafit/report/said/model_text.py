@@ -99,7 +99,8 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
         if len(fitted) > 1
         else "One hypothesis was fitted: "
     )
-    return [*lines, say(many, rivals, ".")]
+    nuisance = [clean(text) for text in model.get("nuisance") or []]
+    return [*lines, say(many, rivals, "."), say(" ".join(nuisance))]
 
 
 def _channel(folder: RunFolder, channel: str, said: list[str]) -> str:
