@@ -130,6 +130,7 @@ GAINS = {
     "trough": {"gain_trough": 1.2},
     "peak": {"gain_peak": 0.8},
     "level": {"gain_peak": 0.8},
+    "suppression": {"gain_loss": 0.8},
     "encompassing": {"gain_peak": 0.8, "gain_trough": -0.5},
 }
 
