@@ -58,9 +58,7 @@ def shared_variance(layout: Layout, theta: np.ndarray | None = None) -> pd.DataF
     moved, rows = program.motivation(layout.arrays, theta, m), []
     for channel in program.model.channels:
         prefix = channel.prefix
-        for gain, motivation in zip(
-            program.model.drive_of(prefix).gains, moved[prefix], strict=True
-        ):
+        for gain, motivation in zip(program.model.drives[prefix].gains, moved[prefix], strict=True):
             values = program.at_rows(prefix, motivation, layout.arrays, m)
             share = _explained(layout, f"{prefix}_{channel.moves}", np.asarray(values, float))
             rows.append({"channel": prefix, "gain": gain, "r_squared": share})

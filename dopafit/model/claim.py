@@ -245,7 +245,7 @@ class Model(Shown):
 
     @property
     def _usual_family(self) -> str:
-        return family_of(self._drives().values(), self.kernel)
+        return family_of(self.drives.values(), self.kernel)
 
     @property
     def hypothesis(self) -> str:

@@ -67,7 +67,6 @@ def test_the_share_is_that_of_least_squares() -> None:
         assert found.set_index("gain")["r_squared"][gain] == pytest.approx(share, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_a_trend_is_taken_for_a_drive_only_without_nuisance_terms() -> None:
     plan = timetable(
         Schedule(subjects=8, duration=600.0, cue_interval=30.0, trial_interval=12.0), seed=5
