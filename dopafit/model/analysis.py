@@ -71,6 +71,8 @@ class Analysis:
         What is left out of the study.
     named : mapping of str to str
         Columns of observations that the file names in so many words, by channel.
+    rivals : {"default", "hypotheses", "drives"}
+        What the file names; drives share the trace's kernel.
     nuisance : mapping of str to bool or float
         Terms for time on task, the acts' past and sessions; arguments of `with_nuisance`.
     warnings : tuple of str
@@ -92,6 +94,7 @@ class Analysis:
     truth: Mapping[str, float]
     exclude: tuple[Exclusion, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
+    rivals: str = "drives"
     nuisance: Mapping[str, bool | float] = NONE
     warnings: tuple[str, ...] = ()
 
@@ -218,6 +221,7 @@ def read_analysis(path: str | Path) -> Analysis:
             for name, options in file.channels.items()
             if options and isinstance(options.get("censored"), str)
         },
+        rivals=next((k for k in ("hypotheses", "drives") if getattr(file, k)), "default"),
         nuisance=_nuisance(file),
         warnings=_unused(given, models),
     )

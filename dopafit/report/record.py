@@ -88,6 +88,7 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
         "exclude": [rule.to_dict() for rule in analysis.exclude],
         "seed": analysis.seed,
         "hypotheses": list(models),
+        "rivals": analysis.rivals,
         "nuisance": dict(analysis.nuisance),
         "sampling": analysis.sampling.model_dump(),
         "compare": {"unit": analysis.unit},

@@ -49,7 +49,7 @@ def refusal(path: Path) -> SpecError:
 def test_defaults(write):
     found = read_analysis(write())
     assert tuple(found.models) == tuple(RIVALS)
-    assert found.nuisance == ALL
+    assert found.nuisance == ALL and found.rivals == "default"
     assert found.sampling == Sampling() and found.unit == "session" and found.seed == 1
     assert found.title == found.path.parent.name and found.study is None
     assert found.study_folder is None and found.schedule is None
@@ -121,7 +121,7 @@ def test_the_study_is_looked_for_beside_the_file(write, tmp_path):
 @pytest.mark.parametrize("path", sorted(ROOT.glob("analyses/*/analysis.yaml")), ids=str)
 def test_the_worked_analyses_are_read(path):
     found = read_analysis(path)
-    assert set(found.models) == VERSION_1 and found.nuisance == NONE
+    assert set(found.models) == VERSION_1 and (found.nuisance, found.rivals) == (NONE, "drives")
 
 
 def test_the_guides_example_is_read_and_states_the_defaults(write):

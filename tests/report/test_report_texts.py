@@ -324,6 +324,23 @@ def test_methods_say_of_the_data_only_what_holds(make):
     assert "censored" not in written(folder)
 
 
+def test_methods_say_what_every_hypothesis_shares(make):
+    folder = make()
+    spec = yaml.safe_load((folder / "spec.yaml").read_text("utf-8"))
+    for model in spec["models"].values():
+        model |= {"kernel": "opponent", "nuisance": ["A curve over session time is not in x."]}
+    spec |= {"rivals": "drives", "nuisance": {"time_on_task": False, "history": False}}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    one_kernel = "names drives: all have the kernel opponent"
+    assert f"{one_kernel} and no nuisance terms were added. A curve" in written(folder)
+    spec["nuisance"]["history"] = True
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    assert f"{one_kernel}. A curve over session time is not in x." in written(folder)
+    spec["rivals"] = "default"
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), "utf-8")
+    assert one_kernel not in written(folder) and "is not in x." in written(folder)
+
+
 def test_methods_say_how_it_was_sampled(make):
     folder = make()
     assert "sampled in" not in written(folder) and "first look" not in written(folder)

@@ -99,8 +99,21 @@ def model_lines(folder: RunFolder) -> list[tuple[Span, ...]]:
         if len(fitted) > 1
         else "One hypothesis was fitted: "
     )
-    nuisance = [clean(text) for text in model.get("nuisance") or []]
-    return [*lines, say(many, rivals, "."), say(" ".join(nuisance))]
+    return [*lines, say(many, rivals, "."), say(" ".join(_beside(folder)))]
+
+
+def _beside(folder: RunFolder) -> list[str]:
+    """Say what every hypothesis shares: one kernel where drives are named, and nuisance terms."""
+    model, on = folder.model(folder.focus), folder.spec.get("nuisance")
+    told = [clean(text) for text in model.get("nuisance") or []]
+    if folder.spec.get("rivals") != "drives":
+        return told
+    none = isinstance(on, dict) and not any(on.values())
+    without = " and no nuisance terms were added" if none else ""
+    return [
+        f"The analysis names drives: all have the kernel {clean(model.get('kernel'))}{without}.",
+        *told,
+    ]
 
 
 def _channel(folder: RunFolder, channel: str, said: list[str]) -> str:
