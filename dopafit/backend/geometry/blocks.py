@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dopafit.model.layout.covariates import KEYS
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["Blocks", "find_blocks"]
+__all__ = ["Blocks", "find_blocks", "find_owners"]
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,7 @@ def find_blocks(layout: Layout) -> Blocks:
     layout : Layout
         A model laid out over a study.
     """
-    coordinates = layout.coordinates
-    owner = np.full(coordinates.normals + coordinates.halves, -1)
-    subject, names = pd.factorize(layout.sessions["subject"])
-    unit = np.array(coordinates.unit)
-    for name, found in layout.designs.items():
-        rows = _subjects(layout, name, subject, names)
-        start = coordinates.start(name) + len(found.columns)
-        for term in found.groups:
-            used = (term.values != 0) & (term.codes >= 0)
-            owner[unit[start : start + len(term.levels)] - 1] = _owners(
-                term.codes[used], rows[used], len(term.levels)
-            )
-            start += len(term.levels)
+    owner = find_owners(layout, pd.factorize(layout.sessions["subject"])[0])
     local = np.flatnonzero(owner >= 0)
     local = local[np.argsort(owner[local], kind="stable")]
     _, first, count = np.unique(owner[local], return_index=True, return_counts=True)
@@ -72,19 +61,53 @@ def find_blocks(layout: Layout) -> Blocks:
     return Blocks(np.flatnonzero(owner < 0), own)
 
 
-def _subjects(layout: Layout, name: str, subject: np.ndarray, names: pd.Index) -> np.ndarray:
-    """Return the subject of each row of a parameter's table, as a number."""
+def find_owners(layout: Layout, group: np.ndarray) -> np.ndarray:
+    """Return the one group of sessions that owns each coordinate, (coordinate,).
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    group : array of int, (session,)
+        Group of each session, its subject for instance.
+
+    Returns
+    -------
+    array of int, (coordinate,)
+        Group in whose rows alone a group deviation occurs; -1 for what several groups share, for
+        population values and for spreads.
+    """
+    coordinates = layout.coordinates
+    owner = np.full(coordinates.normals + coordinates.halves, -1)
+    unit = np.array(coordinates.unit)
+    for name, found in layout.designs.items():
+        rows = group[_sessions(layout, name)]
+        start = coordinates.start(name) + len(found.columns)
+        for term in found.groups:
+            used = (term.values != 0) & (term.codes >= 0)
+            owner[unit[start : start + len(term.levels)] - 1] = _owners(
+                term.codes[used], rows[used], len(term.levels)
+            )
+            start += len(term.levels)
+    return owner
+
+
+def _sessions(layout: Layout, name: str) -> np.ndarray:
+    """Return the session of each row of a parameter's table, as its number in the layout."""
     for channel in layout.program.model.channels:
         if name.startswith(f"{channel.prefix}_"):
-            return names.get_indexer(layout.rows[channel.prefix].frame["subject"])
+            frame = layout.rows[channel.prefix].frame[KEYS]
+            known = pd.MultiIndex.from_frame(layout.sessions[KEYS])
+            return known.get_indexer(pd.MultiIndex.from_frame(frame))
+    number = np.arange(len(layout.sessions))
     if layout.program.model.parameters[name].varies == "event":
-        return np.repeat(subject, np.diff(layout.arrays["event_offset"]))
-    return subject
+        return np.repeat(number, np.diff(layout.arrays["event_offset"]))
+    return number
 
 
-def _owners(level: np.ndarray, subject: np.ndarray, levels: int) -> np.ndarray:
-    """Return the one subject in whose rows a level occurs; -1 for several, or none."""
+def _owners(level: np.ndarray, group: np.ndarray, levels: int) -> np.ndarray:
+    """Return the one group in whose rows a level occurs; -1 for several, or none."""
     low, high = np.full(levels, np.iinfo(np.int64).max), np.full(levels, -1)
-    np.minimum.at(low, level, subject)
-    np.maximum.at(high, level, subject)
+    np.minimum.at(low, level, group)
+    np.maximum.at(high, level, group)
     return np.where(low == high, high, -1)
