@@ -14,7 +14,7 @@ from dopafit.backend.evidence.conditional import Evaluate, Expansion, find_peak
 from dopafit.backend.evidence.proposals import Proposal, effective_size, log_mean
 from dopafit.backend.evidence.subjects import Subjects
 
-__all__ = ["LEAST_EFFECTIVE", "Estimate", "estimate"]
+__all__ = ["LEAST_EFFECTIVE", "Estimate", "around_modes", "estimate", "log_weights"]
 
 LEAST_EFFECTIVE = 50.0
 """Effective draws under which an integral is tried again."""
@@ -78,15 +78,15 @@ def estimate(
     """
     names = len(subjects.names)
     around, found = find_peak(evaluate, subjects, start, np.ones(len(subjects.sessions)))
-    proposal = _proposal(around)
+    proposal = around_modes(around)
     blocks = np.concatenate([own[None], proposal.draw(rng, count - 1)])
     log_lik = evaluate(blocks)
-    weights = _weights(subjects, proposal, blocks, log_lik)
+    weights = log_weights(subjects, proposal, blocks, log_lik)
     effective = effective_size(weights)
     doubled = bool((effective < LEAST_EFFECTIVE).any())
     if doubled:
         more = proposal.draw(rng, count)
-        added = _weights(subjects, proposal, more, evaluate(more))
+        added = log_weights(subjects, proposal, more, evaluate(more))
         weights = np.concatenate([weights, added])
         effective = effective_size(weights)
     log_value, log_weight = log_mean(weights), list(weights.T)
@@ -98,7 +98,7 @@ def estimate(
         own_around, ended = find_peak(evaluate, subjects, around.peak(kept).mode, kept)
         other, found = Proposal((own_around.peak(kept),)), found and ended
         blocks = other.draw(rng, count)
-        weights = _weights(subjects, other, blocks, evaluate(blocks))
+        weights = log_weights(subjects, other, blocks, evaluate(blocks))
         for session in subjects.left_out(rank):
             place = names + session
             log_weight[place], own_mode[session] = weights[:, place], True
@@ -107,7 +107,7 @@ def estimate(
     return Estimate(log_value, effective, log_weight, doubled, own_mode, found)
 
 
-def _proposal(around: Expansion) -> Proposal:
+def around_modes(around: Expansion) -> Proposal:
     """Return t around the modes, and around those without a session where there are few of them."""
     subjects = around.subjects
     every = np.ones(len(subjects.sessions))
@@ -120,7 +120,7 @@ def _proposal(around: Expansion) -> Proposal:
     return Proposal(tuple(peaks))
 
 
-def _weights(
+def log_weights(
     subjects: Subjects, proposal: Proposal, blocks: np.ndarray, log_lik: np.ndarray
 ) -> np.ndarray:
     """Return the log weights times likelihoods behind A and every B, (draw, subject + session)."""

@@ -18,6 +18,7 @@ leave-one-out: Vehtari et al. (2024), JMLR 25:72; recalled, not re-read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ from dopafit.core.machine import available_cores
 from dopafit.core.seed import spawn
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["Integrated", "integrate_subjects"]
+__all__ = ["Integrated", "integrate_subjects", "sessions_given"]
 
 SEEN = 64
 """Draws of the shared coordinates whose inner weights are kept for the shape of their tail."""
@@ -138,19 +139,19 @@ def integrate_subjects(
         x, h = x[:, kept], h[:, kept]
     shape, subjects = x.shape[:2], find_subjects(layout)
     flat_x, flat_h = x.reshape(-1, x.shape[-1]), h.reshape(-1, h.shape[-1])
-    rows_at = RowDensity(layout)
+    given = sessions_given(layout, subjects)
     scale = _Scale(layout, subjects)
-    reference = _given(layout, subjects, rows_at, flat_x.mean(axis=0), _geometric_mean(flat_h))
+    reference = given(flat_x.mean(axis=0), _geometric_mean(flat_h))
     every = np.ones(len(subjects.sessions))
     around, _ = find_peak(reference, subjects, np.zeros(subjects.shape), every)
     deviation = scale(_geometric_mean(flat_h)) * around.peak(every).mode
     streams = spawn(seed, f"integrated/{layout.program.model.hypothesis}").spawn(len(flat_x))
 
     def one(i: int) -> Estimate:
-        given = _given(layout, subjects, rows_at, flat_x[i], flat_h[i])
         start = deviation / scale(flat_h[i])
         own = np.where(subjects.own >= 0, flat_x[i][subjects.own], 0.0)
-        found = estimate(given, subjects, start, own, np.random.default_rng(streams[i]), count)
+        rng = np.random.default_rng(streams[i])
+        found = estimate(given(flat_x[i], flat_h[i]), subjects, start, own, rng, count)
         if i % spacing:
             found.log_weight = []
         return found
@@ -176,18 +177,30 @@ def integrate_subjects(
     )
 
 
-def _given(
-    layout: Layout, subjects: Subjects, rows_at: RowDensity, x: np.ndarray, h: np.ndarray
-) -> Evaluate:
-    """Return the sessions' log likelihoods as a function of the blocks, all else given."""
+def sessions_given(
+    layout: Layout, subjects: Subjects
+) -> Callable[[np.ndarray, np.ndarray], Evaluate]:
+    """Return what makes, of coordinates x and h, the sessions' log likelihoods by the blocks.
 
-    def evaluate(blocks: np.ndarray) -> np.ndarray:
-        points = np.tile(x, (len(blocks), 1))
-        points[:, subjects.own[subjects.own >= 0]] = subjects.spread(blocks)
-        theta = layout.coordinates.theta(points, np.broadcast_to(h, (len(blocks), h.size)))
-        return np.array([subjects.sums(rows_at(point)) for point in theta])
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    subjects : Subjects
+        Its subjects; their own coordinates in x are replaced by the blocks.
+    """
+    rows_at, own = RowDensity(layout), subjects.own[subjects.own >= 0]
 
-    return evaluate
+    def given(x: np.ndarray, h: np.ndarray) -> Evaluate:
+        def evaluate(blocks: np.ndarray) -> np.ndarray:
+            points = np.tile(x, (len(blocks), 1))
+            points[:, own] = subjects.spread(blocks)
+            theta = layout.coordinates.theta(points, np.broadcast_to(h, (len(blocks), h.size)))
+            return np.array([subjects.sums(rows_at(point)) for point in theta])
+
+        return evaluate
+
+    return given
 
 
 class _Scale:
