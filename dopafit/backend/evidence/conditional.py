@@ -87,6 +87,9 @@ class Expansion:
         value -= 0.5 * (self.here**2).sum(axis=1)
         slope, bend = slope[:, :-1] - self.here, bend[:, :-1, :-1] + np.eye(place)
         usable = np.isfinite(value) & np.isfinite(slope).all(axis=1) & np.isfinite(bend).all((1, 2))
+        # from where there is no density the way leads to the prior
+        slope = np.where(usable[:, None], slope, -self.here)
+        bend = np.where(usable[:, None, None], bend, np.eye(place))
         return np.where(usable, value, -np.inf), slope, bend
 
     def peak(self, kept: np.ndarray) -> Peak:

@@ -35,13 +35,16 @@ from dopafit.model.layout.layout import Layout
 
 __all__ = ["Integrated", "integrate_subjects", "sessions_given"]
 
-SEEN = 64
-"""Draws of the shared coordinates whose inner weights are kept for the shape of their tail."""
+SEEN = 32
+"""Draws of the shared coordinates at most whose inner weights are kept, for their tail."""
 
 POOR_SHARE = 0.05
 """Share of draws with too few effective inner draws from which a unit has to be refitted."""
 
 INNER_K = 0.7
+
+REACH = 3.0
+"""Prior standard deviations within which the search for modes starts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,8 @@ class Integrated:
     ----------
     subjects, sessions : tuple of str
         Labels.
+    subject : array of int, (session,)
+        Subject of each session.
     log_subject : array, (chain, draw, subject)
         Log of p(y_i | phi).
     log_session : array, (chain, draw, session)
@@ -74,6 +79,7 @@ class Integrated:
 
     subjects: tuple[str, ...]
     sessions: tuple[str, ...]
+    subject: np.ndarray
     log_subject: np.ndarray
     log_session: np.ndarray
     effective: np.ndarray
@@ -100,9 +106,7 @@ class Integrated:
         bad = few | ~(self.inner_k <= INNER_K)
         if unit == "subject":
             return bad[place]
-        owner = np.array([name.rpartition("/")[0] for name in self.sessions])
-        of_subject = dict(zip(self.subjects, bad[:first], strict=True))
-        return bad[place] | np.array([of_subject[name] for name in owner])
+        return bad[place] | bad[self.subject]
 
 
 def integrate_subjects(
@@ -148,7 +152,7 @@ def integrate_subjects(
     streams = spawn(seed, f"integrated/{layout.program.model.hypothesis}").spawn(len(flat_x))
 
     def one(i: int) -> Estimate:
-        start = deviation / scale(flat_h[i])
+        start = np.clip(deviation / scale(flat_h[i]), -REACH, REACH)
         own = np.where(subjects.own >= 0, flat_x[i][subjects.own], 0.0)
         rng = np.random.default_rng(streams[i])
         found = estimate(given(flat_x[i], flat_h[i]), subjects, start, own, rng, count)
@@ -156,7 +160,7 @@ def integrate_subjects(
             found.log_weight = []
         return found
 
-    spacing = max(1, len(flat_x) // SEEN)
+    spacing = -(-len(flat_x) // SEEN)
     with ThreadPoolExecutor(max_workers=available_cores()) as pool:
         found = list(pool.map(one, range(len(flat_x))))
     log_value = np.array([each.log_value for each in found])
@@ -165,6 +169,7 @@ def integrate_subjects(
     return Integrated(
         subjects.names,
         subjects.sessions,
+        subjects.subject,
         log_a.reshape(*shape, -1),
         (log_a[:, subjects.subject] - log_b).reshape(*shape, -1),
         np.array([each.effective for each in found]).reshape(*shape, -1),
@@ -196,7 +201,8 @@ def sessions_given(
             points = np.tile(x, (len(blocks), 1))
             points[:, own] = subjects.spread(blocks)
             theta = layout.coordinates.theta(points, np.broadcast_to(h, (len(blocks), h.size)))
-            return np.array([subjects.sums(rows_at(point)) for point in theta])
+            found = np.array([subjects.sums(rows_at(point)) for point in theta])
+            return np.where(np.isnan(found), -np.inf, found)  # off the map
 
         return evaluate
 

@@ -78,5 +78,8 @@ def log_mean(log_values: np.ndarray) -> np.ndarray:
 
 
 def effective_size(log_weights: np.ndarray) -> np.ndarray:
-    """Return how many equally weighted draws these are worth, over the first axis."""
-    return len(log_weights) * np.exp(2 * log_mean(log_weights) - log_mean(2 * log_weights))
+    """Return how many equally weighted draws these are worth, over the first axis; 0 for none."""
+    top = log_weights.max(axis=0)
+    weights = np.exp(log_weights - np.where(np.isfinite(top), top, 0.0))
+    total = weights.sum(axis=0)
+    return total**2 / np.maximum((weights**2).sum(axis=0), np.finfo(float).tiny)
