@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from scipy.special import expit, logsumexp, roots_hermitenorm
 
 import dopafit.backend.evidence.estimate as estimates
-from dopafit.backend.evidence.conditional import find_peak
+from dopafit.backend.evidence.conditional import Peak, find_peak
 from dopafit.backend.evidence.estimate import around_modes, estimate, log_weights
 from dopafit.backend.evidence.integrated import Integrated, integrate_subjects, sessions_given
 from dopafit.backend.evidence.proposals import log_mean
@@ -209,10 +209,10 @@ def test_few_inner_draws_are_exact_in_the_mean_if_one_is_the_posterior_s_own(cho
 
 def test_leaving_out_is_exact_for_two_subjects(choices) -> None:
     grid = ByGrid(choices)
-    x, h = grid.draws(choices, np.random.default_rng(5), 400)
-    x, h = x.reshape(2, 200, -1), h.reshape(2, 200, -1)
+    x, h = grid.draws(choices, np.random.default_rng(5), 300)
+    x, h = x.reshape(2, 150, -1), h.reshape(2, 150, -1)
     found = integrate_subjects(choices, x, h, seed=1, draws=None, count=100)
-    assert found.draws == (400, 400) and found.lost == 0
+    assert found.draws == (300, 300) and found.lost == 0
     assert found.subjects == ("a", "b") and list(found.sessions) == grid.sessions
     whole = grid.total() - logsumexp(grid.prior)
     for unit in ("session", "subject"):
@@ -225,12 +225,12 @@ def test_leaving_out_is_exact_for_two_subjects(choices) -> None:
 
 
 def test_more_inner_draws_change_nothing(choices) -> None:
-    x, h = (v[None] for v in ByGrid(choices).draws(choices, np.random.default_rng(5), 150))
+    x, h = (v[None] for v in ByGrid(choices).draws(choices, np.random.default_rng(5), 100))
     results = [integrate_subjects(choices, x, h, seed=1, count=count) for count in (100, 200)]
     again = integrate_subjects(choices, x, h, seed=1, count=100)
     assert np.array_equal(again.log_session, results[0].log_session)  # whatever the threads do
     some = integrate_subjects(choices, x, h, seed=1, draws=60)
-    assert some.draws == (60, 150) and some.log_subject.shape == (1, 60, 2)
+    assert some.draws == (60, 100) and some.log_subject.shape == (1, 60, 2)
     for unit in ("session", "subject"):
         one, other = (result.loo(unit).elpd_i for result in results)
         assert 0 < np.abs(one - other).max() < 0.1
@@ -364,3 +364,21 @@ def test_units_with_few_effective_draws_or_a_heavy_tail_are_named() -> None:
     bad_subject = dataclasses.replace(found, inner_k=np.array([0.9, 0.1, *k[2:]]))
     assert bad_subject.unreliable("session")[:2].all()  # A is part of its sessions' scores
     assert bad_subject.unreliable("subject").tolist() == [True, False]
+
+
+def test_a_peak_in_some_places_and_another_given_those() -> None:
+    """The kept places have the other's normal; the rest its own, conditional on them."""
+    rng = np.random.default_rng(3)
+    roots = rng.standard_normal((2, 4, 3, 3))
+    one, other = (Peak(rng.standard_normal((4, 3)), r @ r.transpose(0, 2, 1)) for r in roots)
+    kept = np.array([[True, True, False], [True, True, True], [False, True, True], [False] * 3])
+    found = one.given_places(other, kept)
+    for i, k in enumerate(kept):
+        inside = np.ix_(k, k)
+        np.testing.assert_allclose(found.mode[i, k], other.mode[i, k])
+        np.testing.assert_allclose(found.covariance[i][inside], other.covariance[i][inside])
+        ours, theirs = (np.linalg.inv(p.covariance[i]) for p in (found, one))
+        np.testing.assert_allclose(ours[~k], theirs[~k], rtol=1e-6, atol=1e-6)
+        # the mean of the rest at the kept places' mode
+        away = found.mode[i] - one.mode[i]
+        np.testing.assert_allclose(theirs[~k] @ away, 0, atol=1e-6)

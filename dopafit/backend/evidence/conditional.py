@@ -52,6 +52,27 @@ class Peak:
     mode: np.ndarray
     covariance: np.ndarray
 
+    def given_places(self, other: Peak, kept: np.ndarray) -> Peak:
+        """Return another peak in the places kept, (subject, place), and this one given those.
+
+        What a session left out owns alone is integrated out, so it may lie where the session
+        wants it: then the draws serve the subject with that session too.
+        """
+        if kept.all():
+            return other
+        both = kept[:, :, None] & kept[:, None, :]
+        across = ~kept[:, :, None] & kept[:, None, :]
+        eye = np.eye(kept.shape[1])
+        inner = np.linalg.inv(np.where(both, self.covariance, eye))
+        pull = np.where(across, self.covariance, 0.0) @ inner
+        moved = np.where(kept, other.mode - self.mode, 0.0)
+        mode = self.mode + moved + np.einsum("nij,nj->ni", pull, moved)
+        spread = pull + eye * kept[:, None, :]
+        rest = self.covariance - pull @ self.covariance
+        rest = np.where(~kept[:, :, None] & ~kept[:, None, :], rest, 0.0)
+        inside = np.where(both, other.covariance, 0.0)
+        return Peak(mode, spread @ inside @ spread.transpose(0, 2, 1) + rest)
+
 
 @dataclass(frozen=True, eq=False)
 class Expansion:

@@ -116,7 +116,9 @@ def around_modes(around: Expansion) -> Proposal:
         return Proposal(tuple(peaks))
     for rank in range(ranks):
         has = (subjects.of_subject[:, rank] >= 0) & (subjects.of_subject[:, 1] >= 0)
-        peaks.append(around.peak(subjects.without(np.where(has, rank, -1))))
+        left_out = np.where(has, rank, -1)
+        less = around.peak(subjects.without(left_out))
+        peaks.append(peaks[0].given_places(less, subjects.places_left(left_out)))
     return Proposal(tuple(peaks))
 
 
@@ -134,7 +136,7 @@ def log_weights(
     for rank in range(ranks):
         session = subjects.of_subject[:, rank]
         has = session >= 0
-        left = owned & ~((subjects.alone == session[:, None]) & has[:, None])
+        left = subjects.places_left(np.where(has, rank, -1))
         ratio = whole if (left == owned).all() else proposal.log_weight(blocks, left)
         others = np.delete(by_rank, rank, axis=2).sum(axis=2)
         found[:, len(owned) + session[has]] = (ratio + others)[:, has]

@@ -102,6 +102,18 @@ class Subjects:
         subject = np.flatnonzero(rank >= 0)
         return self.of_subject[subject, rank[subject]]
 
+    def places_left(self, rank: np.ndarray) -> np.ndarray:
+        """Return the places that have rows in other sessions than these, (subject, place).
+
+        Parameters
+        ----------
+        rank : array of int, (subject,)
+            Session left out, among its subject's; none where it is -1.
+        """
+        session = np.full((len(self.names), 1), -2)
+        session[rank >= 0, 0] = self.left_out(rank)
+        return (self.own >= 0) & (self.alone != session)
+
     def without(self, rank: np.ndarray) -> np.ndarray:
         """Return 0 for the sessions of these ranks, 1 for all others, (session,)."""
         kept = np.ones(len(self.sessions))
