@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
-from scipy.special import expit, logsumexp, roots_hermitenorm
+from scipy.special import expit, logsumexp
 
 import dopafit.backend.evidence.estimate as estimates
 from dopafit.backend.evidence.conditional import Peak, find_peak
@@ -23,13 +23,12 @@ from dopafit.model.claim import Model
 from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.model.numpy_operations import evaluate
 from dopafit.study import Study
+from tests.conftest import TINY_TRUTH
 
 SESSIONS = {"a": [3, 5], "b": [4, 2, 6], "c": [5]}
 """Trials of every session of every subject."""
 BY_SUBJECT = "(1 | subject)"
 BY_SESSION = "(1 | subject) + (1 | subject:session)"
-NODES, WEIGHTS = roots_hermitenorm(61)
-LOG_WEIGHTS = np.log(WEIGHTS) - 0.5 * np.log(2 * np.pi)
 
 
 def study(sessions: dict[str, list[int]] = SESSIONS, seed: int = 0, **columns) -> Study:
@@ -382,3 +381,33 @@ def test_a_peak_in_some_places_and_another_given_those() -> None:
         # the mean of the rest at the kept places' mode
         away = found.mode[i] - one.mode[i]
         np.testing.assert_allclose(theirs[~k] @ away, 0, atol=1e-6)
+
+
+def test_peaks_that_differ_between_subjects(tiny_model, tiny_world, fit_at) -> None:
+    """Where a subject's kernel is its own too; against quadrature over peak and rest."""
+    fit = fit_at(tiny_model("trough"), tiny_world, TINY_TRUTH, draws=1)
+    layout, c = fit.layout, fit.layout.coordinates
+    x, h = fit.coordinates["x"].values[0, 0], fit.coordinates["h"].values[0, 0].copy()
+    for k, (name, part, _) in enumerate(c.half_names):
+        if part == "sd":
+            h[k] = {"peak": 0.6, "choice_rest": 1.0}.get(name, 1e-9)
+    log_a, log_b, subjects, found = integrals(layout, x, h, 2000)
+    assert found.found and subjects.names == ("s1", "s2", "s3")
+    owner = {c.unit[i] - 1: e.parameter for i, e in enumerate(c.entries) if e.role == "group"}
+    places = [
+        [owner[k] for k in row].index(n) for row in subjects.own for n in ("peak", "choice_rest")
+    ]
+    nodes = np.linspace(-4.5, 4.5, 73)
+    grid = np.array(list(itertools.product(nodes, nodes)))
+    weight = stats.norm.logpdf(grid).sum(axis=1) + 2 * np.log(nodes[1] - nodes[0])
+    blocks = np.zeros((len(grid), *subjects.shape))
+    for i in range(3):
+        blocks[:, i, places[2 * i : 2 * i + 2]] = grid
+    log_lik = sessions_given(layout, subjects)(x, h)(blocks)
+    for i in range(3):
+        mine = np.flatnonzero(subjects.subject == i)
+        whole = log_lik[:, mine].sum(axis=1)
+        assert log_a[i] == pytest.approx(logsumexp(weight + whole), abs=0.05)
+        for session in mine:
+            rest = logsumexp(weight + whole - log_lik[:, session])
+            assert log_b[session] == pytest.approx(rest, abs=0.05)
