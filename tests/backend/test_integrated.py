@@ -14,7 +14,8 @@ from scipy.special import expit, logsumexp
 import dopafit.backend.evidence.estimate as estimates
 from dopafit.backend.evidence.conditional import Peak, find_peak
 from dopafit.backend.evidence.estimate import around_modes, estimate, log_weights
-from dopafit.backend.evidence.integrated import Integrated, integrate_subjects, sessions_given
+from dopafit.backend.evidence.given import sessions_given
+from dopafit.backend.evidence.integrated import Integrated, integrate_subjects
 from dopafit.backend.evidence.proposals import log_mean
 from dopafit.backend.evidence.subjects import find_subjects
 from dopafit.channel.choice import Choice
@@ -244,6 +245,7 @@ def test_without_own_coordinates_nothing_is_integrated() -> None:
     theta = layout.coordinates.theta(x, h)
     rows = np.array([[evaluate(layout, t)["choice"] for t in chain] for chain in theta])
     frame = layout.rows["choice"].frame
+    assert found.known.tolist() == [True] * 5 + [False]
     for k, name in enumerate(found.sessions):
         mine = (frame["subject"] + "/" + frame["session"] == name).to_numpy()
         expected = rows[..., mine].sum(axis=-1)

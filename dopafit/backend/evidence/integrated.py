@@ -18,22 +18,21 @@ leave-one-out: Vehtari et al. (2024), JMLR 25:72; recalled, not re-read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from dopafit.backend.evidence.conditional import Evaluate, find_peak
+from dopafit.backend.evidence.conditional import find_peak
 from dopafit.backend.evidence.estimate import LEAST_EFFECTIVE, Estimate, estimate
+from dopafit.backend.evidence.given import deviations, sessions_given
 from dopafit.backend.evidence.scores import LooResult, importance_weights, loo
-from dopafit.backend.evidence.subjects import Subjects, find_subjects
-from dopafit.backend.sampler.compiled import RowDensity
+from dopafit.backend.evidence.subjects import find_subjects
 from dopafit.core.machine import available_cores
 from dopafit.core.seed import spawn
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["Integrated", "integrate_subjects", "sessions_given"]
+__all__ = ["Integrated", "integrate_subjects"]
 
 SEEN = 32
 """Draws of the shared coordinates at most whose inner weights are kept, for their tail."""
@@ -90,6 +89,11 @@ class Integrated:
     own_mode: np.ndarray
     lost: int
 
+    @property
+    def known(self) -> np.ndarray:
+        """Whether a session's subject has others: else its score is that of a new subject."""
+        return np.bincount(self.subject)[self.subject] > 1
+
     def loo(self, unit: str) -> LooResult:
         """Return leave-one-out by ``"session"`` or ``"subject"``."""
         return loo({"session": self.log_session, "subject": self.log_subject}[unit])
@@ -144,15 +148,15 @@ def integrate_subjects(
     shape, subjects = x.shape[:2], find_subjects(layout)
     flat_x, flat_h = x.reshape(-1, x.shape[-1]), h.reshape(-1, h.shape[-1])
     given = sessions_given(layout, subjects)
-    scale = _Scale(layout, subjects)
-    reference = given(flat_x.mean(axis=0), _geometric_mean(flat_h))
+    typical = np.exp(np.log(flat_h).mean(axis=0))
+    reference = given(flat_x.mean(axis=0), typical)
     every = np.ones(len(subjects.sessions))
     around, _ = find_peak(reference, subjects, np.zeros(subjects.shape), every)
-    deviation = scale(_geometric_mean(flat_h)) * around.peak(every).mode
+    deviation = deviations(layout, subjects, typical) * around.peak(every).mode
     streams = spawn(seed, f"integrated/{layout.program.model.hypothesis}").spawn(len(flat_x))
 
     def one(i: int) -> Estimate:
-        start = np.clip(deviation / scale(flat_h[i]), -REACH, REACH)
+        start = np.clip(deviation / deviations(layout, subjects, flat_h[i]), -REACH, REACH)
         own = np.where(subjects.own >= 0, flat_x[i][subjects.own], 0.0)
         rng = np.random.default_rng(streams[i])
         found = estimate(given(flat_x[i], flat_h[i]), subjects, start, own, rng, count)
@@ -180,48 +184,6 @@ def integrate_subjects(
         np.array([each.own_mode for each in found]).reshape(*shape, -1),
         sum(not each.found for each in found),
     )
-
-
-def sessions_given(
-    layout: Layout, subjects: Subjects
-) -> Callable[[np.ndarray, np.ndarray], Evaluate]:
-    """Return what makes, of coordinates x and h, the sessions' log likelihoods by the blocks.
-
-    Parameters
-    ----------
-    layout : Layout
-        A model laid out over a study.
-    subjects : Subjects
-        Its subjects; their own coordinates in x are replaced by the blocks.
-    """
-    rows_at, own = RowDensity(layout), subjects.own[subjects.own >= 0]
-
-    def given(x: np.ndarray, h: np.ndarray) -> Evaluate:
-        def evaluate(blocks: np.ndarray) -> np.ndarray:
-            points = np.tile(x, (len(blocks), 1))
-            points[:, own] = subjects.spread(blocks)
-            theta = layout.coordinates.theta(points, np.broadcast_to(h, (len(blocks), h.size)))
-            found = np.array([subjects.sums(rows_at(point)) for point in theta])
-            return np.where(np.isnan(found), -np.inf, found)  # off the map
-
-        return evaluate
-
-    return given
-
-
-class _Scale:
-    """Standard deviation of each place of the blocks: what a coordinate of 1 stands for."""
-
-    def __init__(self, layout: Layout, subjects: Subjects) -> None:
-        self._owner = layout.coordinates.arrays()["x_spread"][subjects.own]
-        self._owner[subjects.own < 0] = 0
-
-    def __call__(self, h: np.ndarray) -> np.ndarray:
-        return np.append(1.0, h)[self._owner]
-
-
-def _geometric_mean(h: np.ndarray) -> np.ndarray:
-    return np.exp(np.log(h).mean(axis=0))
 
 
 def _tails(found: list[Estimate]) -> np.ndarray:
