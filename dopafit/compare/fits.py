@@ -9,6 +9,7 @@ from dopafit.compare.loo import Comparison, compare_loo
 from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
+from dopafit.fit.likelihood import unit_subjects
 
 __all__ = ["compare"]
 
@@ -75,6 +76,7 @@ def compare(
         labels=labels,
         seed=seed,
         converged={name: f.verdict.converged for name, f in fits.items()},
+        subjects=unit_subjects(next(iter(fits.values())).layout, unit),
         simulated=any(f.study.simulated for f in fits.values()),
         approximate=[name for name, f in fits.items() if f.verdict.approximation],
     )

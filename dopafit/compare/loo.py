@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from dopafit.backend.evidence.scores import LooResult, compare_elpd
+from dopafit.compare.difference import FEW_SUBJECTS, THESE_ONLY, difference
 from dopafit.core.errors import SpecError
 from dopafit.core.shown import Shown
 from dopafit.fit.joint import joint_stamp
 
 __all__ = ["Comparison", "compare_loo"]
-
-SMALL = 4.0  # elpd; differences below it are too small to tell (Sivula, Magnusson & Vehtari 2020)
-FEW = 100  # units; below it the standard error of a difference is too small (same source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +23,9 @@ class Comparison(Shown):
     Parameters
     ----------
     table : pandas.DataFrame
-        Index `hypothesis`, best first; the columns of `compare_elpd` and `unit`, `n_units`,
-        `converged`.
+        Index `hypothesis`, best first; the columns of `compare_elpd`, with `dse` over subjects;
+        `quantile`, `p_flip` and `behind` of `dopafit.compare.difference` against the best; `unit`,
+        `n_units`, `n_subjects`, `converged`.
     unit : str
         What was left out, e.g. ``"session"``.
     n_units : int
@@ -60,8 +59,7 @@ class Comparison(Shown):
     @property
     def distinguishable(self) -> pd.Series:
         """Per fit, whether it can be told from the best; False for the best itself."""
-        gap, error = -self.table["elpd_diff"], self.table["dse"]
-        return ((gap >= SMALL) & (gap >= 2 * error)).rename("distinguishable")
+        return self.table["behind"].astype(bool).rename("distinguishable")
 
     @property
     def reading(self) -> tuple[str, ...]:
@@ -105,6 +103,7 @@ def compare_loo(
     unit: str,
     labels: Mapping[str, Sequence[str]],
     converged: Mapping[str, bool],
+    subjects: Sequence[str] | None = None,
     seed: int = 0,
     simulated: bool = False,
     approximate: Sequence[str] = (),
@@ -121,6 +120,8 @@ def compare_loo(
         Per fit, names of the units in the order of its densities.
     converged : mapping of str to bool
         Each fit's verdict.
+    subjects : sequence of str, optional
+        Whose each unit is; a subject of its own unless given.
     seed : int
         Seed of the weights' interval.
     simulated, approximate
@@ -133,7 +134,13 @@ def compare_loo(
     """
     shared = _shared(labels, unit)
     table = compare_elpd(results, seed=seed)
-    table["unit"], table["n_units"] = unit, len(shared)
+    best, whose = results[table.index[0]].elpd_i, shared if subjects is None else subjects
+    gaps = [difference(best, results[name].elpd_i, whose) for name in table.index]
+    table["dse"] = [gap.se for gap in gaps]
+    table["quantile"] = [gap.quantile for gap in gaps]
+    table["p_flip"] = [gap.p_flip for gap in gaps]
+    table["behind"] = [gap.ahead for gap in gaps]
+    table["unit"], table["n_units"], table["n_subjects"] = unit, len(shared), gaps[0].subjects
     table["converged"] = [bool(converged[name]) for name in table.index]
     index = pd.Index(shared, name=unit)
     order = list(table.index)
@@ -145,7 +152,7 @@ def compare_loo(
         len(shared),
         points,
         shape,
-        _warnings(table, unit, len(shared)),
+        _warnings(table, gaps[0].subjects),
         bool(simulated),
         tuple(approximate),
     )
@@ -180,12 +187,17 @@ def _gap(first: list[str], other: list[str]) -> str:
     return f"number {place + 1} is {first[place]!r} in one and {other[place]!r} in the other"
 
 
-def _warnings(table: pd.DataFrame, unit: str, n_units: int) -> tuple[str, ...]:
+def _warnings(table: pd.DataFrame, subjects: int) -> tuple[str, ...]:
     notes = [f"{name} did not converge" for name in table.index[~table["converged"]]]
     notes += [f"{name}: {text}" for name, text in table["warning"].items() if text]
-    if n_units < FEW:
+    if subjects < THESE_ONLY:
         notes.append(
-            f"with {n_units} units ({unit}) the +- of a difference is likely too small; "
-            f"it can be relied on from about {FEW}"
+            f"with {subjects} {'subject' if subjects == 1 else 'subjects'} nothing can be said "
+            "beyond these: the +- of a difference is over their units"
+        )
+    elif subjects < FEW_SUBJECTS:
+        notes.append(
+            f"with {subjects} subjects the +- of a difference is itself uncertain; a rival is "
+            "called behind only where the exact test that flips signs says so too"
         )
     return tuple(notes)

@@ -10,7 +10,7 @@ from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from dopafit.compare.loo import SMALL
+from dopafit.compare.difference import SMALL
 from dopafit.figure import style
 from dopafit.figure.stamp import stamped
 from dopafit.figure.table import clean, has, need, numbers

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from dopafit.backend.sampler.compiled import RowDensity
 from dopafit.core.errors import SpecError, unknown
@@ -16,7 +17,7 @@ from dopafit.model.layout.layout import Layout
 if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
 
-__all__ = ["UNITS", "channel_log_likelihood", "unit_labels", "unit_log_likelihood"]
+__all__ = ["UNITS", "channel_log_likelihood", "unit_labels", "unit_log_likelihood", "unit_subjects"]
 
 UNITS = ("trial", "session")
 
@@ -31,16 +32,26 @@ def unit_labels(layout: Layout, unit: str) -> tuple[dict[str, np.ndarray], list[
     """
     if unit not in UNITS:
         raise unknown(SpecError, f"unit {unit!r} cannot be left out", unit, UNITS)
-    table = layout.units
-    labels = table["subject"].astype(str) + "/" + table["session"].astype(str)
-    group = np.arange(len(table))
+    labels = _unit_names(layout.units, unit)
+    group = np.arange(len(labels))
     if unit == "session":
         group, names = labels.factorize()
         labels = names.to_series()
-    else:
-        labels = labels + "/" + table["trial"].astype(str)
     index = {name: group[rows] for name, rows in layout.unit_of.items()}
     return index, [str(label) for label in labels]
+
+
+def _unit_names(table: pd.DataFrame, unit: str) -> pd.Series:
+    """Return the name of the unit of every row of `Layout.units`."""
+    names = table["subject"].astype(str) + "/" + table["session"].astype(str)
+    return names if unit == "session" else names + "/" + table["trial"].astype(str)
+
+
+def unit_subjects(layout: Layout, unit: str) -> list[str]:
+    """Return whose each unit is, in the order of `unit_labels`."""
+    _, labels = unit_labels(layout, unit)
+    owner = dict(zip(_unit_names(layout.units, unit), layout.units["subject"], strict=True))
+    return [str(owner[label]) for label in labels]
 
 
 def unit_log_likelihood(

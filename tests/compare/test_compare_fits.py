@@ -26,7 +26,7 @@ def test_the_trough_is_ahead_of_the_null_on_its_own_data(tiny_fits, unit) -> Non
     else:
         again = compare(dict(reversed(tiny_fits.items())), unit=unit, draws=60)
         assert again.table["elpd"].to_dict() == pytest.approx(found.table["elpd"].to_dict())
-        assert found.n_units == 6 and any("6 units" in note for note in found.warnings)
+        assert found.n_units == 6 and any("3 subjects" in note for note in found.warnings)
 
 
 def test_unlike_fits_are_refused_before_any_work(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -130,7 +132,23 @@ def test_few_units_are_said_to_be_few():
         labels=dict.fromkeys(("m0", "m1"), "abcdefgh"),
         converged={"m0": True, "m1": True},
     )
-    assert any("8 units (subject)" in w for w in few.warnings)
+    assert any("with 8 subjects" in w and "flips signs" in w for w in few.warnings)
+
+
+def test_sessions_of_one_subject_count_once():
+    # 15 sessions of one subject make all the difference; 105 others make none
+    gaps = np.concatenate([np.ones(15), np.zeros(105)])
+    results = scored(-100.0, -100.0)
+    results["m1"] = replace(results["m1"], elpd_i=results["m0"].elpd_i - gaps)
+    options = {"unit": "session", "converged": {"m0": True, "m1": True}}
+    options["labels"] = dict.fromkeys(("m0", "m1"), LABELS)
+    assert compare_loo(results, **options).distinguishable["m1"]
+    whose = [str(i // 15) for i in range(120)]
+    told = compare_loo(results, subjects=whose, **options)
+    assert not told.distinguishable["m1"]
+    assert told.table.loc["m1", "n_subjects"] == 8
+    few = compare_loo(results, subjects=["a"] * 60 + ["b"] * 60, **options)
+    assert any("2 subjects nothing can be said beyond" in w for w in few.warnings)
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,9 @@ def comparison(failed: tuple[str, ...], unit: str = "session") -> pd.DataFrame:
             "p": [21.2, 22.9, 20.1, 14.3],
             "elpd_diff": [0.0, -0.7766, -27.8579, -43.5579],
             "dse": [0.0, 0.91, 6.31, 8.92],
+            "quantile": 2.069,
+            "p_flip": float("nan"),
+            "behind": [False, False, True, True],
             "weight": [0.874, 0.126, 0.0, 0.0],
             "weight_lower": [0.41, 0.0, 0.0, 0.0],
             "weight_upper": [1.0, 0.59, 0.04, 0.0],
@@ -174,6 +177,7 @@ def comparison(failed: tuple[str, ...], unit: str = "session") -> pd.DataFrame:
             "warning": ["", "", "Pareto k above 0.70 in 2 of 48 units", ""],
             "unit": unit,
             "n_units": 48,
+            "n_subjects": 24,
             "converged": [name not in failed for name in RANKED],
         }
     )

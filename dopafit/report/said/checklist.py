@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from dopafit.compare.loo import SMALL
+from dopafit.compare.difference import FEW_SUBJECTS, SMALL
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count, fixed, number
@@ -237,8 +237,9 @@ def _decisions(folder: RunFolder) -> dict[str, str]:
     criterion = ""
     if folder.comparison is not None:
         criterion = (
-            f"two hypotheses are called distinguishable if elpd differs by at least {SMALL:g} "
-            "and by at least two standard errors of the difference"
+            f"a hypothesis is called behind if elpd differs by at least {SMALL:g} and, by subject, "
+            "by Student's 97.5 % quantile times its standard error; under "
+            f"{FEW_SUBJECTS} subjects the exact sign-flip test must say so too"
         )
     return {
         "Criterion of each decision": criterion,

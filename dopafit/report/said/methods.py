@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dopafit.compare.loo import SMALL
+from dopafit.compare.difference import FEW_SUBJECTS, SMALL, THESE_ONLY
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
-from dopafit.report.numbers import count, number, seconds
+from dopafit.report.numbers import count, fixed, number, seconds
 from dopafit.report.said.model_text import conventions, equation_blocks, model_lines, symbol_line
 from dopafit.report.said.priors import rows as prior_rows
 from dopafit.report.said.prose import Block, Span, name, say, sentence, series, to_markdown
@@ -306,21 +306,38 @@ def _convergence(folder: RunFolder) -> list[tuple[Span, ...]]:
     return lines
 
 
+def _parts(subjects: int, unit: str) -> str:
+    if subjects < THESE_ONLY:
+        return (
+            f"The standard error of a difference comes from the {unit}s of the few subjects, and "
+            "nothing is said beyond them."
+        )
+    return (
+        f"Differences were summed by subject ({count(subjects)} of them), and their standard "
+        "errors come from these sums."
+    )
+
+
 def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
     table = folder.comparison
     if table is None:
         return [say("No comparison of hypotheses was made.")]
     unit, units = clean(table["unit"].iloc[0]), count(table["n_units"].iloc[0])
     bad = int(table["n_bad_k"].sum())
+    subjects = int(table["n_subjects"].iloc[0])
+    flips = ""
+    if subjects < FEW_SUBJECTS:
+        flips = ", and if no more than 2.5 % of all sign patterns of the differences reach as far"
     several = len(folder.model(folder.focus).get("channels") or {}) > 1
     together = f"; all channels of a {unit} summed" if several else ""
     return [
         say(
             f"Hypotheses were compared by the expected log predictive density (elpd) of left-out "
             f"{unit}s ({units} {unit}s{together}), approximated by "
-            "Pareto-smoothed importance sampling. The standard error of a difference comes from "
-            "the differences themselves. A hypothesis is called distinguishable from the best only "
-            f"if it is behind by at least {SMALL:g} and by at least two of those standard errors. "
+            f"Pareto-smoothed importance sampling. {_parts(subjects, unit)} A hypothesis is called "
+            f"distinguishable from the best only if it is behind by at least {SMALL:g} and by at "
+            f"least {fixed(table['quantile'].iloc[-1], 2)} of those standard errors (Student's "
+            f"97.5 % quantile){flips}. "
             "Weights are stacking weights, with intervals from a Bayesian bootstrap over units.",
             f" The reweighting was not reliable (Pareto k) for {bad} pairs of hypothesis and "
             f"{unit}."
