@@ -1,0 +1,213 @@
+"""What a run may say: nothing, that events matter, that the trough does, or that it does not.
+
+A claim is made of conditions, each with its value and its limit. One that was not computed is not
+met: what nobody looked at supports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from dopafit.compare.difference import Difference, difference, mixture
+from dopafit.core.errors import SpecError
+from dopafit.model.rivals import NO_TROUGH, TROUGH
+
+__all__ = ["CONDITIONS", "EVENTS", "NO_TROUGH_CLAIM", "TROUGH_CLAIM", "UNDECIDED", "Claim",
+           "Condition", "decide"]  # fmt: skip
+
+UNDECIDED, EVENTS, TROUGH_CLAIM, NO_TROUGH_CLAIM = "undecided", "events", "trough", "no_trough"
+
+CONDITIONS = {
+    "converged": "every fit converged",
+    "rivals_present": "every rival was fitted",
+    "ahead_of_no_drive": "a hypothesis in which events move pursuit is ahead of the one without",
+    "separable": "the trace is not a trend over the session",
+    "time_on_task": "nothing is left over that changes with time in the session",
+    "events_control": "events that were exchanged, shifted or simulated explain less",
+    "lobe_seen": "there are observations while the level is below baseline",
+    "ahead_of_each_no_trough_rival": "the trough family is ahead of each rival without a trough",
+    "none_ahead": "no other hypothesis is ahead of the trough family",
+    "encompassing_gain": "with both lobes free, the trough's gain is positive",
+    "trough_control": "studies simulated without a trough favour it less",
+    "prior_shift": "no estimate lies where its prior had all but ruled it out",
+    "modes_agree": "no second mode says otherwise",
+    "trough_effect_small": "whatever the trough does is smaller than what would matter",
+}
+"""Every condition, in the order in which a reader meets them, as a clause that is true if met."""
+
+_FOR_EVENTS = ("converged", "rivals_present", "ahead_of_no_drive", "separable", "time_on_task",
+               "events_control")  # fmt: skip
+_FOR_TROUGH = ("lobe_seen", "ahead_of_each_no_trough_rival", "none_ahead", "encompassing_gain",
+               "trough_control", "prior_shift", "modes_agree")  # fmt: skip
+_FOR_NO_TROUGH = ("trough_effect_small", "lobe_seen", "prior_shift", "modes_agree")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of a claim.
+
+    Parameters
+    ----------
+    name : str
+        One of `CONDITIONS`.
+    met : bool
+        False also where it was not computed.
+    value, limit : float or None
+        What was found, and what it was held against; None where it was not computed.
+    told : str
+        What the value is, or why there is none.
+    """
+
+    name: str
+    met: bool
+    value: float | None = None
+    limit: float | None = None
+    told: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name not in CONDITIONS:
+            raise SpecError(
+                f"a condition called {self.name!r}",
+                allowed=", ".join(CONDITIONS),
+                todo="name one of those",
+            )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What may be said, and why not more.
+
+    Parameters
+    ----------
+    word : {"undecided", "events", "trough", "no_trough"}
+        The claim.
+    conditions : tuple of Condition
+        All of them, in the order of `CONDITIONS`.
+    these_only : bool
+        Whether there are so few subjects that it is about these alone.
+    """
+
+    word: str
+    conditions: tuple[Condition, ...]
+    these_only: bool = False
+
+    @property
+    def unmet(self) -> tuple[Condition, ...]:
+        """The conditions that kept the claim from being `trough`, in order."""
+        wanted = (*_FOR_EVENTS, *_FOR_TROUGH)
+        return tuple(one for one in self.conditions if one.name in wanted and not one.met)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as ``answer.json`` has it."""
+        return {"claim": self.word, "conditions": [asdict(one) for one in self.conditions]}
+
+
+def decide(
+    points: pd.DataFrame,
+    subjects: Sequence[str],
+    families: Mapping[str, str],
+    *,
+    without: str | None,
+    converged: Mapping[str, bool],
+    missing: Sequence[str],
+    others: Iterable[Condition] = (),
+) -> Claim:
+    """Decide what a comparison and its controls may say.
+
+    Parameters
+    ----------
+    points : DataFrame, (unit, hypothesis)
+        elpd of every left-out unit.
+    subjects : sequence of str, (unit,)
+        Whose unit it is.
+    families : mapping of str to str
+        Each hypothesis's family.
+    without : str or None
+        The hypothesis in which events move nothing; None where it was not fitted.
+    converged : mapping of str to bool
+        By hypothesis.
+    missing : sequence of str
+        Rivals that were not fitted; one counts as not behind.
+    others : iterable of Condition
+        What was found by controls and checks. Those that are lacking are not met.
+
+    Returns
+    -------
+    Claim
+
+    Examples
+    --------
+    >>> points = pd.DataFrame({"none": [-3.0] * 8, "trough": [-1.0] * 8})
+    >>> families = {"none": "no trough", "trough": "trough"}
+    >>> fine = {"none": True, "trough": True}
+    >>> decide(points, list("abcdefgh"), families, without="none", converged=fine, missing=()).word
+    'undecided'
+    """
+    found = {one.name: one for one in others}
+    failed = [name for name, fine in converged.items() if not fine]
+    found["converged"] = Condition(
+        "converged", not failed, len(failed), 0, f"not converged: {', '.join(failed) or 'none'}"
+    )
+    found["rivals_present"] = Condition(
+        "rivals_present",
+        not missing and without is not None,
+        len(missing),
+        0,
+        f"not fitted: {', '.join(missing) or 'none'}",
+    )
+    gaps = _Gaps(points, subjects)
+    if without is not None and len(points.columns) > 1:
+        moved = points.drop(columns=without)
+        best = str(moved.sum().idxmax())
+        found["ahead_of_no_drive"] = gaps.condition("ahead_of_no_drive", points[best], [without])
+    members = [name for name in points if families[name] == TROUGH]
+    plain = [name for name in points if families[name] == NO_TROUGH]
+    if members:
+        trough = pd.Series(mixture(points[members].to_numpy()), points.index)
+        rest = [name for name in points if name not in members]
+        ahead = [name for name in rest if gaps.between(points[name], trough).ahead]
+        found["none_ahead"] = Condition(
+            "none_ahead", not ahead, len(ahead), 0, f"ahead of it: {', '.join(ahead) or 'none'}"
+        )
+        name = "ahead_of_each_no_trough_rival"
+        if plain:
+            found[name] = gaps.condition(name, trough, plain, missing)
+    conditions = tuple(
+        found.get(name, Condition(name, False, told="not computed")) for name in CONDITIONS
+    )
+    met = {one.name for one in conditions if one.met}
+    word = UNDECIDED
+    if met.issuperset(_FOR_EVENTS):
+        word = EVENTS
+        if met.issuperset(_FOR_TROUGH):
+            word = TROUGH_CLAIM
+        elif met.issuperset(_FOR_NO_TROUGH):
+            word = NO_TROUGH_CLAIM
+    return Claim(word, conditions, gaps.between(points.iloc[:, 0], points.iloc[:, 0]).these_only)
+
+
+class _Gaps:
+    """Differences between columns of predictive densities."""
+
+    def __init__(self, points: pd.DataFrame, subjects: Sequence[str]) -> None:
+        self.points, self.subjects = points, list(subjects)
+
+    def between(self, one: pd.Series, other: pd.Series) -> Difference:
+        return difference(one.to_numpy(), other.to_numpy(), self.subjects)
+
+    def condition(
+        self, name: str, one: pd.Series, rivals: Sequence[str], missing: Sequence[str] = ()
+    ) -> Condition:
+        """Return whether `one` is ahead of every rival, with the nearest one's difference."""
+        found = {rival: self.between(one, self.points[rival]) for rival in rivals}
+        near = min(found, key=lambda rival: found[rival].total)
+        told = f"nearest: {near}, {found[near].total:.1f} +- {found[near].se:.1f}"
+        if missing:
+            told += f"; not fitted, so not behind: {', '.join(missing)}"
+        met = not missing and all(gap.ahead for gap in found.values())
+        limit = max(4.0, found[near].quantile * found[near].se)
+        return Condition(name, met, found[near].total, float(limit), told)
