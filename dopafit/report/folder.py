@@ -22,7 +22,8 @@ SUMMARY = ("hypothesis parameter mean sd median lower upper interval_kind interv
 IDENTIFIABILITY = ("hypothesis parameter status contraction prior_sd posterior_sd shift convention "
                    "prior_sensitivity data_sensitivity sensitivity").split()  # fmt: skip
 COMPARISON = ("hypothesis rank elpd se elpd_diff dse quantile behind weight weight_lower "
-              "weight_upper max_pareto_k n_bad_k unit n_units n_subjects converged").split()  # fmt: skip
+              "weight_upper max_pareto_k n_bad_k unit n_units n_subjects "
+              "converged").split()  # fmt: skip
 TRUTH = ("hypothesis parameter member_of truth lower upper covered total_truth total_lower "
          "total_upper total_covered").split()  # fmt: skip
 CHECKS = "signature group bins inside p_value p_least hypothesis source".split()
