@@ -172,7 +172,7 @@ def compare_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
     unit: Annotated[
         str | None,
-        typer.Option("--unit", help="What is left out: trial or session; as in the run if absent."),
+        typer.Option("--unit", help="What is left out: session, subject or trial."),
     ] = None,
     progress: Show = "auto",
     components: Components = None,

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dopafit.backend.evidence.scores import loo
 from dopafit.compare.loo import Comparison, compare_loo
+from dopafit.compare.score import score
 from dopafit.core.arguments import require, takes
 from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
-from dopafit.fit.likelihood import unit_subjects
 
 __all__ = ["compare"]
 
 
 @takes(fits=Mapping)
 def compare(
-    fits: Mapping[str, Fit], *, unit: str, draws: int | None = 500, seed: int = 0
+    fits: Mapping[str, Fit], *, unit: str, draws: int | None = 250, seed: int = 0
 ) -> Comparison:
-    """Compare fits of one study by PSIS leave-one-out, all channels of a unit summed.
+    """Compare fits of one study by what they predict of left-out units, all channels summed.
+
+    By session and by subject, each subject's own coordinates are integrated out; see
+    `dopafit.backend.evidence.integrated`.
 
     Parameters
     ----------
     fits : mapping of str to Fit
         Two or more fits of the same study with the same channels.
-    unit : {"trial", "session"}
+    unit : {"session", "subject", "trial"}
         What is left out together; there is no default, because the answer depends on it.
     draws : int or None
         Draws per chain that are used, evenly spread; all where None.
     seed : int
-        Source of randomness of the weights' interval.
+        Source of randomness of the inner draws and of the weights' interval.
 
     Returns
     -------
@@ -66,17 +68,15 @@ def compare(
             allowed="one study for every fit",
             todo="fit the hypotheses again to one study",
         )
-    results, labels = {}, {}
-    for name, f in fits.items():
-        log_lik, labels[name] = f.log_likelihood(unit, draws=draws)
-        results[name] = loo(log_lik)
+    scores = {name: score(f, unit, draws=draws, seed=seed) for name, f in fits.items()}
+    first = next(iter(scores.values()))
     return compare_loo(
-        results,
+        {name: one.result for name, one in scores.items()},
         unit=unit,
-        labels=labels,
+        labels={name: one.labels for name, one in scores.items()},
         seed=seed,
         converged={name: f.verdict.converged for name, f in fits.items()},
-        subjects=unit_subjects(next(iter(fits.values())).layout, unit),
+        subjects=first.subjects,
         simulated=any(f.study.simulated for f in fits.values()),
         approximate=[name for name, f in fits.items() if f.verdict.approximation],
     )

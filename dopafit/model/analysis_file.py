@@ -70,7 +70,7 @@ class Sampling(BaseModel):
 class _Compare(BaseModel):
     model_config = _FROZEN
 
-    unit: Literal["trial", "session"] = "session"
+    unit: Literal["trial", "session", "subject"] = "session"
 
 
 class _Check(BaseModel):

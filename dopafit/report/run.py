@@ -225,7 +225,7 @@ def compare_folder(
     ----------
     folder : path
         A run folder.
-    unit : {"trial", "session"}, optional
+    unit : {"session", "subject", "trial"}, optional
         What is left out; as the run's analysis says unless given.
     show : Progress, optional
         Where progress is shown.

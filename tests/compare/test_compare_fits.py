@@ -12,7 +12,7 @@ from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
 
 
-@pytest.mark.parametrize("unit", ["trial", "session"])
+@pytest.mark.parametrize("unit", ["trial", "session", "subject"])
 def test_the_trough_is_ahead_of_the_null_on_its_own_data(tiny_fits, unit) -> None:
     found = compare(tiny_fits, unit=unit, draws=60)
     assert found.best == "trough" and found.unit == unit
@@ -26,7 +26,8 @@ def test_the_trough_is_ahead_of_the_null_on_its_own_data(tiny_fits, unit) -> Non
     else:
         again = compare(dict(reversed(tiny_fits.items())), unit=unit, draws=60)
         assert again.table["elpd"].to_dict() == pytest.approx(found.table["elpd"].to_dict())
-        assert found.n_units == 6 and any("3 subjects" in note for note in found.warnings)
+        assert found.n_units == {"session": 6, "subject": 3}[unit]
+        assert any("3 subjects" in note for note in found.warnings)
 
 
 def test_unlike_fits_are_refused_before_any_work(
@@ -55,4 +56,4 @@ def test_unlike_fits_are_refused_before_any_work(
 
 def test_an_unknown_unit(tiny_fits) -> None:
     with pytest.raises(SpecError, match="cannot be left out"):
-        compare(tiny_fits, unit="subject")
+        compare(tiny_fits, unit="block")

@@ -39,6 +39,8 @@ class LooResult:
         Tail shape of the importance ratios; 0 where the log-likelihood does not vary.
     good_k : float
         A unit with a larger `pareto_k` cannot be trusted with this number of draws.
+    weak : ndarray of bool, shape (unit,), optional
+        Where an integral within the estimate cannot be trusted; nowhere unless given.
     """
 
     elpd: float
@@ -47,6 +49,7 @@ class LooResult:
     elpd_i: np.ndarray
     pareto_k: np.ndarray
     good_k: float
+    weak: np.ndarray | None = None
 
     @property
     def n_units(self) -> int:
@@ -56,7 +59,8 @@ class LooResult:
     @property
     def bad(self) -> np.ndarray:
         """Units whose estimate cannot be trusted, shape (unit,); NaN counts as bad."""
-        return ~(self.pareto_k <= self.good_k)
+        far = ~(self.pareto_k <= self.good_k)
+        return far if self.weak is None else far | self.weak
 
 
 def loo(log_lik: np.ndarray, r_eff: float | np.ndarray | None = None) -> LooResult:
@@ -249,10 +253,15 @@ def _standard_error(parts: np.ndarray) -> float:
 
 
 def _warning(fit: LooResult) -> str:
-    bad = int(fit.bad.sum())
-    if not bad:
-        return ""
-    return (
-        f"Pareto k above {fit.good_k:.2f} in {bad} of {fit.n_units} units: their left-out density "
-        "is not reliable and tends to be too high"
-    )
+    far = int((~(fit.pareto_k <= fit.good_k)).sum())
+    weak = int(fit.bad.sum()) - far
+    told = []
+    if far:
+        told.append(
+            f"Pareto k above {fit.good_k:.2f} in {far} of {fit.n_units} units: their left-out "
+            "density is not reliable and tends to be too high"
+        )
+    if weak:
+        more = "more " if far else ""
+        told.append(f"too few inner draws carry the density of {weak} {more}units")
+    return "; ".join(told)

@@ -306,6 +306,16 @@ def _convergence(folder: RunFolder) -> list[tuple[Span, ...]]:
     return lines
 
 
+_INTEGRATED = (
+    " over the coordinates that subjects share; each subject's own were integrated out by "
+    "importance sampling from a multivariate t at their conditional mode"
+)
+_GIVEN = (
+    " over all coordinates; a trial's score is conditional on the rest of its session and supports "
+    "no claim"
+)
+
+
 def _parts(subjects: int, unit: str) -> str:
     if subjects < THESE_ONLY:
         return (
@@ -333,16 +343,16 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
     return [
         say(
             f"Hypotheses were compared by the expected log predictive density (elpd) of left-out "
-            f"{unit}s ({units} {unit}s{together}), approximated by "
-            f"Pareto-smoothed importance sampling. {_parts(subjects, unit)} A hypothesis is called "
-            f"distinguishable from the best only if it is behind by at least {SMALL:g} and by at "
-            f"least {fixed(table['quantile'].iloc[-1], 2)} of those standard errors (Student's "
-            f"97.5 % quantile){flips}. "
+            f"{unit}s ({units} {unit}s{together}), by Pareto-smoothed importance sampling"
+            f"{_GIVEN if unit == 'trial' else _INTEGRATED}. {_parts(subjects, unit)} A hypothesis "
+            f"is called distinguishable from the best only if it is behind by at least {SMALL:g} "
+            f"and by at least {fixed(table['quantile'].iloc[-1], 2)} of those standard errors "
+            f"(Student's 97.5 % quantile){flips}. "
             "Weights are stacking weights, with intervals from a Bayesian bootstrap over units.",
-            f" The reweighting was not reliable (Pareto k) for {bad} pairs of hypothesis and "
-            f"{unit}."
+            f" The score was not reliable (Pareto k, or too few inner draws) for {bad} pairs of "
+            f"hypothesis and {unit}."
             if bad
-            else " The reweighting was reliable for every unit (Pareto k).",
+            else " The score was reliable for every unit (Pareto k, inner draws).",
         ),
         say(" ".join(sentence(w) for w in folder.warnings)),
     ]
