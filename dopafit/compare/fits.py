@@ -15,7 +15,7 @@ __all__ = ["compare"]
 
 @takes(fits=Mapping)
 def compare(
-    fits: Mapping[str, Fit], *, unit: str, draws: int | None = 200, seed: int = 0
+    fits: Mapping[str, Fit], *, unit: str, draws: int | None = 250, seed: int = 0
 ) -> Comparison:
     """Compare fits of one study by what they predict of left-out units, all channels summed.
 

@@ -34,7 +34,7 @@ class Score(NamedTuple):
     subjects: tuple[str, ...]
 
 
-def score(fit: Fit, unit: str, *, draws: int | None = 200, seed: int = 0) -> Score:
+def score(fit: Fit, unit: str, *, draws: int | None = 250, seed: int = 0) -> Score:
     """Leave each unit out of a fit.
 
     Parameters

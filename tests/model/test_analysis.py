@@ -168,7 +168,7 @@ def test_a_typo_gets_a_suggestion(write, changes, wrong, todo):
         ({"sampling": 5}, "sampling: 5"),
         ({"seed": -1}, "seed: -1"),
         ({"seed": 1.5}, "seed: 1.5"),
-        ({"compare": {"unit": "subject"}}, "compare.unit: 'subject'"),
+        ({"compare": {"unit": "block"}}, "compare.unit: 'block'"),
         ({"channels": [1]}, "channels: [1]"),
         ({"channels": {}}, "no channels"),
         ({"channels": {"choice": 5}}, "channels.choice: 5"),

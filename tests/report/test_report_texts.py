@@ -60,7 +60,7 @@ def test_methods_have_every_part(methods):
         "The seed was 20260",
         "`trough` converged (R-hat ≤ 1.005, ESS ≥ 913, 0 divergences)",
         "left-out sessions (48 sessions",
-        "not reliable (Pareto k) for 2 pairs",
+        "not reliable (Pareto k, or too few inner draws) for 2 pairs",
         "ArviZ: a unified library",
         "nutpie: a sampler",
         "$$\nM(t) = s(t)\n$$",

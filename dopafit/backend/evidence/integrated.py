@@ -119,7 +119,7 @@ def integrate_subjects(
     h: np.ndarray,
     *,
     seed: int,
-    draws: int | None = 200,
+    draws: int | None = 250,
     count: int = 100,
 ) -> Integrated:
     """Integrate every subject's own coordinates out, draw by draw.
