@@ -17,13 +17,14 @@ from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.study.study import Study
 
-__all__ = ["At", "Channel", "Moments", "Rows", "Scales", "Signature"]
+__all__ = ["At", "Channel", "Moments", "Rows", "Scales", "Signature", "Typical"]
 
 At = Callable[[pd.DataFrame], pd.DataFrame]
 
 KEYS = ["subject", "session"]
 
 STYLES = ("line", "bars")
+CHANGES = ("points", "ratio", "difference")
 
 # by the annotation of an option, what it may be; other annotations are the member's own to check
 _KINDS: dict[str, type] = {"str": str, "int": Integral, "float": Real}
@@ -141,6 +142,30 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Typical:
+    """How a sentence says what `Channel.typical` returns.
+
+    Parameters
+    ----------
+    words : str
+        What it is, as the subject of a sentence: ``"the probability of pursuit"``.
+    change : {"points", "ratio", "difference"}
+        How two of them are held against each other: probabilities by their difference in points,
+        numbers above 0 by their ratio, others by their difference.
+    unit : str
+        Unit of the value; without one only a ratio is said.
+    """
+
+    words: str
+    change: str = "ratio"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.change not in CHANGES:
+            raise TypeError(f"Typical: change {self.change!r}, allowed {', '.join(CHANGES)}")
+
+
+@dataclass(frozen=True)
 class Channel(Component, family=True):
     r"""Base of the likelihoods.
 
@@ -165,6 +190,8 @@ class Channel(Component, family=True):
     outcome: ClassVar[str] = ""
     words: ClassVar[str] = ""
     signature: ClassVar[Signature] = Signature()
+    # what `typical` returns; None where a member has no such number, so that no size is said
+    typical_words: ClassVar[Typical | None] = None
     on_grid: ClassVar[bool] = False
     moves: ClassVar[str] = "rest"
     # takes what `logp` takes but for `xp`; P(below the outcome) and P(up to it) for every row:
@@ -284,6 +311,13 @@ class Channel(Component, family=True):
     def values(self, outcome: pd.DataFrame, rows: Rows) -> np.ndarray:
         """Return the numbers that `signature` sums up, one a row of what `draw` returns."""
         return outcome[self.column].to_numpy(float)  # type: ignore[attr-defined]
+
+    def typical(self, eta: Any) -> Any:
+        """Return the outcome that is typical of a predictor, as `typical_words` say it.
+
+        A member adds its parameters by name.
+        """
+        raise TypeError(f"{type(self).__name__} defines no typical")
 
     def simulate(
         self, rng: np.random.Generator, eta: np.ndarray, data: Mapping[str, Any]

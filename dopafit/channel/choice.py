@@ -15,6 +15,7 @@ from dopafit.channel.channel import (
     Rows,
     Scales,
     Signature,
+    Typical,
     outcome_column,
     with_columns,
     zero_one,
@@ -54,6 +55,7 @@ class Choice(Channel):
     outcome = "pursue or not"
     words = "choices, with a Bernoulli likelihood"
     signature = Signature("pursuit")
+    typical_words = Typical("the probability of pursuit", "points")
     latex = r"y \sim \mathrm{Bernoulli}(\epsilon/2 + (1-\epsilon)\,\mathrm{logit}^{-1}(\eta))"
     notation: ClassVar = {"rest": r"\alpha", "lapse": r"\epsilon"}
     symbols: ClassVar = {"y": "pursued (1) or not (0)"}
@@ -109,7 +111,11 @@ class Choice(Channel):
         """Return the study with every response set to 0."""
         return with_columns(study, {self.column: 0.0})
 
+    def typical(self, eta, lapse=0.0):
+        """Return the probability of pursuit."""
+        return 0.5 * lapse + (1.0 - np.asarray(lapse)) * sigmoid(np, eta)
+
     def simulate(self, rng, eta, data, lapse=0.0):
         """Draw responses; returns the table column and its values."""
-        chance = 0.5 * lapse + (1.0 - np.asarray(lapse)) * sigmoid(np, eta)
-        return {self.column: (rng.random(eta.shape) < chance).astype(float)}
+        pursued = rng.random(eta.shape) < self.typical(eta, lapse)
+        return {self.column: pursued.astype(float)}

@@ -17,6 +17,7 @@ from dopafit.channel.channel import (
     Rows,
     Scales,
     Signature,
+    Typical,
     named_column,
     numbers,
     outcome_column,
@@ -88,6 +89,7 @@ class Counts(Channel):
         r"\overline{\eta}": "mean of the predictor over the window",
     }
     signature = Signature("acts per minute")
+    typical_words = Typical("the rate of acts")
     on_grid = True
     arguments = frozenset({"eta", "count", "log_exposure", "log_factorial"})
 
@@ -192,6 +194,10 @@ class Counts(Channel):
     def blank(self, study: Study) -> Study:
         """Return the study with every count set to 0."""
         return with_columns(study, {self.column: 0.0})
+
+    def typical(self, eta, dispersion):
+        """Return the expected number of acts per minute, or per 60 units of another exposure."""
+        return 60.0 * np.exp(eta)
 
     def simulate(self, rng, eta, data, dispersion):
         """Draw counts: Poisson with a rate that is gamma distributed around its mean."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import ndtr
 
-from dopafit.channel.channel import At, Channel, Rows, Scales
+from dopafit.channel.channel import At, Channel, Rows, Scales, Typical
 from dopafit.channel.latencies import Latencies
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
@@ -37,6 +37,7 @@ class Latency(Latencies, Channel):
     name = "latency"
     reference = "lognormal response times; vigour, Niv et al. (2007)"
     words = "latencies, with a lognormal likelihood"
+    typical_words = Typical("the median latency", unit="s")
     latex = r"\ln y \sim N(-\eta, \sigma^2)"
     notation: ClassVar = {"rest": r"\alpha", "sigma": r"\sigma"}
     symbols: ClassVar = {"y": "latency [s]"}
@@ -73,6 +74,10 @@ class Latency(Latencies, Channel):
         """Return P(shorter) and P(up to the latency), 1 where it is censored."""
         below = ndtr((log_latency + eta) / sigma)
         return below, np.where(is_censored > 0, 1.0, below)
+
+    def typical(self, eta, sigma):
+        """Return the median latency [s], were none censored."""
+        return np.exp(-eta)
 
     def simulate(self, rng, eta, data, sigma):
         """Draw latencies and censor them at ``data["deadline"]`` [s], if there is one."""

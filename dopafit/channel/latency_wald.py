@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dopafit.channel.channel import Channel
+from dopafit.channel.channel import Channel, Typical
 from dopafit.channel.latencies import Latencies
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError
@@ -76,6 +76,7 @@ class WaldLatency(Latencies, Channel):
     name = "latency_wald"
     reference = "shifted Wald, Anders, Alario & Van Maanen (2016), recalled"
     words = "latencies, with a shifted Wald likelihood"
+    typical_words = Typical("the mean latency", unit="s")
     latex = (
         r"y = \phi y_0 + u - \varsigma^2 / u,\quad u \sim \mathrm{Wald}(v, a),\quad v = e^{\eta}"
     )
@@ -138,6 +139,12 @@ class WaldLatency(Latencies, Channel):
         u, _ = self._decision(np, latency, shift)
         below = -np.expm1(wald_logsf(np, u, np.exp(eta), threshold))
         return below, np.where(is_censored > 0, 1.0, below)
+
+    def typical(self, eta, threshold, shift):
+        """Return the mean latency [s], were none censored."""
+        drift = np.exp(eta)
+        blur = SOFT**2 * (drift / threshold + 1.0 / threshold**2)  # the mean of SOFT^2 / u
+        return shift * self.longest_shift + threshold / drift - blur
 
     def simulate(self, rng, eta, data, threshold, shift):
         """Draw latencies and censor them at ``data["deadline"]`` [s], if there is one."""

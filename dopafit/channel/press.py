@@ -8,7 +8,16 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS, At, Channel, Rows, Scales, Signature, times_by_session
+from dopafit.channel.channel import (
+    KEYS,
+    At,
+    Channel,
+    Rows,
+    Scales,
+    Signature,
+    Typical,
+    times_by_session,
+)
 from dopafit.channel.parameters import LOG_RATE, LOG_RATE_GAIN
 from dopafit.channel.press_checks import past_scales, refuse_misplaced, seconds, time_constants
 from dopafit.channel.quadrature import (
@@ -93,6 +102,7 @@ class Presses(Channel):
         "Gauss-Legendre quadrature between events and presses"
     )
     signature = Signature("presses per minute", per_minute=True)
+    typical_words = Typical("the rate of presses")
     on_grid = True
     latex = r"\ln r(t) = \eta(t),\quad \ln L = \sum_i \ln r(y_i) - \int r(t)\,\mathrm{d}t"
     notation: ClassVar = {
@@ -280,6 +290,10 @@ class Presses(Channel):
     def values(self, outcome: pd.DataFrame, rows: Rows) -> np.ndarray:
         """Return 1 a press: they are counted."""
         return np.ones(len(outcome))
+
+    def typical(self, eta, pause_depth=None, pause_duration=None):
+        """Return the rate of presses per minute, long after any pause."""
+        return 60.0 * np.exp(eta)
 
     def draw(self, rng, eta, rows, parameters, terms, limit):
         """Return `subject`, `session` and `time` [s] of presses drawn by thinning."""

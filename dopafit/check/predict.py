@@ -35,7 +35,8 @@ class PredictiveCheck(Shown):
     Parameters
     ----------
     table : DataFrame
-        One row per signature, group and bin: `observed`, `n` (trials, or seconds for rates),
+        One row per signature, group and bin: `observed`, `observed_lower` and `observed_upper` (its
+        90 % interval, outcomes independent), `n` (trials, or seconds for rates),
         `replicate_median`, `lower_50`, `upper_50`, `lower_90`, `upper_90`.
     summary : DataFrame
         One row per signature and group: share of bins inside the 90 % band, the predictive
@@ -150,9 +151,13 @@ def predictive_check(
     else:
         theta = coordinates.theta(*coordinates.prior_draws(rng, (draws,)))
     reducers = [Reducer(c, fit.layout, lags, within) for c in fit.model.channels]
-    frames = [
-        r.frame.assign(observed=r.values(r.channel.observed(fit.study, r.rows))) for r in reducers
-    ]
+    frames = []
+    for reducer in reducers:
+        seen = reducer.channel.observed(fit.study, reducer.rows)
+        # a stream of its own: the interval of the data is the same under every hypothesis
+        least, most = reducer.intervals(seen, generator(seed, f"observed/{reducer.channel.prefix}"))
+        told = {"observed": reducer.values(seen), "observed_lower": least, "observed_upper": most}
+        frames.append(reducer.frame.assign(**told))
     limit = MANY * max(1000, len(fit.study.presses))
     values, failed = [], 0
     for one in theta:

@@ -23,6 +23,8 @@ __all__ = ["Lags", "Reducer"]
 
 BINS = 12
 
+RESAMPLED = 100
+
 
 @dataclass(frozen=True)
 class Lags:
@@ -202,10 +204,38 @@ class Reducer:
             [self._reduce(number, bins, signature.statistic) for bins in self._row_bins.values()]
         )
 
+    def intervals(self, outcome: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+        """Return 90 % intervals of `values`, as if a bin's outcomes were independent, (2, row).
+
+        By resampling the outcomes of each bin; acts that are counted by a Poisson distribution.
+        """
+        signature, tails = self.channel.signature, [0.05, 0.95]
+        if signature.per_minute:
+            time = np.concatenate(list(self._amounts.values()))
+            seen = self.values(outcome) * time / 60.0
+            drawn = rng.poisson(np.nan_to_num(seen), (RESAMPLED, seen.size))
+            bounds = np.quantile(drawn, tails, axis=0)
+            return 60.0 * np.divide(bounds, time, out=np.full_like(bounds, np.nan), where=time > 0)
+        number = self.channel.values(outcome, self.rows)
+
+        def both(cell: np.ndarray) -> np.ndarray:
+            size = cell.size
+            drawn = [
+                signature.statistic(cell[rng.integers(size, size=size)]) for _ in range(RESAMPLED)
+            ]
+            return np.quantile(drawn, tails)
+
+        parts = (self._reduce(number, bins, both, [np.nan] * 2) for bins in self._row_bins.values())
+        return np.concatenate(list(parts)).T
+
     def _reduce(
-        self, number: np.ndarray, bins: np.ndarray, statistic: Callable[[np.ndarray], Any]
+        self,
+        number: np.ndarray,
+        bins: np.ndarray,
+        statistic: Callable[[np.ndarray], Any],
+        empty: Any = np.nan,
     ) -> np.ndarray:
         order = np.argsort(bins, kind="stable")
         bounds = np.searchsorted(bins[order], np.arange(self.lags.edges.size))
         cells = (number[order[a:b]] for a, b in pairwise(bounds))
-        return np.array([statistic(cell) if cell.size else np.nan for cell in cells], dtype=float)
+        return np.array([statistic(cell) if cell.size else empty for cell in cells], dtype=float)

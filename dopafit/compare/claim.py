@@ -16,8 +16,11 @@ from dopafit.compare.difference import Difference, difference, mixture
 from dopafit.core.errors import SpecError
 from dopafit.model.rivals import NO_TROUGH, TROUGH
 
-__all__ = ["CONDITIONS", "EVENTS", "NO_TROUGH_CLAIM", "TROUGH_CLAIM", "UNDECIDED", "Claim",
-           "Condition", "decide"]  # fmt: skip
+__all__ = ["COMPARED", "CONDITIONS", "EVENTS", "NOT_COMPUTED", "NO_TROUGH_CLAIM", "TROUGH_CLAIM",
+           "UNDECIDED", "Claim", "Condition", "decide"]  # fmt: skip
+
+NOT_COMPUTED = "not computed"
+"""What is told of a condition that nobody looked at."""
 
 UNDECIDED, EVENTS, TROUGH_CLAIM, NO_TROUGH_CLAIM = "undecided", "events", "trough", "no_trough"
 
@@ -38,6 +41,10 @@ CONDITIONS = {
     "trough_effect_small": "whatever the trough does is smaller than what would matter",
 }
 """Every condition, in the order in which a reader meets them, as a clause that is true if met."""
+
+COMPARED = ("converged", "rivals_present", "ahead_of_no_drive", "ahead_of_each_no_trough_rival",
+            "none_ahead")  # fmt: skip
+"""Those that `decide` finds in a comparison."""
 
 _FOR_EVENTS = ("converged", "rivals_present", "ahead_of_no_drive", "separable", "time_on_task",
                "events_control")  # fmt: skip
@@ -101,9 +108,55 @@ class Claim:
         wanted = (*_FOR_EVENTS, *_FOR_TROUGH)
         return tuple(one for one in self.conditions if one.name in wanted and not one.met)
 
+    @classmethod
+    def of(cls, conditions: Iterable[Condition], *, these_only: bool = False) -> Claim:
+        """Return the claim that follows from conditions; one that is lacking is not met."""
+        found = {one.name: one for one in conditions}
+        every = tuple(
+            found.get(name, Condition(name, False, told=NOT_COMPUTED)) for name in CONDITIONS
+        )
+        met = {one.name for one in every if one.met}
+        word = UNDECIDED
+        if met.issuperset(_FOR_EVENTS):
+            word = EVENTS
+            if met.issuperset(_FOR_TROUGH):
+                word = TROUGH_CLAIM
+            elif met.issuperset(_FOR_NO_TROUGH):
+                word = NO_TROUGH_CLAIM
+        return cls(word, every, these_only)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as ``answer.json`` has it."""
-        return {"claim": self.word, "conditions": [asdict(one) for one in self.conditions]}
+        conditions = [asdict(one) for one in self.conditions]
+        return {"claim": self.word, "these_only": self.these_only, "conditions": conditions}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Claim:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        SpecError
+            Fields are missing or of another form, or the claim does not follow from its conditions.
+        """
+        todo = "run again; the file was changed or damaged"
+        try:
+            found = [Condition(**one) for one in values["conditions"]]
+            wrong = [one.name for one in found if type(one.met) is not bool]
+            claim = cls.of(found, these_only=bool(values.get("these_only")))
+        except (KeyError, TypeError) as error:
+            raise SpecError(
+                f"this is no stored claim: {error!r}",
+                allowed="claim and conditions, as Claim.to_dict writes them",
+                todo=todo,
+            ) from None
+        if wrong or claim.word != values.get("claim"):
+            raise SpecError(
+                f"the claim {values.get('claim')!r} does not follow from its conditions",
+                allowed=f"{claim.word!r} with these",
+                todo=todo,
+            )
+        return claim
 
 
 def decide(
@@ -176,18 +229,8 @@ def decide(
         name = "ahead_of_each_no_trough_rival"
         if plain:
             found[name] = gaps.condition(name, trough, plain, missing)
-    conditions = tuple(
-        found.get(name, Condition(name, False, told="not computed")) for name in CONDITIONS
-    )
-    met = {one.name for one in conditions if one.met}
-    word = UNDECIDED
-    if met.issuperset(_FOR_EVENTS):
-        word = EVENTS
-        if met.issuperset(_FOR_TROUGH):
-            word = TROUGH_CLAIM
-        elif met.issuperset(_FOR_NO_TROUGH):
-            word = NO_TROUGH_CLAIM
-    return Claim(word, conditions, gaps.between(points.iloc[:, 0], points.iloc[:, 0]).these_only)
+    few = gaps.between(points.iloc[:, 0], points.iloc[:, 0]).these_only
+    return Claim.of(found.values(), these_only=few)
 
 
 class _Gaps:

@@ -40,6 +40,8 @@ class Comparison(Shown):
         Whether the data were made by a program.
     approximate : tuple of str
         Fits whose draws are an approximation.
+    subjects : tuple of str
+        Whose each unit is.
     """
 
     table: pd.DataFrame
@@ -50,6 +52,7 @@ class Comparison(Shown):
     warnings: tuple[str, ...] = field(default=())
     simulated: bool = False
     approximate: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
     @property
     def best(self) -> str:
@@ -155,6 +158,7 @@ def compare_loo(
         _warnings(table, gaps[0].subjects),
         bool(simulated),
         tuple(approximate),
+        tuple(str(subject) for subject in whose),
     )
 
 

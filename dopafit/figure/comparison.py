@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from dopafit.compare.difference import SMALL
 from dopafit.figure import style
@@ -17,9 +18,8 @@ from dopafit.figure.table import clean, has, need, numbers
 
 __all__ = ["draw"]
 
-LINEAR = 10.0  # an axis bent for a rival far behind is linear up to here
+NEAR = 10 * SMALL  # rivals closer than this keep an axis on which they can be told apart
 LIMIT_K = 0.7  # Pareto k above which an estimate is not to be trusted
-MANY = 20.0  # how many times further than the next it must lie for that
 
 
 @stamped
@@ -53,26 +53,32 @@ def draw(
     ]
     place = style.legend_row(parent, spec, handles)
     inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
-    left = parent.add_subplot(inner[0])
+    x, _ = _gaps(table)
+    far = _far(table)
+    sides = style.broken(parent, inner[0], far.any() and (-1 if x[far][0] < 0 else 1))
+    left = sides[0]
     middle = parent.add_subplot(inner[1], sharey=left)
     right = parent.add_subplot(inner[2], sharey=left)
     ink = style.colours(str(m) for m in table["hypothesis"])
     colour = [ink[str(m)] for m in table["hypothesis"]]
     y = np.arange(len(table), dtype=float)
-    _differences(left, table, y, colour)
+    for panel in sides:
+        _differences(panel, table, y, colour)
     left.set_xlabel(_axis_label(table, unit, n_units))
+    if far.any():
+        _break(*sides, table, far)
     _weights(middle, table, y, colour)
     _reliability(right, table, y)
+    first = min(sides, key=lambda panel: panel.get_subplotspec().colspan.start)
     left.set_yticks(y, [clean(m, 32) for m in table["hypothesis"]])
-    left.tick_params(axis="y", length=0)
     left.set_ylim(max(len(table), 1) - 0.4, -0.6)
-    for panel in (middle, right):
-        panel.tick_params(axis="y", length=0, labelleft=False)
+    for panel in (*sides, middle, right):
+        panel.tick_params(axis="y", length=0, labelleft=panel is first)
     return figure, left
 
 
 def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:
-    """Point and interval per model; the best model lies at zero."""
+    """Point and interval per model; the one with the highest elpd lies at zero."""
     x, se = _gaps(table)
     doubt = _doubt(table)
     ax.axvspan(-SMALL, SMALL, color=style.FAINT, alpha=0.2, lw=0, gid="small")
@@ -98,16 +104,34 @@ def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]
         )
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.04)
-    if _far_apart(x, se):
-        ax.set_xscale("symlog", linthresh=LINEAR, linscale=0.7)
-        style.plain_ticks(ax.xaxis)
 
 
-def _far_apart(x: np.ndarray, se: np.ndarray) -> bool:
-    """Whether one rival lies so far behind that a linear axis would hide the others."""
-    reach = np.abs(x) + 2 * np.where(np.isfinite(se), se, 0.0)
-    reach = reach[np.isfinite(reach) & (x != 0)]
-    return bool(reach.size > 1 and reach.max() > MANY * max(reach.min(), LINEAR))
+def _far(table: pd.DataFrame) -> np.ndarray:
+    """Return which rivals lie so far away that one axis would hide how near the others are."""
+    x, _ = _gaps(table)
+    far = np.abs(x) > NEAR  # false for NaN
+    near = np.isfinite(x) & ~far & (x != 0)
+    one_side = len(set(np.sign(x[far]))) == 1
+    return far if near.any() and one_side else np.zeros(len(table), dtype=bool)
+
+
+def _break(near: Axes, away: Axes, table: pd.DataFrame, far: np.ndarray) -> None:
+    """Give the near rivals and the far ones a linear axis each, and mark the gap between."""
+    x, se = _gaps(table)
+    reach = 2 * np.where(np.isfinite(se), se, 0.0)
+    known = np.isfinite(x)
+    for panel, mine in ((near, known & ~far), (away, far)):
+        low, high = (x - reach)[mine].min(), (x + reach)[mine].max()
+        if panel is near:
+            low, high = min(low, -SMALL), max(high, SMALL)
+        room = 0.08 * (high - low) or 1.0
+        panel.set_xlim(low - room, high + room)
+    away.xaxis.set_major_locator(MaxNLocator(3))
+    away.set_xlabel("far away, on a\nscale of its own", color="#555555")
+    side = 1.0 if x[far][0] < 0 else 0.0  # where the far panel ends
+    for panel, end in ((away, side), (near, 1.0 - side)):
+        mark = {"marker": [(-1, -2), (1, 2)], "ms": 6, "mew": 0.8, "color": style.INK}
+        panel.plot([end], [0], transform=panel.transAxes, clip_on=False, gid="break", **mark)
 
 
 def _axis_label(table: pd.DataFrame, unit: str, n_units: int | None) -> str:
@@ -120,9 +144,8 @@ def _axis_label(table: pd.DataFrame, unit: str, n_units: int | None) -> str:
         side = "better →"
     elif x.size and (x > 0).any() and not (x < 0).any():
         side = "← better"
-    head = "elpd difference from the best" + (f" ({side})" if side else "")
-    scale = f"; log scale beyond ±{LINEAR:g}" if _far_apart(*_gaps(table)) else ""
-    return f"{head}\nleave one {clean(unit, 24)} out{many}{scale}"
+    head = "elpd difference from the first row" + (f" ({side})" if side else "")
+    return f"{head}\nleave one {clean(unit, 24)} out{many}"
 
 
 def _gaps(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

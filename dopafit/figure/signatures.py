@@ -22,7 +22,10 @@ __all__ = ["draw"]
 
 _LOG = 50  # ratio of the largest to the smallest x above which the axis is logarithmic
 _SECONDS = " [s]"
-_KEY = ("signature", "channel", "group")
+_ASIDE = 0.15  # of a category's width, between the data and the replicates
+_KEY = ("signature", "channel", "group", "hypothesis")
+_Key = tuple[str, str, str, str]
+_MANY = 6  # more panels than this are small
 
 
 @stamped
@@ -31,7 +34,7 @@ def draw(
     *,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
-    """Draw what was observed over what each hypothesis would produce, one panel per signature.
+    """Draw what was observed over what each hypothesis would produce, each in panels of its own.
 
     Parameters
     ----------
@@ -39,10 +42,10 @@ def draw(
         Columns ``signature``, ``x``, ``observed``, ``replicate_median``, ``lower_90``,
         ``upper_90``; optional ``lower_50``, ``upper_50``, ``channel``, ``group``, ``hypothesis``,
         ``source`` (``posterior`` or ``prior``), ``x_lower`` and ``x_upper`` (edges of the bin),
-        ``x_name`` (names of categories), ``style`` (``line`` or ``bars``), ``x_label``,
-        ``y_label``. A panel shows one signature, channel and group; several hypotheses are laid
-        over each other in their colours. Where the label of x ends in ``[s]`` the axis takes the
-        unit that reads best.
+        ``observed_lower`` and ``observed_upper`` (90 % interval of the data), ``x_name`` (names of
+        categories), ``style`` (``line`` or ``bars``), ``x_label``, ``y_label``. A panel shows one
+        signature, channel, group and hypothesis; those of one signature share their y axis. Where
+        the label of x ends in ``[s]`` the axis takes the unit that reads best.
     """
     need(
         signature,
@@ -55,12 +58,13 @@ def draw(
     for column in ("channel", "group"):
         table[column] = table[column].fillna("").astype(str) if column in table else ""
     keys = list(dict.fromkeys(zip(*(table[c] for c in _KEY), strict=True)))
-    columns = style.columns(len(keys))
+    small = len(keys) > _MANY
+    columns = style.columns(len(keys), 4 if small else 3)
     rows = -(-max(1, len(keys)) // columns)
     width = {1: style.NARROW, 2: style.MEDIUM}.get(columns, style.WIDE)
-    rivals = [d for d in dict.fromkeys(table["hypothesis"])]
-    handles = _legend(table, rivals)
-    height = (50.0 if columns == 1 else 46.0) * rows + 4.0 * -(
+    ink = style.colours(dict.fromkeys(table["hypothesis"]))
+    handles = _legend(table, ink)
+    height = (50.0 if columns == 1 else 36.0 if small else 46.0) * rows + 4.0 * -(
         -len(handles) // style.legend_columns(handles, width)
     )
     figure, parent, spec = style.host(ax, width, height)
@@ -70,40 +74,44 @@ def draw(
         style.nothing(panels[0])
     limits: dict[tuple[str, str], list[float]] = {}
     for i, (panel, key) in enumerate(zip(panels, keys, strict=False)):
-        mine = table[
-            (table["signature"] == key[0])
-            & (table["channel"] == key[1])
-            & (table["group"] == key[2])
-        ]
-        _panel(panel, mine, rivals)
+        mine = table[(table[[*_KEY]] == key).all(axis=1)]
+        _panel(panel, mine, ink[key[3]])
+        if len({k[:2] for k in keys}) == 1:  # neighbours have the same axes
+            panel.set_ylabel("" if i % columns else panel.get_ylabel())
+            panel.set_xlabel("" if i + columns < len(keys) else panel.get_xlabel())
         low, high = panel.get_ylim()
         seen = limits.setdefault(key[:2], [low, high])
         seen[:] = [min(seen[0], low), max(seen[1], high)]
-        pad = _heading(panel, key, keys)
-        if len(keys) > 1:
+        pad = _heading(panel, key, keys, ink)
+        if 1 < len(keys) <= _MANY:
             style.letter(panel, chr(ord("a") + i % 26), pad)
     for panel, key in zip(panels, keys, strict=False):
         panel.set_ylim(limits[key[:2]])  # groups of one signature compare by eye
     return figure, panels[0]
 
 
-def _heading(ax: Axes, key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> float:
-    """Name the signature and, below it, what tells this panel from its neighbours.
+def _heading(ax: Axes, key: _Key, keys: list[_Key], ink: dict[str, str]) -> float:
+    """Name the hypothesis, or the signature, and below it what tells this panel from others.
 
     Returns the height of the title above the axes [pt].
     """
     seconds = {k: _second(k, keys) for k in keys}
     pad = 12.0 if any(seconds.values()) else 4.0
-    title = textwrap.fill(clean(key[0], 58), 29 if len(keys) > 1 else 34)
-    ax.set_title(title, fontweight="bold", pad=pad)
+    several = len(ink) > 1
+    words = clean(key[3], 29) if several else clean(key[0], 58)
+    title = textwrap.fill(words, 29 if len(keys) > 1 else 34)
+    colour = style.dark(ink[key[3]]) if several else style.INK
+    ax.set_title(title, fontweight="bold", pad=pad, color=colour)
     if seconds[key]:
         ax.text(0, 1.02, seconds[key], transform=ax.transAxes, va="bottom", color="#555555")
     return pad
 
 
-def _second(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> str:
-    """Return channel and group, where they differ within a signature."""
+def _second(key: _Key, keys: list[_Key]) -> str:
+    """Return signature, channel and group, as far as the title and the other panels leave open."""
     parts = []
+    if len({k[3] for k in keys}) > 1 and len({k[0] for k in keys}) > 1:
+        parts.append(clean(key[0], 24))
     if len({k[1] for k in keys if k[0] == key[0]}) > 1:
         parts.append(clean(key[1], 18))
     if len({k[2] for k in keys if k[:2] == key[:2]}) > 1:
@@ -111,34 +119,29 @@ def _second(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> str:
     return " · ".join(p for p in parts if p)
 
 
-def _legend(table: pd.DataFrame, rivals: list[str]) -> list[Any]:
-    """Entries for the observed points, each hypothesis's replicates and the prior."""
-    ink = style.colours(rivals)
-    entries: list[Any] = [
-        Line2D([], [], marker="o", ls="", ms=4, mfc=style.INK, mec="white", label="observed")
-    ]
-    for rival in rivals:
-        if (table["source"] == "prior").all():
-            break
-        entries.append(
-            Line2D(
-                [],
-                [],
-                color=ink[rival],
-                ls=style.dashes(rival),
-                label=clean(rival, 24) if rival else "replicates: median",
-            )
-        )
-    masses = "50, 90 %" if has(table, "lower_50") and len(rivals) < 3 else "90 %"
+def _legend(table: pd.DataFrame, ink: dict[str, str]) -> list[Any]:
+    """Entries for the data with their bins and intervals, the replicates and the prior."""
+    point = {"marker": "o", "ms": 4, "mfc": style.INK, "mec": "white", "color": style.INK}
+    entries: list[Any] = [Line2D([], [], ls="", **point, label="observed")]
+    if has(table, "x_lower", "x_upper"):
+        entries.append(Line2D([], [], color=style.INK, lw=0.5, label="width of a bin"))
+    if has(table, "observed_lower", "observed_upper"):
+        tick = {"marker": "|", "ms": 7, "mew": 0.8, "color": style.INK}
+        entries.append(Line2D([], [], ls="", **tick, label="data: 90 %"))
+    masses = "50, 90 %" if has(table, "lower_50") else "90 %"
     if (table["source"] != "prior").any():
+        first = next(iter(ink))
+        look = {"color": ink[first], "ls": style.dashes(first)}
+        look = look if len(ink) == 1 else {"color": style.FAINT}
+        entries.append(Line2D([], [], **look, label="replicates: median"))
         entries.append(Patch(color=style.FAINT, alpha=0.4, lw=0, label=f"band: {masses}"))
     if (table["source"] == "prior").any():
         entries.append(Patch(color=style.PRIOR, alpha=0.2, lw=0, label="prior 90 %"))
     return entries
 
 
-def _panel(ax: Axes, table: pd.DataFrame, rivals: list[str]) -> None:
-    """Bands and medians of the replicates, points of the data."""
+def _panel(ax: Axes, table: pd.DataFrame, colour: str) -> None:
+    """Bands and medians of one hypothesis's replicates, points of the data."""
     x_label, y_label = _text(table, "x_label"), _text(table, "y_label")
     x = numbers(table, "x")
     names = _categories(table)
@@ -152,18 +155,11 @@ def _panel(ax: Axes, table: pd.DataFrame, rivals: list[str]) -> None:
     elif seconds and names is None:
         scale, unit = time_unit(x)
         x_label = f"{x_label.removesuffix(_SECONDS)} [{unit}]"
-    ink = style.colours(rivals)
-    prior = table[table["source"] == "prior"]
+    prior, mine = table[table["source"] == "prior"], table[table["source"] != "prior"]
     if len(prior):
-        shift = _side(1, len(rivals))
-        _band(ax, prior, scale, style.PRIOR, "-", names, shift, few=False, prior=True)
-    for i, rival in enumerate(rivals):
-        mine = table[(table["source"] != "prior") & (table["hypothesis"] == rival)]
-        shift = _side(i + 1, len(rivals))
-        colour = ink[rival]
-        few = len(rivals) < 3
-        _band(ax, mine, scale, colour, style.dashes(rival), names, shift, few=few, prior=False)
-    _points(ax, table, scale, names, 0.0 if names is None else _side(0, len(rivals)))
+        _band(ax, prior, scale, style.PRIOR, "-", names, prior=True)
+    _band(ax, mine, scale, colour, style.dashes(table["hypothesis"].iloc[0]), names, prior=False)
+    _points(ax, table, scale, names, 0.0 if names is None else -_ASIDE)
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
     if not _absurd(ax, prior, numbers(table, "observed")):
@@ -208,11 +204,6 @@ def _place(table: pd.DataFrame, scale: float, names: dict[str, float] | None) ->
     return np.array([names.get(str(n), np.nan) for n in table["x_name"]])
 
 
-def _side(slot: int, rivals: int) -> float:
-    """Return the offset within a category: the data first, then one slot per hypothesis."""
-    return 0.6 * ((slot + 0.5) / (rivals + 1) - 0.5)
-
-
 def _band(
     ax: Axes,
     table: pd.DataFrame,
@@ -220,9 +211,7 @@ def _band(
     colour: str,
     dash: Any,
     names: dict[str, float] | None,
-    shift: float,
     *,
-    few: bool,
     prior: bool,
 ) -> None:
     """Bands over a numeric x; bars side by side over categories or where there is one point."""
@@ -237,9 +226,9 @@ def _band(
     bars = (
         names is not None or len(x) == 1 or ("style" in table and (table["style"] == "bars").all())
     )
-    at = x + shift if names is not None else x
-    for mass, alpha, wide in (("90", 0.2 if few else 0.13, 1.0), ("50", 0.3, 2.4)):
-        if mass == "50" and (prior or not few or not has(table, "lower_50", "upper_50")):
+    at = x + _ASIDE if names is not None else x
+    for mass, alpha, wide in (("90", 0.2, 1.0), ("50", 0.3, 2.4)):
+        if mass == "50" and (prior or not has(table, "lower_50", "upper_50")):
             continue
         low, high = numbers(table, f"lower_{mass}"), numbers(table, f"upper_{mass}")
         if bars:
@@ -257,10 +246,23 @@ def _band(
 def _points(
     ax: Axes, table: pd.DataFrame, scale: float, names: dict[str, float] | None, shift: float
 ) -> None:
-    """Observed points once, however many hypotheses repeat them; thin bars show the bins."""
-    columns = [c for c in ("x", "x_name", "x_lower", "x_upper", "observed") if c in table]
-    table = table[columns].drop_duplicates()
+    """Observed points, once; thin bars show the bins, upright ones how sure the points are."""
+    spread = ("observed_lower", "observed_upper")
+    known = ("x", "x_name", "x_lower", "x_upper", "observed", *spread)
+    table = table[[c for c in known if c in table]].drop_duplicates()
     x, y = _place(table, scale, names), numbers(table, "observed")
+    least, most = (numbers(table, column) for column in spread)
+    ok = np.isfinite(x) & np.isfinite(least) & np.isfinite(most)
+    if ok.any():
+        ax.vlines(
+            (x + shift)[ok],
+            least[ok],
+            most[ok],
+            color=style.INK,
+            lw=0.8,
+            zorder=4,
+            gid="observed 90",
+        )
     low, high = numbers(table, "x_lower") / scale, numbers(table, "x_upper") / scale
     ok = np.isfinite(low) & np.isfinite(high) & np.isfinite(y) & (names is None)
     if ok.any():

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dopafit.channel import channel_from_dict
+from dopafit.channel import Channel, channel_from_dict
 from dopafit.core.arguments import PATH, takes
-from dopafit.core.errors import SpecError
+from dopafit.core.errors import SpecError, unknown
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.core.yaml_text import parse_yaml
@@ -55,6 +55,9 @@ class Analysis:
         Draws, chains and so on.
     unit : str
         What leave-one-out leaves out.
+    smallest_effect : mapping of str to float
+        By channel: an effect of the trough below it would not matter. In points of a probability
+        over 100, in shares of a typical latency or rate, else in the outcome's unit.
     check_draws : int
         Replicates of each predictive check.
     pair_within : float or None
@@ -86,6 +89,7 @@ class Analysis:
     models: Mapping[str, Model]
     sampling: Sampling
     unit: str
+    smallest_effect: Mapping[str, float]
     check_draws: int
     pair_within: float | None
     seed: int
@@ -182,6 +186,7 @@ def read_analysis(path: str | Path) -> Analysis:
             key: plain_names(key, getattr(file, key), trace_name, prefixes)
             for key in ("effects", "priors", "fixed")
         }
+        smallest = _smallest(file.compare.smallest_effect, channels)
         kernels = {told.kernel or trace.kernel for told in hypotheses.values()}
         models = {
             name: Model(
@@ -209,6 +214,7 @@ def read_analysis(path: str | Path) -> Analysis:
         models=models,
         sampling=file.sampling,
         unit=file.compare.unit,
+        smallest_effect=smallest,
         check_draws=file.check.draws,
         pair_within=file.check.pair_within,
         seed=file.seed,
@@ -232,6 +238,18 @@ def _nuisance(file: AnalysisFile) -> Mapping[str, bool | float]:
     if file.nuisance is None and file.drives is not None:
         return NONE
     return (file.nuisance or Nuisance()).model_dump()
+
+
+def _smallest(given: float | dict[str, float], channels: list[Channel]) -> dict[str, float]:
+    """Return the smallest effect of interest by channel; none where a channel has no usual one."""
+    words = {channel.prefix: channel.typical_words for channel in channels}
+    if isinstance(given, float):
+        given = {p: given for p, told in words.items() if told and told.change != "difference"}
+    for prefix in given:
+        if prefix not in words:
+            what = f"compare: smallest_effect: there is no channel {prefix!r}"
+            raise unknown(SpecError, what, prefix, words)
+    return {prefix: float(size) for prefix, size in given.items()}
 
 
 def _one_trace(file: AnalysisFile) -> tuple[str, Trace]:

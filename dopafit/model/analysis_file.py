@@ -67,10 +67,17 @@ class Sampling(BaseModel):
         return value
 
 
+SMALLEST = 0.02
+"""Smallest effect of interest: 2 points of a probability, else 2 % of what is typical."""
+
+_Above0 = Annotated[float, Field(gt=0, strict=True)]
+
+
 class _Compare(BaseModel):
     model_config = _FROZEN
 
     unit: Literal["trial", "session", "subject"] = "session"
+    smallest_effect: _Above0 | dict[str, _Above0] = SMALLEST
 
 
 class _Check(BaseModel):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dopafit.drive import Drive
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["NEITHER", "NO_TROUGH", "RIVALS", "TROUGH", "Rival", "family_of"]
+__all__ = ["NEITHER", "NO_TROUGH", "RIVALS", "TROUGH", "Rival", "absent", "family_of"]
 
 TROUGH, NO_TROUGH, NEITHER = "trough", "no trough", "neither"
 """Families: only a deficit below baseline moves pursuit; no deficit does; both lobes may."""
@@ -65,3 +65,25 @@ def family_of(drives: Iterable[type[Drive]], kernel: str) -> str:
     if not below:
         return NO_TROUGH
     return NEITHER if any(drive.reads_above for drive in moving) else TROUGH
+
+
+def absent(fitted: Iterable[tuple[Iterable[type[Drive]], str]]) -> list[str]:
+    """Return the names of `RIVALS` that are not among what was fitted.
+
+    Parameters
+    ----------
+    fitted : iterable of (drives, kernel)
+        Of each hypothesis, whatever it is called: the drives of its channels and its kernel's name.
+
+    Examples
+    --------
+    >>> absent([([Drive.named(r.drive)], r.kernel or "jump") for r in RIVALS.values()])
+    []
+    """
+    known = set()
+    for drives, kernel in fitted:
+        each = set(drives)
+        if len(each) == 1:  # a rival has one drive for all channels
+            drive = each.pop()
+            known.add(Rival(drive.name, kernel if drive.gains else None))
+    return [name for name, rival in RIVALS.items() if rival not in known]

@@ -8,14 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from dopafit.core.errors import FitError
+from dopafit.compare.claim import Claim
+from dopafit.core.errors import FitError, SpecError
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.fit.verdict import Verdict
 from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
-from dopafit.report.set.form import DATA, ENVIRONMENT, NOTES, SPEC, check_form
+from dopafit.report.set.form import ANSWER, DATA, ENVIRONMENT, NOTES, SPEC, check_form
 
-__all__ = ["Figure", "RunFolder", "read_spec"]
+__all__ = ["Figure", "RunFolder", "read_answer", "read_spec"]
 
 SUMMARY = ("hypothesis parameter mean sd median lower upper interval_kind interval_prob "
            "r_hat ess_bulk ess_tail").split()  # fmt: skip
@@ -26,6 +27,7 @@ COMPARISON = ("hypothesis rank elpd se elpd_diff dse quantile behind weight weig
               "converged").split()  # fmt: skip
 TRUTH = ("hypothesis parameter member_of truth lower upper covered total_truth total_lower "
          "total_upper total_covered").split()  # fmt: skip
+SIZES = "hypothesis change unit words median lower upper".split()
 CHECKS = "signature group bins inside p_value p_least hypothesis source".split()
 
 
@@ -77,6 +79,10 @@ class RunFolder:
         None where the run has no such file; `checks` is ``tables/predictive_checks.csv``.
     reading, warnings : tuple of str
         Sentences of the comparison.
+    claim : Claim
+        What the comparison may say; without a comparison, or an answer, no condition is met.
+    effects : tuple of dict
+        Sizes of effects, from ``answer.json``; see `dopafit.fit.effects`.
     figures : tuple of Figure
         In the order of ``figures/index.json``.
     """
@@ -93,6 +99,8 @@ class RunFolder:
     checks: pd.DataFrame | None
     reading: tuple[str, ...]
     warnings: tuple[str, ...]
+    claim: Claim
+    effects: tuple[dict[str, Any], ...]
     figures: tuple[Figure, ...]
 
     @classmethod
@@ -146,6 +154,7 @@ class RunFolder:
             )
         notes = root / "comparison.json"
         told = _checked(notes, NOTES) if notes.exists() and compared is not None else {}
+        claim, effects = read_answer(root) if compared is not None else (Claim.of(()), ())
         return cls(
             path=root,
             spec=spec,
@@ -156,6 +165,8 @@ class RunFolder:
             **optional,
             reading=tuple(told.get("reading") or ()),
             warnings=tuple(told.get("warnings") or ()),
+            claim=claim,
+            effects=effects,
             figures=_figures(root / "figures"),
         )
 
@@ -269,6 +280,31 @@ def read_spec(path: Path) -> dict[str, Any]:
     spec["hypotheses"] = [str(v) for v in spec.get("hypotheses") or []]
     spec["models"] = {str(k): v for k, v in (spec.get("models") or {}).items()}
     return spec
+
+
+def read_answer(folder: Path) -> tuple[Claim, tuple[dict[str, Any], ...]]:
+    """Return the claim and the sizes of effects; no condition is met where there is no answer.
+
+    Raises
+    ------
+    FitError
+        ``answer.json`` has another form, or a claim that does not follow from its conditions.
+    """
+    path = folder / "answer.json"
+    if not path.exists():
+        return Claim.of(()), ()
+    told = _checked(path, ANSWER)
+    try:
+        claim = Claim.from_dict(told)
+    except SpecError as error:
+        raise FitError(f"{path}: {error.wrong}", allowed=error.allowed, todo=AGAIN) from None
+    effects = tuple(one for one in told.get("effects") or () if one)
+    lacking = [key for one in effects for key in SIZES if one.get(key) is None]
+    if lacking:
+        raise FitError(
+            f"{path}: effects without {lacking[0]}", allowed=", ".join(SIZES), todo=AGAIN
+        )
+    return claim, effects
 
 
 def _verdicts(path: Path) -> dict[str, Verdict]:

@@ -71,9 +71,10 @@ def draw_all(
             {"comparison": table},
             kind="comparison",
             title="Comparison of the hypotheses",
-            caption="Difference in expected log predictive density from the best fit, leaving out "
-            f"one {comparison.unit} at a time ({comparison.n_units} units), with 1 and 2 standard "
-            "errors of the difference, and stacking weights.",
+            caption="Difference in expected log predictive density from the first row, leaving "
+            f"out one {comparison.unit} at a time ({comparison.n_units} units), with 1 and 2 "
+            "standard errors of the difference, and stacking weights. Where a rival lies far away "
+            "the axis is broken: both parts are linear, each on a scale of its own.",
         )
     _signatures(gallery, fits, checks, prior)
     for name, fit in fits.items():
@@ -99,8 +100,11 @@ def draw_all(
 
 
 REPLICATED = (
-    "Points: data. Lines and bands: median and 90 % interval of replicates from each "
-    "hypothesis's posterior, events as they were."
+    "One panel a hypothesis, the data the same in all. Points: data, each from all outcomes whose "
+    "time since the last event lies in a bin (horizontal lines: its ends, spaced alike on a log "
+    "scale but for the first, which begins at the event), with 90 % intervals as if outcomes were "
+    "independent. Lines and bands: median, 50 and 90 % intervals of replicates from the posterior, "
+    "events as they were."
 )
 PLACED = (
     "Points: share of outcomes in each part of the distribution that the fitted model gives them, "

@@ -16,6 +16,7 @@ import pandas as pd
 
 from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
+from dopafit.compare.claim import Claim
 from dopafit.compare.loo import Comparison
 from dopafit.core.component import OUTSIDE
 from dopafit.core.errors import FitError
@@ -37,6 +38,7 @@ __all__ = [
     "remove_figures",
     "sampled",
     "spec_text",
+    "write_answer",
     "write_checks",
     "write_comparison",
     "write_data",
@@ -52,6 +54,7 @@ DERIVED = (
     "truth.csv",
     "comparison.csv",
     "comparison.json",
+    "answer.json",
     "tables/predictive_checks.csv",
 )
 """What is computed from the fits, and must not outlive them."""
@@ -91,7 +94,7 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
         "rivals": analysis.rivals,
         "nuisance": dict(analysis.nuisance),
         "sampling": analysis.sampling.model_dump(),
-        "compare": {"unit": analysis.unit},
+        "compare": {"unit": analysis.unit, "smallest_effect": dict(analysis.smallest_effect)},
         "models": told,
     }
     return dump_yaml(spec)
@@ -207,6 +210,11 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     write_table(folder / "comparison.csv", comparison.table.reset_index())
     sentences = {"reading": list(comparison.reading), "warnings": list(comparison.warnings)}
     write_json(folder / "comparison.json", sentences)
+
+
+def write_answer(folder: Path, claim: Claim, effects: list[dict[str, Any]]) -> None:
+    """Write ``answer.json``: what may be claimed, its conditions, and sizes of effects."""
+    write_json(folder / "answer.json", claim.to_dict() | {"effects": effects})
 
 
 def write_checks(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dopafit.backend.sampler.draw import Interrupted
 from dopafit.check.predict import PredictiveCheck, predictive_check
+from dopafit.compare.claim import Claim
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.core.arguments import PATH, takes
@@ -25,9 +26,11 @@ from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import resolved
 from dopafit.report import record
-from dopafit.report.folder import read_spec
+from dopafit.report.claimed import answered, kept
+from dopafit.report.folder import read_answer, read_spec
 from dopafit.report.gallery import draw_all
 from dopafit.report.opening import Opened, open_study
+from dopafit.report.said.lead import DECIDES
 from dopafit.report.set.html import write_report
 from dopafit.study.study import Study
 
@@ -50,12 +53,15 @@ class RunResult:
         None with a single fit.
     checks : mapping of str to PredictiveCheck
         Posterior predictive check per hypothesis.
+    claim : Claim or None
+        What the comparison may say, and why not more.
     """
 
     folder: Path
     fits: Mapping[str, Fit]
     comparison: Comparison | None
     checks: Mapping[str, PredictiveCheck]
+    claim: Claim | None
 
     @property
     def converged(self) -> bool:
@@ -115,12 +121,19 @@ def run(
         fits, seconds, opened = run_fits(
             found, folder, show, hypotheses=hypotheses, command=command
         )
-        comparison = None
+        comparison = claim = None
         if len(fits) > 1:
             show.phase("comparing", f"leave one {found.unit} out")
             comparison = compare(fits, unit=found.unit, seed=found.seed)
             record.write_comparison(folder, comparison)
-            show.done(comparison.reading[0] if comparison.reading else "")
+            claim, effects = answered(
+                fits,
+                comparison,
+                timed=bool(found.nuisance["time_on_task"]),
+                smallest=found.smallest_effect,
+            )
+            record.write_answer(folder, claim, effects)
+            show.done(DECIDES[claim.word])
         checks, prior = {}, {}
         for name, one in fits.items():
             show.phase("predicting", name)
@@ -140,7 +153,7 @@ def run(
         show.phase("writing", "report")
         write_report(folder)
         show.done(str(folder / "report.html"))
-    return RunResult(folder, fits, comparison, checks)
+    return RunResult(folder, fits, comparison, checks, claim)
 
 
 def run_fits(
@@ -259,6 +272,15 @@ def compare_folder(
             gone = [f"{name} is not compared: fits/{name}.nc is missing" for name in lost]
             found = replace(found, warnings=(*gone, *found.warnings))
         record.write_comparison(folder, found)
+        before, _ = read_answer(folder)
+        claim, effects = answered(
+            fits,
+            found,
+            timed=bool((spec.get("nuisance") or {}).get("time_on_task")),
+            smallest=(spec.get("compare") or {}).get("smallest_effect") or {},
+            others=kept(before),
+        )
+        record.write_answer(folder, claim, effects)
     return found
 
 

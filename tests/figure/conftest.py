@@ -89,6 +89,8 @@ def tables() -> dict[str, pd.DataFrame]:
                 "x_lower": x * 0.9,
                 "x_upper": x * 1.1,
                 "observed": np.linspace(0.2, 0.6, 7),
+                "observed_lower": np.linspace(0.2, 0.6, 7) - 0.08,
+                "observed_upper": np.linspace(0.2, 0.6, 7) + 0.08,
                 "n": 20,
                 "source": "posterior",
                 "hypothesis": drive,

@@ -207,17 +207,17 @@ def test_signatures(tables):
     table = tables["signature"]
     figure = signatures.draw(table)
     panels = [a for a in figure.axes if a.get_title("left")]
-    assert len(panels) == 2  # one per group
-    for ax, group in zip(panels, ("placebo", "drug"), strict=True):
-        mine = table[table["group"] == group]
+    both = [(group, drive) for group in ("placebo", "drug") for drive in ("trough", "level")]
+    for ax, (group, drive) in zip(panels, both, strict=True):  # one per group and hypothesis
+        mine = table[(table["group"] == group) & (table["hypothesis"] == drive)]
+        assert drive in ax.get_title("left")
         (observed,) = [x for x in ax.lines if x.get_gid() == "observed"]
-        once = mine[mine["hypothesis"] == "trough"]
-        assert_allclose(observed.get_xdata(), once["x"])  # drawn once, not per drive
-        assert_allclose(observed.get_ydata(), once["observed"])
-        medians = [x for x in ax.lines if x.get_gid() == "replicates median"]
-        for line, drive in zip(medians, ("trough", "level"), strict=True):
-            rows = mine[mine["hypothesis"] == drive]
-            assert_allclose(line.get_ydata(), rows["replicate_median"])
+        assert_allclose(observed.get_xdata(), mine["x"])
+        assert_allclose(observed.get_ydata(), mine["observed"])
+        (spread,) = [x for x in ax.collections if x.get_gid() == "observed 90"]
+        assert_allclose(segments(spread)[:, :, 1], mine[["observed_lower", "observed_upper"]])
+        (median,) = [x for x in ax.lines if x.get_gid() == "replicates median"]
+        assert_allclose(median.get_ydata(), mine["replicate_median"])
         assert ax.get_xscale() == "log"
         assert ax.get_ylim() == panels[0].get_ylim()
 
@@ -226,7 +226,7 @@ def test_signatures_short_range_is_linear_in_minutes(tables):
     table = tables["signature"]
     table = table[table["x"] > 1000].assign(x=lambda t: t["x"] + 0.0)
     figure = signatures.draw(table)
-    ax = next(a for a in figure.axes if a.get_title("left"))
+    ax = [a for a in figure.axes if a.get_title("left")][-1]  # the lowest row has the labels
     assert ax.get_xscale() == "linear" and ax.get_xlabel() == "Time since event [min]"
     (observed,) = [x for x in ax.lines if x.get_gid() == "observed"]
     assert_allclose(observed.get_xdata(), table["x"].unique() / 60)
@@ -288,18 +288,24 @@ def test_diagnostics(tables, words):
 
 
 def test_a_rival_far_behind_does_not_hide_the_others(tables) -> None:
-    """Differences of 0, 33 and 1969: the axis bends, says so, and its numbers are plain."""
+    """Differences of 0, 33 and 1969: two linear axes, each rival drawn in full on its own."""
     table = tables["comparison"].copy()
     table = table.iloc[:3].assign(elpd_diff=[0.0, -33.4, -1969.4], dse=[0.0, 24.1, 458.5])
     figure = comparison.draw(table, unit="session", n_units=12)
-    (ax,) = (a for a in figure.axes if "elpd" in a.get_xlabel())
+    (near,) = (a for a in figure.axes if "elpd" in a.get_xlabel())
+    (away,) = (a for a in figure.axes if "scale of its own" in a.get_xlabel())
     figure.canvas.draw()
-    assert ax.get_xscale() == "symlog" and "log scale beyond ±10" in ax.get_xlabel()
-    shown = [tick.get_text() for tick in ax.get_xticklabels()]
-    assert "\N{MINUS SIGN}1,000" in shown and not any("$" in text for text in shown)
-    near = table.assign(elpd_diff=[0.0, -33.4, -60.0])
-    scales = {a.get_xscale() for a in comparison.draw(near, unit="session").axes}
-    assert scales == {"linear"}
+    assert {a.get_xscale() for a in figure.axes} == {"linear"} and marked(figure, "break")
+    assert near.get_xlim()[0] < -33.4 - 2 * 24.1 and near.get_xlim()[1] > 4
+    assert away.get_xlim()[0] < -1969.4 - 2 * 458.5 and away.get_xlim()[1] < near.get_xlim()[0]
+    assert away.get_position().x1 < near.get_position().x0
+    mirrored = comparison.draw(table.assign(elpd_diff=-table["elpd_diff"]), unit="session")
+    near, away = (next(a for a in mirrored.axes if w in a.get_xlabel()) for w in ("elpd", "own"))
+    mirrored.canvas.draw()
+    assert away.get_position().x0 > near.get_position().x1
+    for differences in ([0.0, -33.4, -39.0], [0.0, -200.0, -900.0]):  # nothing to be kept apart
+        whole = comparison.draw(table.assign(elpd_diff=differences), unit="session")
+        assert not marked(whole, "break")
 
 
 def test_a_figure_of_the_prior_names_no_other_band(tables, words) -> None:

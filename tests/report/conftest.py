@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dopafit.channel.choice import Choice
+from dopafit.compare.claim import CONDITIONS, Claim, Condition
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
 from dopafit.fit.verdict import Diagnostic, Verdict
@@ -183,9 +184,59 @@ def comparison(failed: tuple[str, ...], unit: str = "session") -> pd.DataFrame:
     )
 
 
+MET = {
+    "trough": [name for name in CONDITIONS if name != "trough_effect_small"],
+    "no_trough": [n for n in CONDITIONS if n != "none_ahead" and "trough_rival" not in n],
+    "events": [name for name in CONDITIONS if name not in ("lobe_seen", "trough_effect_small")],
+}  # fmt: skip
+
+
+def lobe(fit: str, at: str, before: float, after: float, *change: float) -> dict[str, object]:
+    sizes = dict(zip(("median", "lower", "upper", "bound"), change, strict=True))
+    words = {"channel": "choice", "words": "the probability of pursuit", "unit": ""}
+    told = words | {"hypothesis": fit, "at": at, "change": "points"}
+    return told | {"before": before, "after": after} | sizes
+
+
+def contrast(fit: str, parameter: str, change: str, *sizes: float) -> dict[str, object]:
+    found = dict(zip(("median", "lower", "upper", "bound"), sizes, strict=True))
+    told = {"hypothesis": fit, "parameter": parameter, "level": "drug[precursor]"}
+    told |= {"against": "placebo", "change": change, "unit": "", "words": "peak"} | found
+    if change == "points":
+        told |= {"channel": "choice", "words": "the probability of pursuit"}
+    return told
+
+
+def answer(word: str, failed: tuple[str, ...] = ()) -> dict[str, object]:
+    """What ``answer.json`` holds for a claim, with sizes known in advance."""
+    met = [] if word == "undecided" else MET[word]
+    conditions = [Condition(name, True, 9.0, 4.0, "as made up") for name in met]
+    if word == "undecided":
+        told = f"not converged: {', '.join(failed) or 'none'}"
+        conditions = [
+            Condition("converged", not failed, len(failed), 0, told),
+            Condition("rivals_present", False, 1, 0, "not fitted: level_two_scales"),
+            Condition("ahead_of_no_drive", True, 43.6, 18.5, "nearest: no_drive, 43.6 +- 8.9"),
+        ]
+    elif word == "no_trough":
+        small = Condition("trough_effect_small", True, 0.0124, 0.02, "largest: choice in trough")
+        conditions = [c for c in conditions if c.name != small.name] + [small]
+    effects = [
+        lobe("trough", "trough", 0.271, 0.432, 0.161, 0.094, 0.223, 0.214),
+        lobe("encompassing", "peak", 0.27, 0.26, -0.01, -0.052, 0.031, 0.047),
+        lobe("encompassing", "trough", 0.27, 0.43, 0.16, 0.09, 0.22, 0.21),
+        lobe("level", "peak", 0.27, 0.18, -0.09, -0.14, -0.04, 0.13),
+        contrast("trough", "peak", "ratio", 0.237, 0.01, 0.517, 0.47),
+        contrast("trough", "choice_rest", "points", 0.007, -0.04, 0.061, 0.05),
+        contrast("no_drive", "choice_rest", "points", 0.012, -0.03, 0.066, 0.06),
+    ]
+    return Claim.of(conditions).to_dict() | {"effects": effects}
+
+
 def build(
     root: Path,
     *,
+    claim: str = "undecided",
     simulated: bool = True,
     failed: tuple[str, ...] = (),
     optional: bool = True,
@@ -213,6 +264,7 @@ def build(
         "models": {
             drive: {
                 "drive": drive,
+                "family": model_of(drive).family,
                 "hash": f"{i}" * 64,
                 "words": WORDS[drive],
                 "equations_latex": [
@@ -278,6 +330,8 @@ def build(
     summary(rng, list(subjects)).to_csv(root / "summary.csv", index=False)
     if optional:
         _optional(root, failed, simulated, image)
+        told = json.dumps(answer("undecided" if failed else claim, failed))
+        (root / "answer.json").write_text(told, "utf-8")
     return root
 
 
@@ -326,8 +380,8 @@ def make(tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def one_run(tmp_path_factory) -> Path:
-    """A complete run of simulated data; not to be changed."""
-    return build(tmp_path_factory.mktemp("complete") / "run")
+    """A complete run of simulated data that claims a trough; not to be changed."""
+    return build(tmp_path_factory.mktemp("complete") / "run", claim="trough")
 
 
 @pytest.fixture

@@ -51,7 +51,8 @@ ANALYSIS = {
 }
 FILES = """
 spec.yaml data.json environment.json verdict.json identifiability.csv summary.csv comparison.csv
-truth.csv report.html methods.md checklist.md fits/no_drive.nc fits/trough.nc figures/index.json
+answer.json truth.csv report.html methods.md checklist.md fits/no_drive.nc fits/trough.nc
+figures/index.json tables/conditions.csv tables/conditions.tex
 tables/comparison.csv tables/comparison.tex tables/predictive_checks.csv
 tables/predictive_checks.tex
 """.split()

@@ -177,6 +177,26 @@ class Design:
         return {coding.column.name: (coding.levels[0], coding.named) for coding in levels}
 
     @property
+    def contrasts(self) -> dict[str, str]:
+        """Columns made of levels, with the reference of those that are one level's difference.
+
+        Empty for columns of several factors, and of a factor that another term has too: what they
+        stand for depends on the other factor's level.
+        """
+        found: dict[str, str] = {}
+        for coded in self._plan.fixed:
+            codings = [self._plan.codings[text] for text, _ in coded]
+            if not any(isinstance(coding, LevelCoding) for coding in codings):
+                continue
+            text, full = coded[0]
+            terms = sum(text in dict(other) for other in self._plan.fixed)
+            alone = len(coded) == 1 and not full and terms == 1
+            labels = (c.labels(f) for c, (_, f) in zip(codings, coded, strict=True))
+            reference = codings[0].levels[0] if alone else ""
+            found |= dict.fromkeys(map(":".join, itertools.product(*labels)), reference)
+        return found
+
+    @property
     def previous(self) -> dict[str, PreviousCoding]:
         """What is taken of the row before, by the name of its column."""
         return {k: c for k, c in self._plan.codings.items() if isinstance(c, PreviousCoding)}

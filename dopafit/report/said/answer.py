@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dopafit.compare.claim import TROUGH_CLAIM
 from dopafit.compare.loo import Comparison
+from dopafit.model.rivals import TROUGH
 from dopafit.report.folder import RunFolder
-from dopafit.report.numbers import between, count, decimals, fixed, seconds
+from dopafit.report.numbers import between, decimals, fixed, seconds
+from dopafit.report.said.lead import lead
 from dopafit.report.said.limits import limits
 from dopafit.report.said.prose import Line, Span, name, say, sentence, series
 from dopafit.report.set.escape import clean, signs
@@ -24,11 +27,11 @@ class Answer:
     Parameters
     ----------
     lead : tuple of lines
-        One or two sentences.
+        At most five sentences.
     readings : tuple of str
         One sentence per rival, with its uncertainty and the unit of leave-out.
     estimates : tuple of lines
-        The main quantities of the first fit, in words, with intervals.
+        The main quantities of what is claimed, in words, with intervals.
     cannot : tuple of lines
         What these data and this analysis do not say.
     """
@@ -52,7 +55,9 @@ def answer(folder: RunFolder) -> Answer:
     return Answer(
         lead=tuple(_lead(folder, compared)),
         readings=tuple(signs(text) for text in readings),
-        estimates=tuple(_estimates(folder)),
+        estimates=tuple(
+            line for fit in _told(folder, compared) for line in _estimates(folder, fit)
+        ),
         cannot=tuple(limits(folder, compared)),
     )
 
@@ -68,50 +73,41 @@ def _comparison(folder: RunFolder) -> Comparison | None:
 
 
 def _lead(folder: RunFolder, compared: Comparison | None) -> Iterator[Line]:
+    if compared is not None:
+        yield from (line for line in lead(folder, compared) if line)
+        return
     if folder.failed:
-        verb = "did not converge" if len(folder.failed) > 1 else "has not converged"
         yield say(
             Span("No conclusion can rest on this run: ", "strong"),
             series(name(fit) for fit in folder.failed),
-            f" {verb}. What follows is provisional.",
+            f" {'have' if len(folder.failed) > 1 else 'has'} not converged. What follows is "
+            "provisional.",
         )
     if folder.simulated:
         yield say(
             "The data were simulated: this page says whether the method finds what was put in, "
             "and nothing about any animal or person."
         )
-    if compared is None:
-        yield say(
-            "Nothing was compared: the run holds no comparison, so it says what the hypothesis ",
-            name(folder.focus),
-            " implies if it is right, and not whether it is right.",
-        )
-        return
-    words = str(folder.model(compared.best).get("words") or "")
-    aside = f" ({words})" if 0 < len(words) <= 120 and "\n" not in words else ""
     yield say(
-        f"With one {compared.unit} left out at a time ({count(compared.n_units)} of them), "
-        "the hypothesis ",
-        name(compared.best),
-        f"{aside} predicted the left-out {compared.unit}s best of the "
-        f"{len(compared.table)} hypotheses that were tried.",
+        "Nothing was compared: the run holds no comparison, so it says what the hypothesis ",
+        name(folder.focus),
+        " implies if it is right, and not whether it is right.",
     )
-    told = compared.distinguishable
-    ahead = [name(fit) for fit in compared.table.index[1:] if told[fit]]
-    equal = [name(fit) for fit in compared.table.index[1:] if not told[fit]]
-    if ahead and equal:
-        parts = say(
-            "It is ahead of ", series(ahead), ", but cannot be told from ", series(equal, "or")
-        )
-    elif ahead:
-        parts = say("It is ahead of ", series(ahead))
-    else:
-        parts = say("It cannot be told from ", series(equal, "or"))
-    yield say(parts, ", given the standard errors of the differences:")
 
 
-def _estimates(folder: RunFolder) -> Iterator[Line]:
-    fit = folder.focus
+def _told(folder: RunFolder, compared: Comparison | None) -> tuple[str, ...]:
+    """Return the fits whose response the claim is about; the only one where none was compared."""
+    if compared is None:
+        return (folder.focus,)
+    if folder.claim.word != TROUGH_CLAIM:
+        return ()
+    return tuple(
+        fit for fit in folder.fits
+        if fit in compared.table.index and folder.model(fit).get("family") == TROUGH
+    )  # fmt: skip
+
+
+def _estimates(folder: RunFolder, fit: str) -> Iterator[Line]:
     rows = folder.of(folder.summary, fit).set_index("parameter")
     interval = folder.interval.replace(" posterior", "")
     known = {name: told for name, told in folder.words(fit).items() if name in rows.index}

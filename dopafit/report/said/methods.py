@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dopafit.compare.claim import CONDITIONS
 from dopafit.compare.difference import FEW_SUBJECTS, SMALL, THESE_ONLY
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count, fixed, number, seconds
+from dopafit.report.said.lead import DECIDES, condition_words
 from dopafit.report.said.model_text import conventions, equation_blocks, model_lines, symbol_line
 from dopafit.report.said.priors import rows as prior_rows
 from dopafit.report.said.prose import Block, Span, name, say, sentence, series, to_markdown
@@ -345,7 +347,7 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
             f"Hypotheses were compared by the expected log predictive density (elpd) of left-out "
             f"{unit}s ({units} {unit}s{together}), by Pareto-smoothed importance sampling"
             f"{_GIVEN if unit == 'trial' else _INTEGRATED}. {_parts(subjects, unit)} A hypothesis "
-            f"is called distinguishable from the best only if it is behind by at least {SMALL:g} "
+            f"is called distinguishable from the first only if it is behind by at least {SMALL:g} "
             f"and by at least {fixed(table['quantile'].iloc[-1], 2)} of those standard errors "
             f"(Student's 97.5 % quantile){flips}. "
             "Weights are stacking weights, with intervals from a Bayesian bootstrap over units.",
@@ -355,4 +357,22 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
             else " The score was reliable for every unit (Pareto k, inner draws).",
         ),
         say(" ".join(sentence(w) for w in folder.warnings)),
+        *_claimed(folder),
     ]
+
+
+def _claimed(folder: RunFolder) -> list[tuple[Span, ...]]:
+    """Say by which rules the claim was made, and what came of each."""
+    met = [c for c in folder.claim.conditions if c.met]
+    not_met = [c for c in folder.claim.conditions if not c.met]
+    lines = [
+        say(
+            "What is claimed follows from conditions that were fixed before the data were seen: ",
+            Span(DECIDES[folder.claim.word], "strong"),
+            " A condition that was not checked counts as not met.",
+        )
+    ]
+    for what, found in (("Met", met), ("Not met", not_met)):
+        told = (f"{CONDITIONS[c.name]} ({condition_words(c)})" for c in found)
+        lines.append(say(f"{what}: ", series(told, gap="; "), ".") if found else ())
+    return lines

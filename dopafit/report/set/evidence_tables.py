@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dopafit.check.predict import p_text
+from dopafit.compare.claim import CONDITIONS
 from dopafit.fit.verdict import Diagnostic
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import (
@@ -21,6 +22,7 @@ from dopafit.report.numbers import (
     share,
     to_float,
 )
+from dopafit.report.said.lead import condition_words
 from dopafit.report.said.prose import sentence
 from dopafit.report.said.truth import POPULATION
 from dopafit.report.set.escape import signs
@@ -30,6 +32,7 @@ __all__ = [
     "CHECKED",
     "check_table",
     "comparison_table",
+    "conditions_table",
     "diagnostics_table",
     "shown",
     "truth_table",
@@ -57,7 +60,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
             (
                 Cell(str(row["hypothesis"]), _words(folder, str(row["hypothesis"])), code=True),
                 Cell(fixed(row["elpd"], places), f"± {fixed(row['se'], places)}"),
-                Cell(MISSING, "best", mark="faint")
+                Cell(MISSING, mark="faint")
                 if first
                 else Cell(fixed(row["elpd_diff"], gap), f"± {fixed(row['dse'], gap)}"),
                 weight,
@@ -74,7 +77,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
     return Table(
         name="comparison",
         caption=f"Hypotheses compared by leaving out one {unit} at a time ({units} units). elpd: "
-        "expected log predictive density, higher is better; the difference is to the best one; "
+        "expected log predictive density, higher is better; the difference is to the first row; "
         "± is one standard error, that of a difference its own. Weight: stacking, with the "
         "95 % interval of a Bayesian bootstrap over units. Pareto k: reliability of "
         "the reweighting.",
@@ -83,6 +86,30 @@ def comparison_table(folder: RunFolder) -> Table | None:
         data=table.assign(simulated=folder.simulated),
         flags=folder.flags(*table["hypothesis"]),
         notes=tuple(sentence(w) for w in folder.warnings),
+    )
+
+
+def conditions_table(folder: RunFolder) -> Table | None:
+    """Return what a claim rests on, condition by condition; None if nothing was compared."""
+    if folder.comparison is None:
+        return None
+    rows = tuple(
+        (
+            Cell(sentence(CONDITIONS[c.name]), condition_words(c)),
+            Cell(number(c.value)),
+            Cell(number(c.limit)),
+            Cell("met", mark="good") if c.met else Cell("not met", mark="warn"),
+        )
+        for c in folder.claim.conditions
+    )
+    return Table(
+        name="conditions",
+        caption="What a claim rests on. Events are said to move pursuit only if the first six hold,"
+        " a trough only if all but the last do. One that was not checked is not met.",
+        heads=aligned("lrrl", "Condition, Value, Limit, Met"),
+        rows=rows,
+        data=pd.DataFrame(folder.claim.to_dict()["conditions"]),
+        flags=folder.flags(*folder.comparison["hypothesis"]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dopafit.core.errors import FitError
 
-__all__ = ["DATA", "ENVIRONMENT", "NOTES", "SPEC", "check_form"]
+__all__ = ["ANSWER", "DATA", "ENVIRONMENT", "NOTES", "SPEC", "check_form"]
 
 TEXT, NUMBER, FLAG, ANY = "text", "a number", "true or false", "text, a number or true or false"
 TYPES = {TEXT: (str,), NUMBER: (int, float), FLAG: (bool,), ANY: (str, int, float, bool)}
@@ -31,13 +31,26 @@ ENVIRONMENT = {
     "machine": {EACH: ANY},
     "seconds": {EACH: {EACH: NUMBER}},
 }
+ANSWER = {
+    "claim": TEXT,
+    "these_only": FLAG,
+    "conditions": [{"name": TEXT, "met": FLAG, "value": NUMBER, "limit": NUMBER, "told": TEXT}],
+    "effects": [
+        {
+            **dict.fromkeys(
+                "hypothesis channel at words unit change parameter level against".split(), TEXT
+            ),
+            **dict.fromkeys("before after median lower upper bound".split(), NUMBER),
+        }
+    ],
+}
 NOTES = {"reading": [TEXT], "warnings": [TEXT]}
 SPEC = {
     **dict.fromkeys("analysis title question study".split(), ANY),
     "seed": NUMBER,
     "hypotheses": [TEXT],
     "sampling": {EACH: ANY},
-    "compare": {EACH: ANY},
+    "compare": {"unit": TEXT, "smallest_effect": {EACH: NUMBER}},
     "models": {
         EACH: {
             **dict.fromkeys("name kernel words hash level overlap unit_event".split(), TEXT),

@@ -28,6 +28,7 @@ from dopafit.report.set.evidence_tables import (
     CHECKED,
     check_table,
     comparison_table,
+    conditions_table,
     diagnostics_table,
     truth_table,
 )
@@ -59,7 +60,7 @@ def write_tables(folder: RunFolder) -> list[Path]:
         A file cannot be written.
     """
     tables = [parameter_table(folder, fit) for fit in folder.fits]
-    tables += [comparison_table(folder)]
+    tables += [conditions_table(folder), comparison_table(folder)]
     tables += [identifiability_table(folder, fit) for fit in folder.fits]
     tables += [prior_table(folder), diagnostics_table(folder), truth_table(folder)]
     tables += [check_table(folder)]
