@@ -109,7 +109,7 @@ def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]
 def _far(table: pd.DataFrame) -> np.ndarray:
     """Return which rivals lie so far away that one axis would hide how near the others are."""
     x, _ = _gaps(table)
-    far = np.abs(x) > NEAR  # false for NaN
+    far = (np.abs(x) > NEAR) & np.isfinite(x)
     near = np.isfinite(x) & ~far & (x != 0)
     one_side = len(set(np.sign(x[far]))) == 1
     return far if near.any() and one_side else np.zeros(len(table), dtype=bool)

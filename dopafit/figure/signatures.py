@@ -74,7 +74,7 @@ def draw(
         style.nothing(panels[0])
     limits: dict[tuple[str, str], list[float]] = {}
     for i, (panel, key) in enumerate(zip(panels, keys, strict=False)):
-        mine = table[(table[[*_KEY]] == key).all(axis=1)]
+        mine = table[(table[[*_KEY]] == list(key)).all(axis=1)]
         _panel(panel, mine, ink[key[3]])
         if len({k[:2] for k in keys}) == 1:  # neighbours have the same axes
             panel.set_ylabel("" if i % columns else panel.get_ylabel())

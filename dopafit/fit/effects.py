@@ -46,7 +46,7 @@ def lobe_effects(fit: Fit) -> list[dict[str, Any]]:
     """
     middle, found = _Middle(fit), []
     for channel in fit.model.channels:
-        drive = fit.model.drive_of(channel.prefix)
+        drive = fit.model.drives[channel.prefix]
         if channel.typical_words is None or not drive.gains or drive.needs != ("level",):
             continue
         rest = middle.typical(channel)
@@ -130,7 +130,7 @@ class _Middle:
 
     def moved(self, channel: Channel, level: Any) -> Any:
         """Return what a level adds to a channel's predictor."""
-        drive = self.fit.model.drive_of(channel.prefix)
+        drive = self.fit.model.drives[channel.prefix]
         m, unit = self.operations, self.program.unit_event(self.theta, self.operations)
         own = {name: self.program.population(name, self.theta, m) for name in drive.parameters}
         motivation = drive().motivation(np, {"level": level}, unit, **own)

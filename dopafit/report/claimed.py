@@ -60,7 +60,7 @@ def answered(
     ranked = {str(name): fits[str(name)] for name in comparison.table.index}
     effects = [e for f in ranked.values() for e in (*lobe_effects(f), *contrast_effects(f))]
     models = {name: fit.model for name, fit in ranked.items()}
-    drives = {n: [m.drive_of(c.prefix) for c in m.channels] for n, m in models.items()}
+    drives = {n: [m.drives[c.prefix] for c in m.channels] for n, m in models.items()}
     claim = decide(
         comparison.pointwise,
         comparison.subjects,
@@ -115,7 +115,7 @@ def conditions(
 
 def _free(fit: Fit) -> bool:
     """Whether what is above and what is below baseline have effects of their own."""
-    drives = (fit.model.drive_of(channel.prefix) for channel in fit.model.channels)
+    drives = (fit.model.drives[channel.prefix] for channel in fit.model.channels)
     return any(d.rectified and d.reads_above and d.reads_below and len(d.gains) > 1 for d in drives)
 
 
@@ -178,7 +178,7 @@ def _prior_shift(fits: list[Fit]) -> Condition | None:
 
 def _headline(fit: Fit) -> set[str]:
     """Return the names of free parameters that a claim is about: of kernel, drives and gains."""
-    drives = [fit.model.drive_of(channel.prefix) for channel in fit.model.channels]
+    drives = [fit.model.drives[channel.prefix] for channel in fit.model.channels]
     names = {*Kernel.named(fit.model.kernel).parameters, *fit.model.gains}
     names = names.union(*(drive.parameters for drive in drives))
     return {name for name in names if fit.model.parameters[name].prior is not None}
@@ -229,7 +229,7 @@ def _trough_effect_small(
     for fit in fits:
         for channel in fit.model.channels:
             prefix = channel.prefix
-            if not fit.model.drive_of(prefix).gains:
+            if not fit.model.drives[prefix].gains:
                 continue
             mine = [e for e in effects if e["hypothesis"] == fit.hypothesis]
             size = [e["bound"] for e in mine if e.get("at") == "trough" and e["channel"] == prefix]

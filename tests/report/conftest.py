@@ -219,13 +219,17 @@ def answer(word: str, failed: tuple[str, ...] = ()) -> dict[str, object]:
             Condition("ahead_of_no_drive", True, 43.6, 18.5, "nearest: no_drive, 43.6 +- 8.9"),
         ]
     elif word == "no_trough":
-        small = Condition("trough_effect_small", True, 0.0124, 0.02, "largest: choice in trough")
+        small = Condition("trough_effect_small", True, 0.0124, 0.02, "choice in trough")
         conditions = [c for c in conditions if c.name != small.name] + [small]
     effects = [
         lobe("trough", "trough", 0.271, 0.432, 0.161, 0.094, 0.223, 0.214),
         lobe("encompassing", "peak", 0.27, 0.26, -0.01, -0.052, 0.031, 0.047),
         lobe("encompassing", "trough", 0.27, 0.43, 0.16, 0.09, 0.22, 0.21),
         lobe("level", "peak", 0.27, 0.18, -0.09, -0.14, -0.04, 0.13),
+        *(
+            [lobe("trough", "trough", 0.27, 0.28, 0.005, -0.01, 0.013, 0.0124)]
+            * (word == "no_trough")
+        ),
         contrast("trough", "peak", "ratio", 0.237, 0.01, 0.517, 0.47),
         contrast("trough", "choice_rest", "points", 0.007, -0.04, 0.061, 0.05),
         contrast("no_drive", "choice_rest", "points", 0.012, -0.03, 0.066, 0.06),
@@ -264,7 +268,7 @@ def build(
         "models": {
             drive: {
                 "drive": drive,
-                "family": model_of(drive).family,
+                "family": "no trough" if drive == "level" else model_of(drive).family,
                 "hash": f"{i}" * 64,
                 "words": WORDS[drive],
                 "equations_latex": [

@@ -84,6 +84,7 @@ def test_no_trough_tells_what_events_do_without_one(make) -> None:
     assert "does not move it by as much as would matter" in told
     assert "(by the fit of level) the probability of pursuit falls from 27 to 18 %" in told
     assert "At the trough" not in told
+    assert "up to 1.2 points (95 % upper bound) is not excluded; what would matter was set" in told
 
 
 def test_a_failed_fit_comes_first_and_nothing_is_decided(make) -> None:

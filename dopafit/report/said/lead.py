@@ -18,7 +18,7 @@ from dopafit.compare.claim import (
 from dopafit.compare.loo import Comparison
 from dopafit.model.rivals import NO_TROUGH, TROUGH
 from dopafit.report.folder import RunFolder
-from dopafit.report.numbers import between, count, decimals, fixed
+from dopafit.report.numbers import between, count, decimals, fixed, number
 from dopafit.report.said.prose import Line, Span, name, say, series
 from dopafit.report.set.escape import clean, signs
 
@@ -58,8 +58,25 @@ def lead(folder: RunFolder, compared: Comparison) -> Iterator[Line]:
             "Whether the events caused it does not follow: that depends on who decided when they "
             "came."
         )
-    elif claim.word != NO_TROUGH_CLAIM:
+    elif claim.word == NO_TROUGH_CLAIM:
+        yield _bound(folder)
+    else:
         yield _unmet(claim.unmet, claim.word)
+
+
+def _bound(folder: RunFolder) -> Line:
+    """Say how large the trough's effect may yet be, and what would have mattered."""
+    known = {condition.name: condition for condition in folder.claim.conditions}
+    small = known["trough_effect_small"]
+    points = any(e["change"] == "points" for e in folder.effects if e.get("bound") == small.value)
+    value, limit = (fixed(100.0 * (size or 0.0), 1) for size in (small.value, small.limit))
+    unit = "points" if points else "%"
+    if any(e["change"] == "difference" for e in folder.effects if e.get("bound") == small.value):
+        value, limit, unit = number(small.value), number(small.limit), "of the outcome's unit"
+    return say(
+        f"An effect of the trough of up to {value} {unit} (95 % upper bound) is not excluded; what "
+        f"would matter was set to begin at {limit}."
+    )
 
 
 def leading(folder: RunFolder, compared: Comparison) -> str | None:

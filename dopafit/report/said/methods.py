@@ -367,7 +367,7 @@ def _claimed(folder: RunFolder) -> list[tuple[Span, ...]]:
     not_met = [c for c in folder.claim.conditions if not c.met]
     lines = [
         say(
-            "What is claimed follows from conditions that were fixed before the data were seen: ",
+            "What is claimed follows from conditions that are the same for every study: ",
             Span(DECIDES[folder.claim.word], "strong"),
             " A condition that was not checked counts as not met.",
         )

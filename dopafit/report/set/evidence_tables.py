@@ -105,7 +105,7 @@ def conditions_table(folder: RunFolder) -> Table | None:
     return Table(
         name="conditions",
         caption="What a claim rests on. Events are said to move pursuit only if the first six hold,"
-        " a trough only if all but the last do. One that was not checked is not met.",
+        " a trough only if all but the last do. One that was not checked is not met. No intervals.",
         heads=aligned("lrrl", "Condition, Value, Limit, Met"),
         rows=rows,
         data=pd.DataFrame(folder.claim.to_dict()["conditions"]),
