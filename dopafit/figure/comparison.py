@@ -52,18 +52,23 @@ def draw(
         Patch(color=style.FAINT, alpha=0.25, lw=0, label=f"too small to tell, < {SMALL:g}"),
     ]
     place = style.legend_row(parent, spec, handles)
-    inner = GridSpecFromSubplotSpec(1, 3, subplot_spec=place, width_ratios=[5, 2, 1.5])
     x, _ = _gaps(table)
     far = _far(table)
-    sides = style.broken(parent, inner[0], far.any() and (-1 if x[far][0] < 0 else 1))
-    left = sides[0]
-    middle = parent.add_subplot(inner[1], sharey=left)
-    right = parent.add_subplot(inner[2], sharey=left)
+    widths = [5.0] if not far.any() else [2.0, 3.0] if x[far][0] < 0 else [3.0, 2.0]
+    inner = GridSpecFromSubplotSpec(
+        1, len(widths) + 2, subplot_spec=place, width_ratios=[*widths, 2, 1.5]
+    )
+    near = int(np.argmax(widths))
+    left = parent.add_subplot(inner[near])
+    others = (i for i in range(len(widths)) if i != near)
+    sides = [left, *(parent.add_subplot(inner[i], sharey=left) for i in others)]
+    middle = parent.add_subplot(inner[-2], sharey=left)
+    right = parent.add_subplot(inner[-1], sharey=left)
     ink = style.colours(str(m) for m in table["hypothesis"])
     colour = [ink[str(m)] for m in table["hypothesis"]]
     y = np.arange(len(table), dtype=float)
-    for panel in sides:
-        _differences(panel, table, y, colour)
+    for panel, mine in zip(sides, (~far, far), strict=False):
+        _differences(panel, table, y, colour, mine)
     left.set_xlabel(_axis_label(table, unit, n_units))
     if far.any():
         _break(*sides, table, far)
@@ -77,13 +82,16 @@ def draw(
     return figure, left
 
 
-def _differences(ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str]) -> None:
+def _differences(
+    ax: Axes, table: pd.DataFrame, y: np.ndarray, colour: list[str], mine: np.ndarray
+) -> None:
     """Point and interval per model; the one with the highest elpd lies at zero."""
     x, se = _gaps(table)
     doubt = _doubt(table)
     ax.axvspan(-SMALL, SMALL, color=style.FAINT, alpha=0.2, lw=0, gid="small")
     ax.axvline(0, color=style.FAINT, lw=0.6, zorder=1)
-    for i, row in enumerate(y):
+    for i in np.flatnonzero(mine):
+        row = y[i]
         if not np.isfinite(x[i]):
             ax.text(0, row, "no estimate", ha="center", va="center", color=style.WARN)
             continue
@@ -145,6 +153,7 @@ def _axis_label(table: pd.DataFrame, unit: str, n_units: int | None) -> str:
     elif x.size and (x > 0).any() and not (x < 0).any():
         side = "← better"
     head = "elpd difference from the first row" + (f" ({side})" if side else "")
+    head = head.replace(" from the", "\nfrom the") if _far(table).any() else head
     return f"{head}\nleave one {clean(unit, 24)} out{many}"
 
 

@@ -28,7 +28,6 @@ __all__ = [
     "PRIOR",
     "WARN",
     "WIDE",
-    "broken",
     "canvas",
     "colours",
     "columns",
@@ -190,18 +189,6 @@ def grid(parent: Any, spec: SubplotSpec, n: int, columns: int) -> list[Axes]:
     rows = -(-n // columns)
     inner = GridSpecFromSubplotSpec(rows, columns, subplot_spec=spec)
     return [parent.add_subplot(inner[divmod(i, columns)]) for i in range(n)]
-
-
-def broken(parent: Any, spec: SubplotSpec, far: int) -> list[Axes]:
-    """Return one panel, or two where an axis is broken: the near one, then the far one.
-
-    `far` is the side on which the far panel lies: -1, 1, or 0 without one.
-    """
-    if not far:
-        return [parent.add_subplot(spec)]
-    inner = GridSpecFromSubplotSpec(1, 2, subplot_spec=spec, width_ratios=[2, 3][::-far])
-    near = parent.add_subplot(inner[1 if far < 0 else 0])
-    return [near, parent.add_subplot(inner[0 if far < 0 else 1], sharey=near)]
 
 
 def legend_columns(handles: list[Any], width: float) -> int:
