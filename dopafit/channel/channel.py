@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from dopafit.channel.summed import Signature, Typical
 from dopafit.core.arguments import require
 from dopafit.core.component import Component, Parameter
 from dopafit.core.errors import SpecError, suggest
@@ -22,9 +23,6 @@ __all__ = ["At", "Channel", "Moments", "Rows", "Scales", "Signature", "Typical"]
 At = Callable[[pd.DataFrame], pd.DataFrame]
 
 KEYS = ["subject", "session"]
-
-STYLES = ("line", "bars")
-CHANGES = ("points", "ratio", "difference")
 
 # by the annotation of an option, what it may be; other annotations are the member's own to check
 _KINDS: dict[str, type] = {"str": str, "int": Integral, "float": Real}
@@ -105,64 +103,6 @@ class Rows:
             return self.moments
         time = self.frame["time"].to_numpy(float)
         return Moments(np.arange(time.size), time, np.ones(time.size))
-
-
-@dataclass(frozen=True)
-class Signature:
-    """How the outcomes that fall into one bin become one number of a predictive check.
-
-    Parameters
-    ----------
-    words : str
-        What the number is, as an axis says it: ``"pursuit"``, ``"median latency"``.
-    unit : str
-        Its unit; empty for a pure number.
-    statistic : callable (array) -> float
-        From the outcomes in a bin to the number.
-    per_minute : bool
-        The outcomes are acts at times of their own: the number is acts per observed minute.
-    style : {"line", "bars"}
-        How its band is drawn along the bins.
-    """
-
-    words: str = "mean outcome"
-    unit: str = ""
-    statistic: Callable[[np.ndarray], Any] = np.mean
-    per_minute: bool = False
-    style: str = "line"
-
-    def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise TypeError(f"Signature: style {self.style!r}, allowed {', '.join(STYLES)}")
-
-    @property
-    def label(self) -> str:
-        """The words with the unit."""
-        return f"{self.words} [{self.unit}]" if self.unit else self.words
-
-
-@dataclass(frozen=True)
-class Typical:
-    """How a sentence says what `Channel.typical` returns.
-
-    Parameters
-    ----------
-    words : str
-        What it is, as the subject of a sentence: ``"the probability of pursuit"``.
-    change : {"points", "ratio", "difference"}
-        How two of them are held against each other: probabilities by their difference in points,
-        numbers above 0 by their ratio, others by their difference.
-    unit : str
-        Unit of the value; without one only a ratio is said.
-    """
-
-    words: str
-    change: str = "ratio"
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        if self.change not in CHANGES:
-            raise TypeError(f"Typical: change {self.change!r}, allowed {', '.join(CHANGES)}")
 
 
 @dataclass(frozen=True)
