@@ -10,10 +10,15 @@ from dopafit.core.component import Component, Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import softplus
 
-__all__ = ["AT_PEAK", "AT_TROUGH", "RECTIFIER", "Drive", "rectify"]
+__all__ = ["AT_PEAK", "AT_TROUGH", "DEPTH", "GAIN_BELOW", "LEVEL", "RECTIFIER", "Drive", "rectify"]
 
 AT_PEAK = "change of the predictor at the top of one unit event"
 AT_TROUGH = "change of the predictor at the bottom of one unit event"
+
+LEVEL, DEPTH, GAIN_BELOW = "level", "trough_ratio", "gain_trough"
+"""The signal that every trace has, the depth of one unit event's response below baseline where it
+goes there, and what `Drive.implied_gains` calls the effect there: words of the contract that every
+member shares."""
 
 
 RECTIFIER = 0.1

@@ -8,6 +8,7 @@ import numpy as np
 
 from dopafit.channel import Channel
 from dopafit.core.arguments import takes
+from dopafit.drive.drive import DEPTH, LEVEL
 from dopafit.fit.fit import Fit
 from dopafit.model.layout.coordinates import natural
 from dopafit.model.numpy_operations import numpy_operations
@@ -47,7 +48,7 @@ def lobe_effects(fit: Fit) -> list[dict[str, Any]]:
     middle, found = _Middle(fit), []
     for channel in fit.model.channels:
         drive = fit.model.drives[channel.prefix]
-        if channel.typical_words is None or not drive.gains or drive.needs != ("level",):
+        if channel.typical_words is None or not drive.gains or drive.needs != (LEVEL,):
             continue
         rest = middle.typical(channel)
         for at, level in middle.lobes(drive.reads_above, drive.reads_below).items():
@@ -124,16 +125,16 @@ class _Middle:
     def lobes(self, above: bool, below: bool) -> dict[str, Any]:
         """Return the levels at the lobes of one unit event that are asked for, if it has them."""
         unit = self.program.unit_event(self.theta, self.operations)
-        goes_below = Kernel.named(self.fit.model.kernel).goes_below and "trough_ratio" in unit
+        goes_below = Kernel.named(self.fit.model.kernel).goes_below and DEPTH in unit
         found = {PEAK: 1.0} if above else {}
-        return found | ({TROUGH: -unit["trough_ratio"]} if below and goes_below else {})
+        return found | ({TROUGH: -unit[DEPTH]} if below and goes_below else {})
 
     def moved(self, channel: Channel, level: Any) -> Any:
         """Return what a level adds to a channel's predictor."""
         drive = self.fit.model.drives[channel.prefix]
         m, unit = self.operations, self.program.unit_event(self.theta, self.operations)
         own = {name: self.program.population(name, self.theta, m) for name in drive.parameters}
-        motivation = drive().motivation(np, {"level": level}, unit, **own)
+        motivation = drive().motivation(np, {LEVEL: level}, unit, **own)
         gains = (self.value(f"{channel.prefix}_{gain}") for gain in drive.gains)
         return sum(gain * part for gain, part in zip(gains, motivation, strict=True))
 

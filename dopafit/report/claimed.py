@@ -12,8 +12,9 @@ from dopafit.check.identifiability import identifiability
 from dopafit.check.separable import SEPARABLE, separable
 from dopafit.compare.claim import COMPARED, NOT_COMPUTED, Claim, Condition, decide
 from dopafit.compare.loo import Comparison
-from dopafit.drive.drive import RECTIFIER
+from dopafit.drive.drive import DEPTH, GAIN_BELOW, RECTIFIER
 from dopafit.fit.derived import implied_gains, kernel_shape
+from dopafit.fit.effects import TROUGH as LOBE
 from dopafit.fit.effects import contrast_effects, lobe_effects
 from dopafit.fit.fit import Fit
 from dopafit.fit.quantities import gain_draws
@@ -122,7 +123,7 @@ def _free(fit: Fit) -> bool:
 def _chances(fit: Fit) -> dict[str, float]:
     """Return by channel the probability that the effect at the trough is positive."""
     draws = gain_draws(fit)
-    return (draws["gain_trough"] > 0).groupby(draws["channel"]).mean().to_dict()
+    return (draws[GAIN_BELOW] > 0).groupby(draws["channel"]).mean().to_dict()
 
 
 def _limit(chances: Mapping[str, float]) -> float:
@@ -188,7 +189,7 @@ def _trough_ratio(fit: Fit) -> float | None:
     """Return the median depth of one unit event's trough [peak]; None where there is none."""
     values = {name: fit.posterior[name].values for name in _headline(fit)}
     shape = kernel_shape(fit.model, values, (fit.posterior.sizes["chain"], 1))
-    ratio = Kernel.named(fit.model.kernel)().unit_event(np, **shape).get("trough_ratio")
+    ratio = Kernel.named(fit.model.kernel)().unit_event(np, **shape).get(DEPTH)
     return None if ratio is None else float(np.median(ratio))
 
 
@@ -215,9 +216,9 @@ def _otherwise(fit: Fit, modes: list[Mapping[str, Any]], sure: list[str]) -> Ite
     for i, mode in enumerate(modes, start=1):
         values = {name: np.array([value]) for name, value in mode["values"].items()}
         shape = kernel_shape(fit.model, values, (1,))
-        ratio = Kernel.named(fit.model.kernel)().unit_event(np, **shape).get("trough_ratio")
+        ratio = Kernel.named(fit.model.kernel)().unit_event(np, **shape).get(DEPTH)
         gains = (implied_gains(fit.model, values, channel, shape) or {} for channel in sure)
-        against = any(gain["gain_trough"][0] <= 0 for gain in gains if gain)
+        against = any(gain[GAIN_BELOW][0] <= 0 for gain in gains if gain)
         if against or (ratio is not None and ratio[0] < RECTIFIER):
             yield f"{fit.hypothesis}: mode {i}, with {100 * mode['share']:.0f} % of the mass"
 
@@ -232,7 +233,7 @@ def _trough_effect_small(
             if not fit.model.drives[prefix].gains:
                 continue
             mine = [e for e in effects if e["hypothesis"] == fit.hypothesis]
-            size = [e["bound"] for e in mine if e.get("at") == "trough" and e["channel"] == prefix]
+            size = [e["bound"] for e in mine if e.get("at") == LOBE and e["channel"] == prefix]
             if not size or prefix not in smallest:
                 told = f"{NOT_COMPUTED}: nothing says which effect on {prefix} would be small"
                 return Condition("trough_effect_small", False, told=told)
