@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.check.residuals import BANDS, LEAST, residuals
-from dopafit.check.signatures import Lags, Reducer
+from dopafit.check.signatures import OVER_SESSION, Clock, Lags, Reducer
 from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError, unknown
 from dopafit.core.seed import generator
@@ -66,6 +66,12 @@ class PredictiveCheck(Shown):
     failed: int
     verdict: Verdict
     simulated: bool
+
+    @property
+    def time_on_task(self) -> float:
+        """Smallest p-value of a signature over the session, times their number; at most 1."""
+        own = self.summary[self.summary["signature"].str.endswith(OVER_SESSION)]
+        return float(min(1.0, len(own) * own["p_value"].min())) if len(own) else float("nan")
 
     def _table_shown(self) -> pd.DataFrame:
         return self.summary.set_index("signature")
@@ -150,7 +156,10 @@ def predictive_check(
         theta = fit.thinned(draws)
     else:
         theta = coordinates.theta(*coordinates.prior_draws(rng, (draws,)))
-    reducers = [Reducer(c, fit.layout, lags, within) for c in fit.model.channels]
+    clock = Clock(fit.study, None)
+    reducers = [
+        Reducer(c, fit.layout, axis, within) for axis in (lags, clock) for c in fit.model.channels
+    ]
     frames = []
     for reducer in reducers:
         seen = reducer.channel.observed(fit.study, reducer.rows)

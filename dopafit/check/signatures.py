@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,14 @@ from dopafit.channel.channel import KEYS
 from dopafit.model.layout.layout import Layout
 from dopafit.study.study import Study
 
-__all__ = ["Lags", "Reducer"]
+__all__ = ["OVER_SESSION", "Clock", "Lags", "Reducer"]
 
 BINS = 12
 
 RESAMPLED = 100
+
+OVER_SESSION = " over the session"
+"""What ends the name of a signature against time in the session."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,13 @@ class Lags:
 
     study: Study
     kinds: tuple[str, ...] | None
+
+    axis: ClassVar[str] = "time since last event [s]"
+    groups: ClassVar[dict[str, str]] = {
+        "all": " by time since event",
+        "paired": ": paired and single events",
+        "single": ": paired and single events",
+    }
 
     @cached_property
     def _axis(self) -> tuple[pd.MultiIndex, float]:
@@ -90,6 +100,11 @@ class Lags:
         low = min(max(float(np.quantile(seen, 0.02)), high / 500), high / 4)
         return np.concatenate([[0.0], np.geomspace(low, high, BINS)])
 
+    @property
+    def centres(self) -> np.ndarray:
+        """The bins' middles [s], geometric."""
+        return np.sqrt(np.maximum(self.edges[:-1], self.edges[1] / 3) * self.edges[1:])
+
     def exposure(self, paired: np.ndarray | None = None) -> np.ndarray:
         """Return the observed time [s] in each bin, after all events or a subset of them."""
         windows = self.study.windows
@@ -107,6 +122,31 @@ class Lags:
             right = np.minimum(start[:, None] + self.edges[1:], stop[:, None])
             total += np.maximum(right - left, 0.0).sum(axis=0)
         return total
+
+
+@dataclass(frozen=True)
+class Clock(Lags):
+    """Time in the session for any point of a study: time since an event at the session's start."""
+
+    axis = "time in the session [s]"
+    groups: ClassVar = {"all": OVER_SESSION}
+
+    @cached_property
+    def events(self) -> np.ndarray:
+        """The sessions' starts, as positions just before them."""
+        sessions = self.study.sessions
+        return np.nextafter(np.sort(self.place(sessions.assign(time=sessions["start"]))), -np.inf)
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """Bin edges [s], even, up to the end of the longest session."""
+        sessions = self.study.sessions
+        return np.linspace(0.0, float((sessions["end"] - sessions["start"]).max()), BINS + 1)
+
+    @property
+    def centres(self) -> np.ndarray:
+        """The bins' middles [s]."""
+        return 0.5 * (self.edges[:-1] + self.edges[1:])
 
 
 @dataclass(frozen=True)
@@ -148,17 +188,17 @@ class Reducer:
         whose = f"{self.channel.called}: " if self.channel.called else ""
         axes = {
             "channel": self.channel.prefix,
-            "x": np.sqrt(np.maximum(edges[:-1], edges[1] / 3) * edges[1:]),
+            "x": self.lags.centres,
             "x_lower": edges[:-1],
             "x_upper": edges[1:],
-            "x_label": "time since last event [s]",
+            "x_label": self.lags.axis,
             "y_label": signature.label,
             "style": signature.style,
         }
         parts = []
         for group, n in self._amounts.items():
-            compared = " by time since event" if group == "all" else ": paired and single events"
-            words = {"signature": whose + signature.label + compared, "group": group, "n": n}
+            told = whose + signature.label + self.lags.groups[group]
+            words = {"signature": told, "group": group, "n": n}
             parts.append(pd.DataFrame(words | axes))
         return pd.concat(parts, ignore_index=True)
 
@@ -167,7 +207,7 @@ class Reducer:
         """How much is behind each bin: outcomes, or observed time [s] where acts are counted."""
         if self.channel.signature.per_minute:
             subsets = {"all": None, "paired": self.paired, "single": ~self.paired}
-            return {group: self.lags.exposure(subset) for group, subset in subsets.items()}
+            return {group: self.lags.exposure(subsets[group]) for group in self.lags.groups}
         return {group: self._count(bins) for group, bins in self._row_bins.items()}
 
     @cached_property
@@ -181,11 +221,12 @@ class Reducer:
         code = np.searchsorted(self.lags.edges, since, side="right") - 1
         code = np.where((code >= 0) & (code < size), code, size)
         paired = self.paired[event]
-        return {
+        found = {
             "all": code,
             "paired": np.where(paired, code, size),
             "single": np.where(paired, size, code),
         }
+        return {group: found[group] for group in self.lags.groups}
 
     def _count(self, bins: np.ndarray) -> np.ndarray:
         size = self.lags.edges.size - 1

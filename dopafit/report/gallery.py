@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dopafit.check.predict import PredictiveCheck
+from dopafit.check.signatures import OVER_SESSION
 from dopafit.compare.loo import Comparison
 from dopafit.figure import plots
 from dopafit.fit import quantities
@@ -126,9 +127,11 @@ def _signatures(
         table = pd.concat(parts, ignore_index=True)
         paired = table["signature"].str.contains("paired")
         residual = table["signature"].str.endswith("residuals")
+        session = table["signature"].str.endswith(OVER_SESSION)
         for kind, keep, what, told in (
-            ("", ~paired & ~residual, "by time since the last event", REPLICATED),
+            ("", ~paired & ~residual & ~session, "by time since the last event", REPLICATED),
             ("_paired", paired, "after paired and single events", REPLICATED),
+            ("_session", session, "over the session", REPLICATED),
             ("_residuals", residual, "outcomes in the model's own distributions", PLACED),
         ):
             if keep.any():
@@ -146,7 +149,8 @@ def _signatures(
             # the hypothesis with the most gains expects the most from events
             check = max(found, key=lambda c: len(fits[c.hypothesis].model.drives[prefix].gains))
             part = check.table[check.table["channel"] == prefix]
-            part = part[~part["signature"].str.contains("paired")]
+            away = f"paired|{OVER_SESSION}$"
+            part = part[~part["signature"].str.contains(away)]
             gallery.add(
                 f"prior_predictive_{prefix}",
                 plots.signatures(check, table=part),

@@ -24,7 +24,13 @@ from dopafit.backend.geometry.blocks import Blocks, find_blocks
 from dopafit.backend.geometry.curvature import Arrowhead
 from dopafit.backend.geometry.mode import Mode, measured_mode
 from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation
-from dopafit.backend.geometry.search import FAR, STARTS, find_optima, find_spreads
+from dopafit.backend.geometry.search import (
+    FAR,
+    STARTS,
+    find_optima,
+    find_spreads,
+    starting_points,
+)
 from dopafit.core.seed import integer_seed
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
@@ -94,7 +100,7 @@ def find_pilot(
         Finds which coordinates belong to one subject; called only where there are many.
     """
     plain = density(np.zeros(coordinates.normals))
-    found = find_optima(coordinates, plain, seed, starts)
+    found = find_optima(coordinates, plain, starting_points(coordinates, seed, starts))
     optima = tuple(value for _, value in found)
     near = [(point, value) for point, value in found if optima[0] - value < FAR]
     size = coordinates.normals + coordinates.halves

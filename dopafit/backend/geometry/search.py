@@ -8,7 +8,7 @@ search starts from kernels all over it. Optima are told apart by height and by p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def population_values(coordinates: Coordinates) -> np.ndarray:
 
 
 def find_optima(
-    coordinates: Coordinates, density: Density, seed: int, starts: int = STARTS
+    coordinates: Coordinates, density: Density, points: Sequence[np.ndarray]
 ) -> list[Found]:
     """Return the best optima and their log densities, the highest first.
 
@@ -90,15 +90,11 @@ def find_optima(
         Book-keeping of the vector q = (x, log h).
     density : Density
         The log density in coordinates that are not centred.
-    seed : int
-        Source of the starting points.
-    starts : int
-        How many.
+    points : sequence of array, (coordinate,)
+        Where the searches start, as from `starting_points`.
     """
     free, population = _free(coordinates), population_values(coordinates)
-    scouts = [
-        _climb(density, start, free, SCOUT) for start in starting_points(coordinates, seed, starts)
-    ]
+    scouts = [_climb(density, start, free, SCOUT) for start in points]
     top = max(value for _, value in scouts)
     best = [one for one in _distinct(scouts, population)[:MODES] if top - one[1] < FAR]
     return _distinct([_climb(density, point, free) for point, _ in best], population)
