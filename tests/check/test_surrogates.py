@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from dopafit.check.control import p_value
+from dopafit.check.earned import same_ratio
 from dopafit.check.surrogates import caused, exchanged, redrawn, replicated, shifted
+from dopafit.core.errors import SpecError
 from dopafit.model.play import Replicator
 from dopafit.study.study import Study
 
@@ -241,3 +243,27 @@ def test_p_is_uniform_where_events_do_nothing_and_small_where_they_do() -> None:
             p_values.append(p_value(statistic(study), values, 15)[0])
     assert stats.kstest(found[0.0], "uniform").pvalue > 0.01
     assert max(found[0.5]) < 0.1
+
+
+def test_events_are_earned_on_the_schedule_of_the_data() -> None:
+    study = made(np.random.default_rng(6))
+    presses = study.observations[[*KEYS, "time"]].assign(kind="press")
+    number = presses.groupby(KEYS).cumcount() + 1
+    pellets = presses[number % 5 == 0].assign(kind="pellet", magnitude=1.0)
+    pellets["time"] += 0.25
+    tones = study.events[study.events["kind"] == "tone"]
+    study = study.with_tables({"presses": presses, "events": pd.concat([tones, pellets])})
+    earn = same_ratio(study, ["press"], ["pellet"])
+    assert earn(study) == study
+    later = study.presses.assign(time=study.presses["time"] + 0.1)
+    more = pd.concat([later, later.assign(time=later["time"] + 0.01)])
+    found = earn(study.with_tables({"presses": more}))
+    counted = found.presses.groupby(KEYS)["time"]
+    for key, own in found.events[found.events["kind"] == "pellet"].groupby(KEYS):
+        done = np.sort(counted.get_group(key).to_numpy())
+        np.testing.assert_allclose(own["time"], done[4::5] + 0.25)
+    assert (found.events["kind"] == "tone").sum() == len(tones)
+    none = earn(study.with_tables({"presses": None}))
+    assert set(none.events["kind"]) == {"tone"}
+    with pytest.raises(SpecError, match="before the first press"):
+        same_ratio(study, ["press"])
