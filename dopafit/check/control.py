@@ -7,6 +7,7 @@ the p-value cannot be .05 any more (Besag & Clifford 1991, recalled), or there a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -176,7 +177,7 @@ def events_control(
     """
     if randomised is not None and randomised not in RANDOMISED:
         raise unknown(SpecError, f"randomised: {randomised!r}", randomised, RANDOMISED)
-    engine = _Engine(hypotheses, study, "events_control", seed, keep, progress)
+    engine = _Engine(hypotheses, study, "events_control", seed, count, keep, progress)
     moved = [name for name, model in engine.models.items() if model.moved]
     idle = [name for name in engine.models if name not in moved]
     if not moved or not idle:
@@ -202,7 +203,7 @@ def events_control(
                 return engine.none(f"{found.kind}: {found.reason}; {why}", found.count)
     elif contingency is not None:
         best = max(idle, key=lambda name: engine.real[name].value)
-        return engine.compared(statistic, [engine.simulated(best, count, contingency)])
+        return engine.compared(statistic, [engine.simulated(best, contingency)])
     else:
         which = f" ({', '.join(followers)})" if followers else ""
         return engine.none(f"events follow acts{which}: their effects cannot be separated")
@@ -237,7 +238,7 @@ def trough_control(
     -----
     The other parameters are those of `events_control`.
     """
-    engine = _Engine(hypotheses, study, "trough_control", seed, keep, progress)
+    engine = _Engine(hypotheses, study, "trough_control", seed, count, keep, progress)
     family = {name: model.family for name, model in engine.models.items()}
     trough = [name for name in family if family[name] == TROUGH]
     plain = [name for name in family if family[name] == NO_TROUGH]
@@ -253,7 +254,7 @@ def trough_control(
         best = max(engine.real[name].value for name in plain)
         rivals = [name for name in plain if engine.real[name].value > best - NEAR]
     engine.models = {name: engine.models[name] for name in (*trough, *plain)}
-    return engine.compared(statistic, [engine.simulated(name, count) for name in rivals])
+    return engine.compared(statistic, [engine.simulated(name) for name in rivals])
 
 
 def p_value(statistic: float, surrogates: Sequence[float], count: int) -> tuple[float, int | None]:
@@ -296,18 +297,21 @@ class _Engine:
         study: Study,
         name: str,
         seed: int,
+        count: int,
         keep: Path | None,
         progress: Progress | None,
     ) -> None:
-        self.given, self.study, self.name, self.seed = hypotheses, study, name, seed
+        self.given, self.study, self.name = hypotheses, study, name
+        self.seed, self.count = seed, count
         self.models = {k: h.model if isinstance(h, Fit) else h for k, h in hypotheses.items()}
         self.show = Progress() if progress is None else progress
-        hashes = [study.hash, name, seed, *((k, m.hash) for k, m in self.models.items())]
+        hashes = [study.hash, name, seed, count, *((k, m.hash) for k, m in self.models.items())]
         self.key = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
         self.keep, self.kept = keep, {}
-        if keep is not None and keep.exists():
-            found = json.loads(keep.read_text("utf-8"))
-            self.kept = found["statistics"] if found["key"] == self.key else {}
+        if keep is not None:
+            with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+                found = json.loads(keep.read_text("utf-8"))
+                self.kept = found["statistics"] if found["key"] == self.key else {}
         self.show.phase("controlling", f"{name}: the data")
         self.real = _evidence(self.models, study, draws=JUDGED)
         self.show.done(", ".join(f"{k} {m.value:.1f}" for k, m in self.real.items()))
@@ -317,14 +321,14 @@ class _Engine:
         return Control(self.name, "", np.nan, np.zeros(0), np.nan, distinct, reason)
 
     def simulated(
-        self, name: str, count: int, contingency: Callable[[Study], Study] | None = None
+        self, name: str, contingency: Callable[[Study], Study] | None = None
     ) -> Surrogates:
         """Return studies simulated from one hypothesis, given the data."""
         one = self.given[name]
         if not isinstance(one, Fit):
-            one = explore(one, self.study, seed=self.seed, draws=max(count, 100))
+            one = explore(one, self.study, seed=self.seed, draws=max(self.count, 100))
         seed = spawn(self.seed, f"{self.name}/{name}")
-        return replicated(one.model, self.study, one.thinned(count), seed, contingency)
+        return replicated(one.model, self.study, one.thinned(self.count), seed, contingency)
 
     def compared(
         self,

@@ -1,0 +1,99 @@
+"""What the controls of a run found, as conditions of its claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dopafit.check.control import COUNT, Control, events_control, trough_control
+from dopafit.check.lobes import SEEN, lobes_seen
+from dopafit.check.predict import PredictiveCheck
+from dopafit.compare.claim import Condition
+from dopafit.fit.fit import Fit
+from dopafit.fit.progress import Progress
+from dopafit.model.rivals import TROUGH
+from dopafit.study.study import Study
+
+__all__ = ["controlled"]
+
+LEFT_OVER = 0.05
+"""p-value below which something that changes over the session is left over."""
+
+
+def controlled(
+    fits: Mapping[str, Fit],
+    checks: Mapping[str, PredictiveCheck],
+    folder: Path,
+    *,
+    seed: int,
+    count: int = COUNT,
+    randomised: str | None = None,
+    contingency: Callable[[Study], Study] | None = None,
+    progress: Progress | None = None,
+) -> list[Condition]:
+    """Run the controls of a comparison.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+        As ranked, best first.
+    checks : mapping of str to PredictiveCheck
+        Of these fits.
+    folder : Path
+        Where the statistics of surrogates are kept, so that a later call goes on from there.
+    seed, count, randomised, contingency, progress
+        As in `dopafit.check.control.events_control`.
+
+    Returns
+    -------
+    list of Condition
+        `events_control`, `trough_control`, `time_on_task` and `lobe_seen`; the last two where a
+        fit has what they are about.
+    """
+    study = next(iter(fits.values())).study
+    shared = {"seed": seed, "count": count, "progress": progress}
+    events = events_control(
+        fits,
+        study,
+        randomised=randomised,
+        contingency=contingency,
+        keep=folder / "events_control.json",
+        **shared,
+    )
+    trough = trough_control(fits, study, keep=folder / "trough_control.json", **shared)
+    return [_condition(events), _condition(trough), *_seen(fits), *_left_over(fits, checks)]
+
+
+def _condition(control: Control) -> Condition:
+    value = None if control.p != control.p else control.p
+    return Condition(control.name, control.met, value, control.limit, control.told)
+
+
+def _seen(fits: Mapping[str, Fit]) -> list[Condition]:
+    """Return whether the best fit with a trough sees it, in the channel that sees it most."""
+    for name, fit in fits.items():
+        if fit.model.family == TROUGH:
+            table = lobes_seen(fit)
+            below = float(table["below"].max())
+            parts = ", ".join(
+                f"{r.channel} {r.below:.0f} of {r.outcomes}" for r in table.itertuples()
+            )
+            told = f"outcomes below baseline under {name}: {parts}"
+            return [Condition("lobe_seen", below >= SEEN, below, SEEN, told)]
+    return []
+
+
+def _left_over(fits: Mapping[str, Fit], checks: Mapping[str, PredictiveCheck]) -> list[Condition]:
+    """Return the smallest p-value over the session of the fits that a claim rests on."""
+    moved = [name for name, fit in fits.items() if fit.model.moved]
+    trough = [name for name in moved if fits[name].model.family == TROUGH]
+    p = {
+        name: checks[name].time_on_task
+        for name in dict.fromkeys((*moved[:1], *trough[:1]))
+        if name in checks
+    }
+    if not p:
+        return []
+    worst = min(p, key=lambda name: p[name])
+    told = f"p of what was observed over the session under {worst}"
+    return [Condition("time_on_task", p[worst] >= LEFT_OVER, p[worst], LEFT_OVER, told)]
