@@ -15,9 +15,10 @@ import numpy as np
 
 from dopafit.backend.evidence.approximation import standard
 from dopafit.backend.evidence.scores import importance_weights
-from dopafit.backend.geometry.blocks import find_blocks
+from dopafit.backend.geometry.blocks import Blocks, find_blocks
 from dopafit.backend.geometry.curvature import Arrowhead
 from dopafit.backend.geometry.mode import measured_mode
+from dopafit.backend.geometry.pilot import LARGEST
 from dopafit.backend.geometry.search import find_optima, find_spreads, starting_points
 from dopafit.backend.sampler.compiled import Density, Sampled
 from dopafit.core.seed import generator
@@ -71,7 +72,10 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
     points = starting_points(coordinates, 0, STARTS)
     for point in points:
         point[:] = [known.get(name, value) for name, value in zip(names, point, strict=True)]
-    measure = functools.partial(Arrowhead.measure, blocks=find_blocks(layout))
+    # where it is not concave, blocks let variances run away; a dense shape has a floor
+    dense = density.size <= LARGEST
+    owners = Blocks(np.arange(density.size), ()) if dense else find_blocks(layout)
+    measure = functools.partial(Arrowhead.measure, blocks=owners)
     modes = []
     for optimum, _ in find_optima(coordinates, plain, points)[:FOLLOWED]:
         found = find_spreads(coordinates, plain, optimum, measure)
