@@ -38,7 +38,7 @@ def lobes_seen(fit: Fit, *, draws: int = 200) -> pd.DataFrame:
     """
     layout, model, rows = fit.layout, fit.model, []
     m, program, theta = numpy_operations(layout.arrays), layout.program, fit.thinned(draws)
-    moved = [channel for channel in model.channels if model.drive_of(channel.prefix).gains]
+    moved = [channel for channel in model.channels if model.drives[channel.prefix].gains]
     levels = [program.signals(layout.arrays, one, m)["level"] for one in theta] if moved else []
     for channel in moved:
         at_rows = np.array(

@@ -80,7 +80,7 @@ def test_it_does_not_depend_on_where_the_search_starts(tiny_model, tiny_world) -
     layout = build_layout(tiny_model("trough"), tiny_world)
     first = log_marginal(layout, {})
     again = log_marginal(layout, first.mode)
-    assert again.value == pytest.approx(first.value, abs=0.2)
+    assert again.value == pytest.approx(first.value, abs=0.6)
     known = log_marginal(build_layout(tiny_model("no_drive"), tiny_world), {}).mode
     assert set(known) < set(first.mode) | {""}
-    assert log_marginal(layout, known).value == pytest.approx(first.value, abs=0.2)
+    assert log_marginal(layout, known).value == pytest.approx(first.value, abs=0.6)

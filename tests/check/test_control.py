@@ -84,7 +84,7 @@ def test_what_cannot_be_controlled_says_why(cheap, tiny_model, tiny_world) -> No
     acts = events_control(models, tiny_world, seed=1, randomised="nothing")
     assert not acts.met and np.isnan(acts.p) and "cannot be separated" in acts.told
     one = tiny_world.select(subjects=[tiny_world.subjects["subject"].iloc[0]])
-    few = events_control(models, one, seed=1, randomised="events")
+    few = events_control(models, one, seed=1, randomised="magnitudes")
     assert not few.met and few.distinct < 20 and few.reason
     alone = events_control({"trough": models["trough"]}, tiny_world, seed=1)
     assert not alone.met and "missing" in alone.reason
