@@ -297,18 +297,8 @@ class Channel(Component, family=True):
         return pd.DataFrame(self.simulate(rng, eta, rows.data, **parameters))
 
     def filled(self, study: Study, drawn: pd.DataFrame) -> Study:
-        """Return the study with what was drawn in its rows that have an outcome.
-
-        The first column drawn is the outcome; after `blank` every row has one.
-        """
-        table, values = study.observations, {}
-        first = next(iter(drawn))
-        rows = table[first].notna() if first in table else pd.Series(True, table.index)
-        for column in drawn:
-            whole = table[column] if column in table else pd.Series(np.nan, table.index)
-            own = pd.Series(drawn[column].to_numpy(), table.index[rows])
-            values[column] = whole.mask(rows, own)
-        return with_columns(study, values)
+        """Return the study that `blank` prepared with what was drawn put in."""
+        return with_columns(study, {column: drawn[column].to_numpy() for column in drawn})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as an analysis file holds them."""

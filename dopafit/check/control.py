@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.evidence.marginal import Marginal, log_marginal
+from dopafit.check.sequential import LIMIT, p_value
 from dopafit.check.surrogates import (
     LEAST,
     Surrogates,
@@ -47,8 +48,6 @@ __all__ = ["COUNT", "Control", "events_control", "p_value", "trough_control"]
 
 COUNT = 39
 """Surrogates unless asked for more: the least of which one may be as large at p = .05."""
-
-LIMIT = 0.05
 
 NEAR = 6.0
 """Rivals whose log marginal likelihood is so far [nats] behind the best one's explain the data
@@ -255,37 +254,6 @@ def trough_control(
         rivals = [name for name in plain if engine.real[name].value > best - NEAR]
     engine.models = {name: engine.models[name] for name in (*trough, *plain)}
     return engine.compared(statistic, [engine.simulated(name) for name in rivals])
-
-
-def p_value(statistic: float, surrogates: Sequence[float], count: int) -> tuple[float, int | None]:
-    """Return the p-value of a statistic, and the number of surrogates that decided it.
-
-    Parameters
-    ----------
-    statistic : float
-        Of the data.
-    surrogates : sequence of float
-        Those drawn so far; one that is NaN counts as larger.
-    count : int
-        How many there will be.
-
-    Returns
-    -------
-    p : float
-    decided : int or None
-        None unless so many were as large that more could not make it .05 again.
-
-    Examples
-    --------
-    >>> p_value(9.0, [1.0, 2.0, 3.0], 39), p_value(0.0, [1.0, -1.0, 2.0, 3.0], 39)
-    ((0.25, None), (0.6666666666666666, 3))
-    """
-    as_large = ~(np.asarray(surrogates, float) < statistic)
-    enough = int(LIMIT * (count + 1) + 1e-9)
-    decided = np.flatnonzero(np.cumsum(as_large) >= max(enough, 1))
-    if decided.size and decided[0] + 1 < count:
-        return max(enough, 1) / float(decided[0] + 1), int(decided[0]) + 1
-    return float((1 + as_large.sum()) / (1 + as_large.size)), None
 
 
 class _Engine:

@@ -180,7 +180,7 @@ def replicated(
         drawn = replicator.draw(draws[number], np.random.default_rng(streams[number]))
         made = study
         for channel in model.channels:
-            made = channel.filled(made, drawn[channel.prefix])
+            made = channel.filled(made, _in_place(made, drawn[channel.prefix]))
         return made if contingency is None else contingency(made)
 
     kind = f"studies simulated from {model.hypothesis}"
@@ -209,6 +209,28 @@ def caused(study: Study, kinds: Sequence[str] | None) -> tuple[str, ...]:
     soon = np.sort(anytime)[int(SOON * anytime.size)]
     early = pd.Series(_since(acts, events) <= soon).groupby(events["kind"].to_numpy()).mean()
     return tuple(str(kind) for kind in early.index[early >= 0.5] if np.isfinite(soon))
+
+
+def _in_place(study: Study, drawn: pd.DataFrame) -> pd.DataFrame:
+    """Return outcomes that were drawn with rows for those that are missing.
+
+    The first column drawn is the outcome; what has none in `observations` stays as it is.
+    """
+    table, first = study.observations, next(iter(drawn))
+    if first not in table or table[first].notna().sum() != len(drawn):
+        return drawn
+    return drawn.set_axis(table.index[table[first].notna()]).reindex(table.index)
+
+
+def _in_place(study: Study, drawn: pd.DataFrame) -> pd.DataFrame:
+    """Return outcomes that were drawn with rows for those that are missing.
+
+    The first column drawn is the outcome; what has none in `observations` stays as it is.
+    """
+    table, first = study.observations, next(iter(drawn))
+    if first not in table or table[first].notna().sum() != len(drawn):
+        return drawn
+    return drawn.set_axis(table.index[table[first].notna()]).reindex(table.index)
 
 
 def _acts(study: Study) -> pd.DataFrame:
