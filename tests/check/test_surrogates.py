@@ -250,7 +250,7 @@ def test_events_are_earned_on_the_schedule_of_the_data() -> None:
     presses = study.observations[[*KEYS, "time"]].assign(kind="press")
     number = presses.groupby(KEYS).cumcount() + 1
     pellets = presses[number % 5 == 0].assign(kind="pellet", magnitude=1.0)
-    pellets["time"] += 0.25
+    pellets["time"] += 1e-4
     tones = study.events[study.events["kind"] == "tone"]
     study = study.with_tables({"presses": presses, "events": pd.concat([tones, pellets])})
     earn = same_ratio(study, ["press"], ["pellet"])
@@ -261,7 +261,7 @@ def test_events_are_earned_on_the_schedule_of_the_data() -> None:
     counted = found.presses.groupby(KEYS)["time"]
     for key, own in found.events[found.events["kind"] == "pellet"].groupby(KEYS):
         done = np.sort(counted.get_group(key).to_numpy())
-        np.testing.assert_allclose(own["time"], done[4::5] + 0.25)
+        np.testing.assert_allclose(own["time"], done[4::5] + 1e-4)
     assert (found.events["kind"] == "tone").sum() == len(tones)
     none = earn(study.with_tables({"presses": None}))
     assert set(none.events["kind"]) == {"tone"}
