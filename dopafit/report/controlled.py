@@ -14,7 +14,7 @@ from dopafit.fit.progress import Progress
 from dopafit.model.rivals import TROUGH
 from dopafit.study.study import Study
 
-__all__ = ["controlled"]
+__all__ = ["controlled", "looked"]
 
 LEFT_OVER = 0.05
 """p-value below which something that changes over the session is left over."""
@@ -61,7 +61,18 @@ def controlled(
         **shared,
     )
     trough = trough_control(fits, study, keep=folder / "trough_control.json", **shared)
-    return [_condition(events), _condition(trough), *_seen(fits), *_left_over(fits, checks)]
+    return [_condition(events), _condition(trough), *looked(fits, checks)]
+
+
+def looked(fits: Mapping[str, Fit], checks: Mapping[str, PredictiveCheck]) -> list[Condition]:
+    """Return the conditions that need no surrogates: `lobe_seen` and `time_on_task`.
+
+    Parameters
+    ----------
+    fits, checks
+        As in `controlled`.
+    """
+    return [*_seen(fits), *_left_over(fits, checks)]
 
 
 def _condition(control: Control) -> Condition:

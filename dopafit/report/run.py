@@ -27,6 +27,7 @@ from dopafit.model.claim import Model
 from dopafit.model.layout.layout import resolved
 from dopafit.report import record
 from dopafit.report.claimed import answered, kept
+from dopafit.report.controlled import looked
 from dopafit.report.folder import read_answer, read_spec
 from dopafit.report.gallery import draw_all
 from dopafit.report.opening import Opened, open_study
@@ -126,14 +127,7 @@ def run(
             show.phase("comparing", f"leave one {found.unit} out")
             comparison = compare(fits, unit=found.unit, seed=found.seed)
             record.write_comparison(folder, comparison)
-            claim, effects = answered(
-                fits,
-                comparison,
-                timed=bool(found.nuisance["time_on_task"]),
-                smallest=found.smallest_effect,
-            )
-            record.write_answer(folder, claim, effects)
-            show.done(DECIDES[claim.word])
+            show.done(comparison.reading[0] if comparison.reading else "")
         checks, prior = {}, {}
         for name, one in fits.items():
             show.phase("predicting", name)
@@ -143,6 +137,18 @@ def run(
             prior[name] = _prior_check(one, found)
             show.done(f"{checks[name].draws} replicates")
         record.write_checks(folder, checks, prior)
+        if comparison is not None:
+            show.phase("answering", found.question or found.title)
+            ranked = {str(name): fits[str(name)] for name in comparison.table.index}
+            claim, effects = answered(
+                fits,
+                comparison,
+                timed=bool(found.nuisance["time_on_task"]),
+                smallest=found.smallest_effect,
+                others=looked(ranked, checks),
+            )
+            record.write_answer(folder, claim, effects)
+            show.done(DECIDES[claim.word])
         record.write_data(
             folder, opened.study, opened.warnings, fits, comparison, excluded=opened.excluded.table
         )

@@ -46,13 +46,16 @@ def unwhole(folder: Path) -> list[Path]:
 @pytest.fixture
 def quick(monkeypatch):
     """Leave out what follows the fits, but for its phases: other tests run it."""
-    none = SimpleNamespace(reading=(), draws=0, best="trough", word="undecided")
+    none = SimpleNamespace(
+        reading=(), draws=0, best="trough", word="undecided", table=SimpleNamespace(index=())
+    )
     for name in ("compare", "predictive_check", "_prior_check"):
         monkeypatch.setattr(running, name, lambda *a, **k: none)
     for name in ("write_comparison", "write_answer", "write_checks", "write_data"):
         monkeypatch.setattr(running.record, name, lambda *a, **k: None)
     monkeypatch.setattr(running, "draw_all", lambda *a, **k: 0)
     monkeypatch.setattr(running, "answered", lambda *a, **k: (none, []))
+    monkeypatch.setattr(running, "looked", lambda *a, **k: [])
     monkeypatch.setattr(running, "write_report", lambda folder: None)
 
 
