@@ -108,6 +108,13 @@ class Claim:
         wanted = (*_FOR_EVENTS, *_FOR_TROUGH)
         return tuple(one for one in self.conditions if one.name in wanted and not one.met)
 
+    @property
+    def unlooked(self) -> bool:
+        """Whether only what the run left out, and nothing in the data, keeps it undecided."""
+        lacking = [one for one in self.conditions if one.name in _FOR_EVENTS and not one.met]
+        left_out = (one.value is None or one.name == "rivals_present" for one in lacking)
+        return bool(lacking) and all(left_out)
+
     @classmethod
     def of(cls, conditions: Iterable[Condition], *, these_only: bool = False) -> Claim:
         """Return the claim that follows from conditions; one that is lacking is not met."""

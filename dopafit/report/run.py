@@ -31,7 +31,7 @@ from dopafit.report.controlled import looked
 from dopafit.report.folder import read_answer, read_spec
 from dopafit.report.gallery import draw_all
 from dopafit.report.opening import Opened, open_study
-from dopafit.report.said.lead import DECIDES
+from dopafit.report.said.lead import decides
 from dopafit.report.set.html import write_report
 from dopafit.study.study import Study
 
@@ -148,7 +148,7 @@ def run(
                 others=looked(ranked, checks),
             )
             record.write_answer(folder, claim, effects)
-            show.done(DECIDES[claim.word])
+            show.done(decides(claim))
         record.write_data(
             folder, opened.study, opened.warnings, fits, comparison, excluded=opened.excluded.table
         )

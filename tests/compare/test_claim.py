@@ -109,3 +109,10 @@ def test_the_record_holds_every_condition() -> None:
     record = said(table()).to_dict()
     assert record["claim"] == "trough"
     assert set(record["conditions"][0]) == {"name", "met", "value", "limit", "told"}
+
+
+def test_what_a_run_left_out_is_not_what_data_lack() -> None:
+    assert said(table(), missing=("suppression",)).unlooked
+    assert said(table(), [one for one in FINE if one.name != "events_control"]).unlooked
+    assert not said(table(no_drive=39.0), missing=("suppression",)).unlooked
+    assert not said(table()).unlooked

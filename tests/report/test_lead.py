@@ -36,7 +36,8 @@ def test_at_most_five_sentences(make, claim) -> None:
 def test_undecided_names_no_winner_and_what_is_missing(make) -> None:
     run = RunFolder.read(make(claim="undecided"))
     said = answer(run)
-    assert text(said.lead).startswith("These data do not decide whether the events move pursuit.")
+    # a rival and controls were left out: nothing is said of what the data could decide
+    assert text(said.lead).startswith("This run does not decide whether the events move pursuit.")
     assert not WINNER.search(text(said.lead)) and "%" not in said.lead[0][0].text
     assert said.estimates == ()  # no landmark
     told = text(said.lead)

@@ -201,7 +201,9 @@ def test_a_failed_fit_is_shouted(make):
     assert 'class="watermark"' in text
     assert page.text.count("PROVISIONAL") >= 3
     answer = page.part("answer")
-    assert answer.index("No conclusion can rest on this run") < answer.index("do not decide")
+    assert answer.index("No conclusion can rest on this run") < answer.index(
+        "whether the events move pursuit"
+    )
     assert "Provisional: trough is ahead" in page.part("comparison")
     assert "NOT CONVERGED: level" in page.part("comparison")
     response = page.part("response")

@@ -13,6 +13,7 @@ from dopafit.compare.claim import (
     NOT_COMPUTED,
     TROUGH_CLAIM,
     UNDECIDED,
+    Claim,
     Condition,
 )
 from dopafit.compare.loo import Comparison
@@ -22,7 +23,7 @@ from dopafit.report.numbers import between, count, decimals, fixed, number
 from dopafit.report.said.prose import Line, Span, name, say, series
 from dopafit.report.set.escape import clean, signs
 
-__all__ = ["DECIDES", "condition_words", "lead", "leading"]
+__all__ = ["condition_words", "decides", "lead", "leading"]
 
 MOST = 3
 """So many unmet conditions are named in the lead; the page's table has all."""
@@ -39,6 +40,15 @@ DECIDES = {
     NO_TROUGH_CLAIM: "The events move pursuit, and a level below baseline (a trough) does not move "
     "it by as much as would matter.",
 }
+
+
+NOT_BY_THIS_RUN = "This run does not decide whether the events move pursuit."
+"""Where the data may well decide it, but a rival or a control was left out."""
+
+
+def decides(claim: Claim) -> str:
+    """Return the claim as one sentence."""
+    return NOT_BY_THIS_RUN if claim.unlooked else DECIDES[claim.word]
 
 
 def lead(folder: RunFolder, compared: Comparison) -> Iterator[Line]:
@@ -100,7 +110,7 @@ def condition_words(condition: Condition) -> str:
 
 
 def _head(folder: RunFolder, compared: Comparison) -> str:
-    head = DECIDES[folder.claim.word]
+    head = decides(folder.claim)
     if folder.claim.these_only:
         number = count(compared.table["n_subjects"].iloc[0])
         who = "this one subject" if number == "1" else f"these {number} subjects"

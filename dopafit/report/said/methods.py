@@ -11,7 +11,7 @@ from dopafit.compare.difference import FEW_SUBJECTS, SMALL, THESE_ONLY
 from dopafit.report.files import write_text
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count, fixed, number, seconds
-from dopafit.report.said.lead import DECIDES, condition_words
+from dopafit.report.said.lead import condition_words, decides
 from dopafit.report.said.model_text import conventions, equation_blocks, model_lines, symbol_line
 from dopafit.report.said.priors import rows as prior_rows
 from dopafit.report.said.prose import Block, Span, name, say, sentence, series, to_markdown
@@ -368,7 +368,7 @@ def _claimed(folder: RunFolder) -> list[tuple[Span, ...]]:
     lines = [
         say(
             "What is claimed follows from conditions that are the same for every study: ",
-            Span(DECIDES[folder.claim.word], "strong"),
+            Span(decides(folder.claim), "strong"),
             " A condition that was not checked counts as not met.",
         )
     ]
