@@ -47,7 +47,12 @@ def unwhole(folder: Path) -> list[Path]:
 def quick(monkeypatch):
     """Leave out what follows the fits, but for its phases: other tests run it."""
     none = SimpleNamespace(
-        reading=(), draws=0, best="trough", word="undecided", table=SimpleNamespace(index=())
+        reading=(),
+        draws=0,
+        best="trough",
+        word="undecided",
+        unlooked=True,
+        table=SimpleNamespace(index=()),
     )
     for name in ("compare", "predictive_check", "_prior_check"):
         monkeypatch.setattr(running, name, lambda *a, **k: none)
