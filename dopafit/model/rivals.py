@@ -68,7 +68,9 @@ def family_of(drives: Iterable[type[Drive]], kernel: str) -> str:
 
 
 def absent(fitted: Iterable[tuple[Iterable[type[Drive]], str]]) -> list[str]:
-    """Return the names of `RIVALS` that are not among what was fitted.
+    """Return which of `RIVALS` are not among what was fitted, each with its kernel.
+
+    A hypothesis of the same name may have been fitted with another kernel.
 
     Parameters
     ----------
@@ -86,4 +88,8 @@ def absent(fitted: Iterable[tuple[Iterable[type[Drive]], str]]) -> list[str]:
         if len(each) == 1:  # a rival has one drive for all channels
             drive = each.pop()
             known.add(Rival(drive.name, kernel if drive.gains else None))
-    return [name for name, rival in RIVALS.items() if rival not in known]
+    return [
+        f"{name} with kernel {rival.kernel}" if rival.kernel else name
+        for name, rival in RIVALS.items()
+        if rival not in known
+    ]
