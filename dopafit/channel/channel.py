@@ -16,13 +16,13 @@ from dopafit.core.arguments import require
 from dopafit.core.component import Component, Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["At", "Channel", "Moments", "Rows", "Scales", "Signature", "Typical"]
 
 At = Callable[[pd.DataFrame], pd.DataFrame]
 
-KEYS = ["subject", "session"]
 
 # by the annotation of an option, what it may be; other annotations are the member's own to check
 _KINDS: dict[str, type] = {"str": str, "int": Integral, "float": Real}

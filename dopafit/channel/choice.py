@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import (
-    KEYS,
     At,
     Channel,
     Rows,
@@ -23,6 +22,7 @@ from dopafit.channel.channel import (
 from dopafit.core.component import Parameter
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid, softplus
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["Choice"]

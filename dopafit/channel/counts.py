@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.special import betainc
 
 from dopafit.channel.channel import (
-    KEYS,
     At,
     Channel,
     Moments,
@@ -32,6 +31,7 @@ from dopafit.core.errors import FitError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import gammaln, softplus
 from dopafit.study.lasting import input_times
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["Counts"]

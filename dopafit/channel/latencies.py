@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import (
-    KEYS,
     At,
     Rows,
     Scales,
@@ -21,6 +20,7 @@ from dopafit.channel.channel import (
     zero_one,
 )
 from dopafit.core.errors import SpecError
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 from dopafit.study.waits import pile_up
 

@@ -8,16 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import (
-    KEYS,
-    At,
-    Channel,
-    Rows,
-    Scales,
-    Signature,
-    Typical,
-    times_by_session,
-)
+from dopafit.channel.channel import At, Channel, Rows, Scales, Signature, Typical, times_by_session
 from dopafit.channel.parameters import LOG_RATE, LOG_RATE_GAIN
 from dopafit.channel.press_checks import past_scales, refuse_misplaced, seconds, time_constants
 from dopafit.channel.quadrature import (
@@ -35,6 +26,7 @@ from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.study.lasting import input_times
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["Presses", "since_last"]

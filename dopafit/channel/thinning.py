@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS
 from dopafit.core.errors import FitError
+from dopafit.study.sessions import KEYS
 
 __all__ = ["LIMIT", "draw_presses", "simulate_presses"]
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.evidence.marginal import Marginal, log_marginal
+from dopafit.backend.evidence.proposals import log_mean
 from dopafit.check.sequential import LIMIT, p_value
 from dopafit.check.surrogates import (
     LEAST,
@@ -44,7 +45,7 @@ from dopafit.model.rivals import NO_TROUGH, TROUGH
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["COUNT", "Control", "events_control", "p_value", "trough_control"]
+__all__ = ["COUNT", "Control", "events_control", "trough_control"]
 
 COUNT = 39
 """Surrogates unless asked for more: the least of which one may be as large at p = .05."""
@@ -245,8 +246,7 @@ def trough_control(
         return engine.none("a hypothesis with, or without, a trough is missing")
 
     def statistic(value: Mapping[str, float]) -> float:
-        members = np.array([value[name] for name in trough])
-        mixed = np.logaddexp.reduce(members) - np.log(len(members))
+        mixed = log_mean(np.array([value[name] for name in trough]))
         return float(mixed - max(value[name] for name in plain))
 
     if rivals is None:

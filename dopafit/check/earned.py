@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS, times_by_session
+from dopafit.channel.channel import times_by_session
 from dopafit.core.errors import SpecError
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["same_ratio"]

@@ -8,6 +8,7 @@ import pandas as pd
 from dopafit.core.arguments import takes
 from dopafit.fit.fit import Fit
 from dopafit.model.layout.layout import Layout
+from dopafit.model.layout.matrices import table_matrix
 from dopafit.model.numpy_operations import numpy_operations
 
 __all__ = ["SEPARABLE", "separable", "shared_variance"]
@@ -73,15 +74,10 @@ def _explained(layout: Layout, name: str, values: np.ndarray) -> float:
     centred = values - values.mean()
     if not centred.any():
         return np.nan
-    parts, found = [sparse.csr_matrix(np.ones((len(values), 1)))], layout.designs.get(name)
+    found = layout.designs.get(name)
+    columns = sparse.csc_matrix(np.ones((len(values), 1)))
     if found is not None:
-        parts.append(sparse.csr_matrix(found.fixed))
-        for term in found.groups:
-            used = np.flatnonzero(term.codes >= 0)
-            place = (used, term.codes[used])
-            shape = (len(values), len(term.levels))
-            parts.append(sparse.csr_matrix((term.values[used], place), shape))
-    columns = sparse.hstack(parts).tocsc()
+        columns = table_matrix(layout.coordinates, name, found).tocsc()
     size = np.sqrt(columns.multiply(columns).sum(axis=0)).A1
     columns = columns @ sparse.diags(1.0 / np.where(size > 0, size, 1.0))
     weights = lsmr(columns, centred, atol=1e-9, btol=1e-9, maxiter=2000)[0]

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel import Channel, Rows
-from dopafit.channel.channel import KEYS
 from dopafit.model.layout.layout import Layout
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["OVER_SESSION", "Clock", "Lags", "Reducer"]

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dopafit.channel.channel import KEYS
 from dopafit.model.claim import Model
 from dopafit.model.play import Replicator
+from dopafit.study.sessions import KEYS, session_numbers
 from dopafit.study.study import Study
 from dopafit.study.tables import is_duration
 
@@ -222,17 +222,6 @@ def _in_place(study: Study, drawn: pd.DataFrame) -> pd.DataFrame:
     return drawn.set_axis(table.index[table[first].notna()]).reindex(table.index)
 
 
-def _in_place(study: Study, drawn: pd.DataFrame) -> pd.DataFrame:
-    """Return outcomes that were drawn with rows for those that are missing.
-
-    The first column drawn is the outcome; what has none in `observations` stays as it is.
-    """
-    table, first = study.observations, next(iter(drawn))
-    if first not in table or table[first].notna().sum() != len(drawn):
-        return drawn
-    return drawn.set_axis(table.index[table[first].notna()]).reindex(table.index)
-
-
 def _acts(study: Study) -> pd.DataFrame:
     """Return when somebody acted: `subject`, `session` and `time` [s]."""
     rows = study.observations
@@ -257,8 +246,7 @@ def _moving(study: Study, kinds: Sequence[str] | None) -> tuple[pd.DataFrame, np
     """Return events of these kinds, and the number of each one's session."""
     events = study.events
     events = events if kinds is None else events[events["kind"].isin(kinds)]
-    known = pd.MultiIndex.from_frame(study.sessions[KEYS])
-    return events, known.get_indexer(pd.MultiIndex.from_frame(events[KEYS]))
+    return events, session_numbers(study.sessions, events)
 
 
 def _alike(study: Study) -> np.ndarray:
@@ -280,10 +268,10 @@ def _lengths(length: np.ndarray) -> np.ndarray:
     """Return a number for each length, the same for those within `LENGTH` of each other."""
     found, group, first = np.zeros(length.size, int), 0, np.inf
     for place in np.argsort(length, kind="stable"):
-        if length[place] > LENGTH * first:
-            group += 1
-        if first == np.inf or length[place] > LENGTH * first:
+        if first == np.inf:
             first = length[place]
+        elif length[place] > LENGTH * first:
+            group, first = group + 1, length[place]
         found[place] = group
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from dopafit.compare.difference import Difference, difference, mixture
+from dopafit.compare.difference import SMALL, THESE_ONLY, Difference, difference, mixture
 from dopafit.core.errors import SpecError
 from dopafit.model.rivals import NO_TROUGH, TROUGH
 
@@ -236,7 +236,7 @@ def decide(
         name = "ahead_of_each_no_trough_rival"
         if plain:
             found[name] = gaps.condition(name, trough, plain, missing)
-    few = gaps.between(points.iloc[:, 0], points.iloc[:, 0]).these_only
+    few = len(set(subjects)) < THESE_ONLY
     return Claim.of(found.values(), these_only=few)
 
 
@@ -259,5 +259,5 @@ class _Gaps:
         if missing:
             told += f"; not fitted, so not behind: {', '.join(missing)}"
         met = not missing and all(gap.ahead for gap in found.values())
-        limit = max(4.0, found[near].quantile * found[near].se)
+        limit = max(SMALL, found[near].quantile * found[near].se)
         return Condition(name, met, found[near].total, float(limit), told)

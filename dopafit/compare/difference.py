@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
+from dopafit.backend.evidence.proposals import log_mean
 from dopafit.core.errors import SpecError
 
 __all__ = ["FEW_SUBJECTS", "SMALL", "THESE_ONLY", "Difference", "difference", "mixture"]
@@ -129,9 +130,7 @@ def mixture(points: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (unit,)
     """
-    points = np.asarray(points, dtype=float)
-    top = points.max(axis=1)
-    return top + np.log(np.exp(points - top[:, None]).mean(axis=1))
+    return log_mean(np.asarray(points, dtype=float).T)
 
 
 def _sign_flip(parts: np.ndarray) -> float:

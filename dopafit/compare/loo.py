@@ -11,6 +11,7 @@ from dopafit.backend.evidence.scores import LooResult, compare_elpd
 from dopafit.compare.difference import FEW_SUBJECTS, THESE_ONLY, difference
 from dopafit.core.errors import SpecError
 from dopafit.core.shown import Shown
+from dopafit.fit.fit import Fit
 from dopafit.fit.joint import joint_stamp
 
 __all__ = ["Comparison", "compare_loo"]
@@ -63,6 +64,10 @@ class Comparison(Shown):
     def distinguishable(self) -> pd.Series:
         """Per fit, whether it can be told from the best; False for the best itself."""
         return self.table["behind"].astype(bool).rename("distinguishable")
+
+    def ranked(self, fits: Mapping[str, Fit]) -> dict[str, Fit]:
+        """Return the fits that were compared, best first."""
+        return {str(name): fits[str(name)] for name in self.table.index}
 
     @property
     def reading(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import xarray as xr
 from dopafit.core.seed import generator
 from dopafit.fit.likelihood import channel_log_likelihood, unit_labels
 from dopafit.model.play import Replicator
+from dopafit.study.sessions import session_names
 
 if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
@@ -133,7 +134,7 @@ class _Form:
         numbers = self.channel.values(outcome, self._rows)
         if not self._counted:
             return numbers[self._order]
-        owner = outcome["subject"].astype(str) + "/" + outcome["session"].astype(str)
+        owner = session_names(outcome)
         place = {label: i for i, label in enumerate(self._labels)}
         index = owner.map(place).to_numpy(float)
         known = np.isfinite(index)

@@ -13,6 +13,7 @@ import pandas as pd
 from dopafit.backend.sampler.compiled import RowDensity
 from dopafit.core.errors import SpecError, unknown
 from dopafit.model.layout.layout import Layout
+from dopafit.study.sessions import session_names
 
 if TYPE_CHECKING:
     from dopafit.fit.fit import Fit
@@ -43,7 +44,7 @@ def unit_labels(layout: Layout, unit: str) -> tuple[dict[str, np.ndarray], list[
 
 def _unit_names(table: pd.DataFrame, unit: str) -> pd.Series:
     """Return the name of the unit of every row of `Layout.units`."""
-    names = table["subject"].astype(str) + "/" + table["session"].astype(str)
+    names = session_names(table)
     return names if unit == "session" else names + "/" + table["trial"].astype(str)
 
 

@@ -14,7 +14,6 @@ from types import MappingProxyType
 import numpy as np
 
 from dopafit.channel import Channel
-from dopafit.channel.channel import KEYS
 from dopafit.core.arguments import takes
 from dopafit.core.component import Parameter
 from dopafit.core.curve import waves
@@ -24,6 +23,7 @@ from dopafit.model.claim import Model
 from dopafit.model.formula.language import Call, Parsed, number_text
 from dopafit.model.formula.parse import parse
 from dopafit.model.given import is_finite
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["ALL", "NONE", "curves", "nuisance_words", "usual_prior", "with_nuisance"]
@@ -102,13 +102,13 @@ def with_nuisance(
     effects: dict[str, str] = {}
     priors: dict[str, Prior] = {}
     for channel in channels:
-        curve = _curve(channel, study, model.typical_spacing) if time_on_task else None
+        numbers = _curve(channel, study, model.typical_spacing) if time_on_task else []
         for name in _predictors(channel):
             parsed = parse(model.effects.get(name, "1"), f"effects: {name}")
             terms = [parsed.canonical]
-            if curve is not None and not curves(parsed):
-                ends = curve.removeprefix("smooth(time, ").split(", ")[:2]
-                terms += [curve, f"(0 + line(time, {', '.join(ends)}) | subject)"]
+            if numbers and not curves(parsed):
+                curve = f"smooth(time, {', '.join(numbers)})"
+                terms += [curve, f"(0 + line(time, {', '.join(numbers[:2])}) | subject)"]
                 usual = usual_prior(model.parameters[name])
                 priors[f"{name}_effect[{curve}]"] = Prior.normal(0, factor * usual.scale)
             if several and not _by_session(parsed, study):
@@ -190,8 +190,8 @@ def _by_session(parsed: Parsed, study: Study) -> bool:
     return any(keys <= group <= set(KEYS) for group in groups)
 
 
-def _curve(channel: Channel, study: Study, spacing: float) -> str | None:
-    """Return the curve over session time as a formula has it; None where times hardly differ."""
+def _curve(channel: Channel, study: Study, spacing: float) -> list[str]:
+    """Return the numbers of `smooth` over session time; none where times hardly differ."""
     table = study.tables[channel.table]
     if channel.table == "observations" and len(table):
         times = table["time"].to_numpy(float)
@@ -201,12 +201,12 @@ def _curve(channel: Channel, study: Study, spacing: float) -> str | None:
         start, last = study.windows["start"].min(), study.windows.groupby(KEYS)["end"].max()
         waves_known = MOST_WAVES
     if not len(last):
-        return None
+        return []
     end = float(np.quantile(last.to_numpy(float), LATE, method="higher"))
     if waves_known < 1 or not end > start:
-        return None
+        return []
     options = {"start": float(start), "end": end, "first": spacing, "widest": 2 * REACH * spacing}
     while waves(options) > min(waves_known, MOST_WAVES):
         wide = "widest" if options["widest"] < end - start else "first"
         options[wide] *= 1.1
-    return f"smooth(time, {', '.join(number_text(float(f'{v:.4g}')) for v in options.values())})"
+    return [number_text(float(f"{value:.4g}")) for value in options.values()]

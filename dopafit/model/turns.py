@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel import Channel, Rows
-from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError
 from dopafit.model.layout.layout import Layout
 from dopafit.model.layout.matrices import table_matrix
 from dopafit.model.layout.previous import TURN
 from dopafit.model.program import MATRIX, Operations
+from dopafit.study.sessions import KEYS, session_numbers
 
 __all__ = ["Memory", "Turns"]
 
@@ -82,7 +82,6 @@ class Turns:
         self.names: dict[str, list[str]] = {}
         self.steps: list[tuple[int, Channel, np.ndarray, np.ndarray, Rows]] = []
         self.lines: dict[str, tuple[Any, dict[str, Any]]] = {}
-        code = pd.MultiIndex.from_frame(layout.sessions[KEYS])
         for channel in model.channels:
             prefix, rows = channel.prefix, layout.rows[channel.prefix]
             frame = rows.frame
@@ -91,7 +90,7 @@ class Turns:
             own = (f"{prefix}_{n}" for n in (*channel.active(), *model.drives[prefix].gains))
             self.names[prefix] = [name for name in own if name in layout.designs]
             self.lines |= {name: _lines(layout, name, frame) for name in self.names[prefix]}
-            session = code.get_indexer(pd.MultiIndex.from_frame(frame[KEYS]))
+            session = session_numbers(layout.sessions, frame)
             turn = frame.get(TURN, frame.groupby(KEYS, sort=False).cumcount())
             for number, index in frame.groupby(turn).indices.items():
                 data = {key: np.asarray(value)[index] for key, value in rows.data.items()}

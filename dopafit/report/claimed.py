@@ -58,7 +58,7 @@ def answered(
     list of dict
         Of every fit, as from `lobe_effects` and `contrast_effects`.
     """
-    ranked = {str(name): fits[str(name)] for name in comparison.table.index}
+    ranked = comparison.ranked(fits)
     effects = [e for f in ranked.values() for e in (*lobe_effects(f), *contrast_effects(f))]
     models = {name: fit.model for name, fit in ranked.items()}
     drives = {n: [m.drives[c.prefix] for c in m.channels] for n, m in models.items()}
@@ -189,8 +189,13 @@ def _trough_ratio(fit: Fit) -> float | None:
     """Return the median depth of one unit event's trough [peak]; None where there is none."""
     values = {name: fit.posterior[name].values for name in _headline(fit)}
     shape = kernel_shape(fit.model, values, (fit.posterior.sizes["chain"], 1))
-    ratio = Kernel.named(fit.model.kernel)().unit_event(np, **shape).get(DEPTH)
+    ratio = _depth(fit, shape)
     return None if ratio is None else float(np.median(ratio))
+
+
+def _depth(fit: Fit, shape: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the depth of one unit event's trough [peak] at some shapes, if there is one."""
+    return Kernel.named(fit.model.kernel)().unit_event(np, **shape).get(DEPTH)
 
 
 def _modes_agree(fits: list[Fit], chances: Mapping[str, Mapping[str, float]]) -> Condition | None:
@@ -216,7 +221,7 @@ def _otherwise(fit: Fit, modes: list[Mapping[str, Any]], sure: list[str]) -> Ite
     for i, mode in enumerate(modes, start=1):
         values = {name: np.array([value]) for name, value in mode["values"].items()}
         shape = kernel_shape(fit.model, values, (1,))
-        ratio = Kernel.named(fit.model.kernel)().unit_event(np, **shape).get(DEPTH)
+        ratio = _depth(fit, shape)
         gains = (implied_gains(fit.model, values, channel, shape) or {} for channel in sure)
         against = any(gain[GAIN_BELOW][0] <= 0 for gain in gains if gain)
         if against or (ratio is not None and ratio[0] < RECTIFIER):

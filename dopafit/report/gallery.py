@@ -102,11 +102,15 @@ def draw_all(
 
 REPLICATED = (
     "One panel a hypothesis, the data the same in all. Points: data, each from all outcomes whose "
-    "time since the last event lies in a bin (horizontal lines: its ends, spaced alike on a log "
-    "scale but for the first, which begins at the event), with 90 % intervals as if outcomes were "
-    "independent. Lines and bands: median, 50 and 90 % intervals of replicates from the posterior, "
-    "events as they were."
+    "{axis} lies in a bin (horizontal lines: its ends, spaced {spacing}), with 90 % intervals as "
+    "if outcomes were independent. Lines and bands: median, 50 and 90 % intervals of replicates "
+    "from the posterior, events as they were."
 )
+SINCE_EVENT = REPLICATED.format(
+    axis="time since the last event",
+    spacing="alike on a log scale but for the first, which begins at the event",
+)
+IN_SESSION = REPLICATED.format(axis="time in the session", spacing="evenly")
 PLACED = (
     "Points: share of outcomes in each part of the distribution that the fitted model gives them, "
     "censored ones placed at random above their limit. Bands: where the shares lie if the model "
@@ -129,9 +133,9 @@ def _signatures(
         residual = table["signature"].str.endswith("residuals")
         session = table["signature"].str.endswith(OVER_SESSION)
         for kind, keep, what, told in (
-            ("", ~paired & ~residual & ~session, "by time since the last event", REPLICATED),
-            ("_paired", paired, "after paired and single events", REPLICATED),
-            ("_session", session, "over the session", REPLICATED),
+            ("", ~paired & ~residual & ~session, "by time since the last event", SINCE_EVENT),
+            ("_paired", paired, "after paired and single events", SINCE_EVENT),
+            ("_session", session, "over the session", IN_SESSION),
             ("_residuals", residual, "outcomes in the model's own distributions", PLACED),
         ):
             if keep.any():

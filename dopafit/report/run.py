@@ -139,13 +139,12 @@ def run(
         record.write_checks(folder, checks, prior)
         if comparison is not None:
             show.phase("answering", found.question or found.title)
-            ranked = {str(name): fits[str(name)] for name in comparison.table.index}
             claim, effects = answered(
                 fits,
                 comparison,
                 timed=bool(found.nuisance["time_on_task"]),
                 smallest=found.smallest_effect,
-                others=looked(ranked, checks),
+                others=looked(comparison.ranked(fits), checks),
             )
             record.write_answer(folder, claim, effects)
             show.done(decides(claim))

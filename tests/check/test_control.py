@@ -7,7 +7,8 @@ import pytest
 
 from dopafit.channel.choice import Choice
 from dopafit.check import control
-from dopafit.check.control import Control, events_control, p_value, trough_control
+from dopafit.check.control import Control, events_control, trough_control
+from dopafit.check.sequential import p_value
 from dopafit.check.surrogates import Surrogates
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model

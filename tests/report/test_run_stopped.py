@@ -52,7 +52,7 @@ def quick(monkeypatch):
         best="trough",
         word="undecided",
         unlooked=True,
-        table=SimpleNamespace(index=()),
+        ranked=lambda fits: fits,
     )
     for name in ("compare", "predictive_check", "_prior_check"):
         monkeypatch.setattr(running, name, lambda *a, **k: none)

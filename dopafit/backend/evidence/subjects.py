@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.geometry.blocks import find_owners
-from dopafit.model.layout.covariates import KEYS
 from dopafit.model.layout.layout import Layout
+from dopafit.study.sessions import KEYS, session_names
 
 __all__ = ["Subjects", "find_subjects"]
 
@@ -129,15 +129,14 @@ def find_subjects(layout: Layout) -> Subjects:
     layout : Layout
         A model laid out over a study.
     """
-    label = layout.units["subject"].astype(str) + "/" + layout.units["session"].astype(str)
-    session, sessions = pd.factorize(label)
+    session, sessions = pd.factorize(session_names(layout.units))
     first = layout.units.drop_duplicates(KEYS)
     subject, names = pd.factorize(first["subject"].astype(str))
     every = layout.sessions["subject"].astype(str)
     number = pd.Index(names).get_indexer(every)
     owner = find_owners(layout, number)
     alone = find_owners(layout, np.arange(len(every)))
-    known = pd.Index(sessions).get_indexer(every + "/" + layout.sessions["session"].astype(str))
+    known = pd.Index(sessions).get_indexer(session_names(layout.sessions))
     alone = np.where(alone >= 0, known[alone], -1)
     own = [np.flatnonzero(owner == i) for i in range(len(names))]
     own = [places[np.argsort(alone[places], kind="stable")] for places in own]

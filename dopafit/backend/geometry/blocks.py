@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dopafit.model.layout.covariates import KEYS
 from dopafit.model.layout.layout import Layout
+from dopafit.study.sessions import session_numbers
 
 __all__ = ["Blocks", "find_blocks", "find_owners"]
 
@@ -96,9 +96,7 @@ def _sessions(layout: Layout, name: str) -> np.ndarray:
     """Return the session of each row of a parameter's table, as its number in the layout."""
     for channel in layout.program.model.channels:
         if name.startswith(f"{channel.prefix}_"):
-            frame = layout.rows[channel.prefix].frame[KEYS]
-            known = pd.MultiIndex.from_frame(layout.sessions[KEYS])
-            return known.get_indexer(pd.MultiIndex.from_frame(frame))
+            return session_numbers(layout.sessions, layout.rows[channel.prefix].frame)
     number = np.arange(len(layout.sessions))
     if layout.program.model.parameters[name].varies == "event":
         return np.repeat(number, np.diff(layout.arrays["event_offset"]))

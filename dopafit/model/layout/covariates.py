@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS, times_by_session
+from dopafit.channel.channel import times_by_session
 from dopafit.core.errors import StudyError
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
-__all__ = ["KEYS", "Joiner"]
+__all__ = ["Joiner"]
 
 ADVICE = "run dopafit validate FOLDER; it lists every such row"
 

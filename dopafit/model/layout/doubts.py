@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from dopafit.channel import Channel
-from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design, used_columns
+from dopafit.study.sessions import KEYS
 
 __all__ = ["check_designs", "doubts", "gaps", "references"]
 

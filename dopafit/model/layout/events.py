@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from dopafit.channel.channel import KEYS
 from dopafit.core.errors import SpecError, StudyError, unknown
 from dopafit.study.lasting import input_of
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design
 from dopafit.model.layout.coordinates import Coordinates
-from dopafit.model.layout.covariates import KEYS, Joiner
+from dopafit.model.layout.covariates import Joiner
 from dopafit.model.layout.designs import find_designs
 from dopafit.model.layout.doubts import check_designs, doubts, references
 from dopafit.model.layout.events import moving_events
@@ -23,6 +23,7 @@ from dopafit.model.layout.matrices import table_arrays
 from dopafit.model.layout.previous import follows, with_previous
 from dopafit.model.layout.reads import input_changes, scales_of, trace_arrays
 from dopafit.model.program import Program
+from dopafit.study.sessions import KEYS, session_numbers
 from dopafit.study.study import Study
 
 __all__ = ["Layout", "build_layout", "resolved"]
@@ -123,7 +124,6 @@ def build_layout(
     study = with_previous(model, study)
     at = Joiner(study)
     sessions = at.sessions.sort_values(KEYS, kind="stable").reset_index(drop=True)
-    code = pd.MultiIndex.from_frame(sessions[KEYS])
     events, unit = moving_events(model, study), model.unit_magnitude
     if model.moved:
         unit, magnitude = in_unit_events(unit, events)
@@ -140,16 +140,14 @@ def build_layout(
                 todo="leave the channel out",
                 allowed="at least one row with an outcome",
             )
-    session_of = {
-        p: code.get_indexer(pd.MultiIndex.from_frame(r.frame[KEYS])) for p, r in rows.items()
-    }
+    session_of = {p: session_numbers(sessions, r.frame) for p, r in rows.items()}
     # the tables of the formulas: by channel, and by what a kernel's parameter varies with
     frames = {c.prefix: c.design_frame(study, at, rows[c.prefix]) for c in model.channels}
     frames |= {"by event": at(events), "by session": at(sessions.assign(time=sessions["start"]))}
     frames["by population"] = frames["by session"]  # a formula of nothing but a constant
     session = np.empty(0, int)
     if len(events):
-        session = code.get_indexer(pd.MultiIndex.from_frame(events[KEYS]))
+        session = session_numbers(sessions, events)
     inputs = input_changes(model, events, session)
     arrays = trace_arrays(model, events, inputs, session, len(sessions), rows, session_of)
     own = {channel.prefix: tuple(channel.extra_terms()) for channel in model.channels}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from dopafit.channel import Channel
-from dopafit.channel.channel import KEYS, with_columns
+from dopafit.channel.channel import with_columns
 from dopafit.core.errors import SpecError, suggest
 from dopafit.model.claim import Model
 from dopafit.model.formula.language import Previous, spelled
 from dopafit.model.notation import formulas
+from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
 __all__ = ["TURN", "follows", "with_previous"]
