@@ -50,39 +50,41 @@ def test_kernels_say_whether_their_response_goes_below_baseline() -> None:
         assert member.goes_below == below or name == "free"  # which takes any shape it is given
 
 
-class Below(Drive):
-    """An outside drive that only reads below baseline."""
+@pytest.fixture
+def outside():
+    """Two drives from outside, known only as long as a test asks for them."""
+    known = dict(Drive._members)
 
-    name = "test_below"
-    reference = "test"
-    gains: ClassVar = {"gain_below": "effect"}
-    reads_above = False
+    class Below(Drive):
+        """An outside drive that only reads below baseline."""
 
-    def motivation(self, xp, signals, unit):
-        """Return the deficit."""
-        return (xp.minimum(signals["level"], 0.0),)
+        name = "test_below"
+        reference = "test"
+        gains: ClassVar = {"gain_below": "effect"}
+        reads_above = False
+
+        def motivation(self, xp, signals, unit):
+            """Return the deficit."""
+            return (xp.minimum(signals["level"], 0.0),)
+
+    class Silent(Drive):
+        """An outside drive that declares nothing of what it reads."""
+
+        name = "test_silent"
+        reference = "test"
+        gains: ClassVar = {"gain_any": "effect"}
+
+        def motivation(self, xp, signals, unit):
+            """Return the level."""
+            return (signals["level"],)
+
+    yield Below, Silent
+    Drive._members.clear()
+    Drive._members.update(known)
 
 
-class Silent(Drive):
-    """An outside drive that declares nothing of what it reads."""
-
-    name = "test_silent"
-    reference = "test"
-    gains: ClassVar = {"gain_any": "effect"}
-
-    def motivation(self, xp, signals, unit):
-        """Return the level."""
-        return (signals["level"],)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _forget():
-    yield
-    for name in ("test_below", "test_silent"):
-        Drive._members.pop(name, None)
-
-
-def test_components_from_outside_have_the_family_they_declare() -> None:
+def test_components_from_outside_have_the_family_they_declare(outside) -> None:
+    Below, Silent = outside
     assert family_of([Below], "opponent") == TROUGH
     assert family_of([Below], "monophasic") == NO_TROUGH
     assert family_of([Silent], "opponent") == NEITHER
