@@ -15,6 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from dopafit import cli
+from dopafit.cli import shared, studies
 from dopafit.core.errors import StoppedError
 from dopafit.report import doctor
 from dopafit.study import bundled, read_study
@@ -72,7 +73,7 @@ def test_every_verb_explains_itself(verb):
 
 def test_no_verb_is_missing_here():
     names = {c.name for c in cli.app.registered_commands}
-    names |= {f"data {c.name}" for c in cli.data.registered_commands} | {"data"}
+    names |= {f"data {c.name}" for c in studies.data.registered_commands} | {"data"}
     assert names == set(VERBS)
 
 
@@ -366,4 +367,4 @@ def test_a_fault_of_the_program_is_not_hidden(typed, monkeypatch):
 
 def test_the_command_is_recorded_as_typed(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/some/bin/dopafit", "run", "my file.yaml"])
-    assert cli._command() == "dopafit run 'my file.yaml'"
+    assert shared.command_line() == "dopafit run 'my file.yaml'"

@@ -28,7 +28,7 @@ UNSAFE_KEYWORDS = {"shell", "allow_pickle"}
 # everything else under numpy.random works on the state of the whole process
 RANDOM = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "PCG64DXSM"}
 # rooms whose functions users call; elsewhere **values hands named parameters on, all of them used
-FACING = {"fit", "check", "compare", "design", "figure", "report", "cli.py", "__init__.py"}
+FACING = {"fit", "check", "compare", "design", "figure", "report", "cli", "__init__.py"}
 SENTINELS = {99999, 9999, 999}
 
 

@@ -13,7 +13,7 @@ from dopafit.drive import Drive
 from dopafit.trace.kernel import Kernel
 
 HOUSE = Path(__file__).parents[2] / "dopafit"
-ROOMS = ("model", "backend", "fit", "check", "compare", "design", "figure", "report", "cli.py")
+ROOMS = ("model", "backend", "fit", "check", "compare", "design", "figure", "report", "cli")
 FILES = sorted(
     path
     for room in ROOMS

@@ -1,0 +1,93 @@
+"""Commands that make a run folder, or add to one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dopafit.cli.shared import AnalysisFile, Components, Folder, Out, Show, Which, app, command_line
+
+
+@app.command("run")
+def run_command(
+    analysis: AnalysisFile, out: Out, progress: Show = "auto", components: Components = None
+) -> None:
+    """Fit every hypothesis of an analysis, check, compare, draw figures and write the report.
+
+    Exit status 0: every fit converged; 3: the report is written, but a fit did not converge.
+    """
+    from dopafit.model.analysis import read_analysis
+
+    found = read_analysis(analysis)  # a typo is said before the libraries are loaded
+
+    from dopafit.report.record import fit_warnings
+    from dopafit.report.run import run
+
+    result = run(found, out, progress=progress, command=command_line())
+    for name, fit in result.fits.items():
+        typer.echo(f"{name}: {fit.verdict.stamp}")
+    if result.comparison is not None:
+        typer.echo(str(result.comparison))
+    for text in fit_warnings(result.fits):
+        typer.echo(f"warning: {text}", err=True)
+    typer.echo(f"report: {result.report}")
+    if not result.converged:
+        raise typer.Exit(3)
+
+
+@app.command("fit")
+def fit_command(
+    analysis: AnalysisFile,
+    hypothesis: Which,
+    out: Out,
+    progress: Show = "auto",
+    components: Components = None,
+) -> None:
+    """Fit one hypothesis of an analysis into a run folder.
+
+    Exit status 0: converged; 3: written, but not converged.
+    """
+    from dopafit.model.analysis import read_analysis
+
+    found = read_analysis(analysis)
+
+    from dopafit.fit.progress import auto_progress
+    from dopafit.report.run import run_fits
+
+    with auto_progress(mode=progress) as show:
+        fits, *_ = run_fits(found, out, show, hypotheses=(hypothesis,), command=command_line())
+    typer.echo(str(fits[hypothesis].verdict))
+    typer.echo(repr(fits[hypothesis]))
+    if not fits[hypothesis].verdict.converged:
+        raise typer.Exit(3)
+
+
+@app.command("compare")
+def compare_command(
+    folder: Folder,
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", help="What is left out: session, subject or trial."),
+    ] = None,
+    progress: Show = "auto",
+    components: Components = None,
+) -> None:
+    """Compare the fits of a run folder by leave-one-out; dopafit report then shows it."""
+    from dopafit.fit.progress import auto_progress
+    from dopafit.report.run import compare_folder
+
+    typer.echo(str(compare_folder(folder, unit=unit, show=auto_progress(mode=progress))))
+
+
+@app.command("report")
+def report_command(
+    folder: Folder,
+) -> None:
+    """Write the report of a run folder again.
+
+    methods.md and checklist.md are written again as well: copy them before you edit them.
+    """
+    from dopafit.report.set.html import write_report
+
+    typer.echo(f"report: {write_report(folder)}")
