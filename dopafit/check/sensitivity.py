@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from dopafit.backend.diagnostics import scalars
 from dopafit.backend.evidence.power_scaling import MIN_DRAWS, power_sensitivity
+from dopafit.fit.effects import effect_draws
 from dopafit.fit.fit import Fit
 
-__all__ = ["SENSITIVE", "log_parts", "sensitivity"]
+__all__ = ["COLUMNS", "SENSITIVE", "effect_sensitivity", "log_parts", "sensitivity"]
 
 SENSITIVE = 0.05
 """Distance per doubling from which a quantity counts as sensitive (Kallioinen et al. 2023)."""
 
 DRAWS = 1000
 """Draws in all that the likelihood is computed for."""
+
+
+COLUMNS = ("prior_sensitivity", "data_sensitivity", "sensitivity")
 
 
 def log_parts(fit: Fit, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,16 +52,45 @@ def sensitivity(fit: Fit) -> pd.DataFrame:
         ``"prior weighs more than the data"`` (the prior moves it, the data hardly do). Empty where
         there are fewer than 400 draws. Group members are left out.
     """
-    chains, draws = fit.theta.shape[:2]
-    kept = np.linspace(0, draws - 1, min(draws, max(1, -(-DRAWS // chains)))).astype(int)
-    columns = ["prior_sensitivity", "data_sensitivity", "sensitivity"]
-    if chains * len(kept) < MIN_DRAWS:
-        return pd.DataFrame(columns=columns)
+    kept = _kept(fit)
+    if _too_few(fit, kept):
+        return pd.DataFrame(columns=COLUMNS)
     names = [name for name in fit.posterior.data_vars if not str(name).endswith("_group")]
     labels, values, _ = scalars(fit.posterior[names].isel(draw=kept))
+    return pd.DataFrame(_pulled(fit, values, kept), index=labels, columns=COLUMNS)
+
+
+def effect_sensitivity(fit: Fit) -> list[dict[str, Any]]:
+    """Say the same of the effects of `lobe_effects`, then of `contrast_effects`, in their order.
+
+    Returns
+    -------
+    list of dict
+        The columns of `sensitivity`; None where nothing can be said.
+    """
+    kept = _kept(fit)
+    theta = fit.theta[:, kept]
+    values = effect_draws(fit, theta.reshape(-1, theta.shape[-1]))
+    if _too_few(fit, kept) or not len(values):
+        return [dict.fromkeys(COLUMNS) for _ in values]
+    found = _pulled(fit, values.reshape(len(values), *theta.shape[:2]), kept)
+    return [dict(zip(COLUMNS, told if told[2] else [None] * 3, strict=True)) for told in found]
+
+
+def _kept(fit: Fit) -> np.ndarray:
+    """Return which draws of each chain are used."""
+    chains, draws = fit.theta.shape[:2]
+    return np.linspace(0, draws - 1, min(draws, max(1, -(-DRAWS // chains)))).astype(int)
+
+
+def _too_few(fit: Fit, kept: np.ndarray) -> bool:
+    return len(fit.theta) * len(kept) < MIN_DRAWS
+
+
+def _pulled(fit: Fit, values: np.ndarray, kept: np.ndarray) -> list[tuple[float, float, str]]:
+    """Return how far prior and data move each quantity, (quantity, chain, draw), and words."""
     prior, data = (power_sensitivity(values, part) for part in log_parts(fit, kept))
-    words = [_words(p, d) for p, d in zip(prior, data, strict=True)]
-    return pd.DataFrame(dict(zip(columns, (prior, data, words), strict=True)), index=labels)
+    return [(p, d, _words(p, d)) for p, d in zip(prior, data, strict=True)]
 
 
 def _words(prior: float, data: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from dopafit.model.layout.coordinates import natural
 from dopafit.model.numpy_operations import numpy_operations
 from dopafit.trace.kernel import Kernel
 
-__all__ = ["contrast_effects", "lobe_effects"]
+__all__ = ["contrast_effects", "effect_draws", "lobe_effects"]
 
 DRAWS = 2000
 
@@ -45,16 +46,8 @@ def lobe_effects(fit: Fit) -> list[dict[str, Any]]:
         or in the unit), `before`, `after` (medians), and `bound`, which 95 % of the draws' sizes
         do not exceed.
     """
-    middle, found = _Middle(fit), []
-    for channel in fit.model.channels:
-        drive = fit.model.drives[channel.prefix]
-        if channel.typical_words is None or not drive.gains or drive.needs != (LEVEL,):
-            continue
-        rest = middle.typical(channel)
-        for at, level in middle.lobes(drive.reads_above, drive.reads_below).items():
-            there = middle.typical(channel, middle.moved(channel, level))
-            found.append(middle.told(channel, rest, there) | {"at": at})
-    return found
+    sizes = _lobe_sizes(_Middle(fit, fit.thinned(DRAWS)))
+    return [told | _summary(change) for told, change in sizes]
 
 
 @takes(fit=Fit)
@@ -73,7 +66,46 @@ def contrast_effects(fit: Fit) -> list[dict[str, Any]]:
         to a channel's predictor at rest is told on the outcome's scale, times and ratios of the
         response as a ratio, others on the scale on which they add up.
     """
-    middle, found = _Middle(fit), []
+    sizes = _contrast_sizes(_Middle(fit, fit.thinned(DRAWS)))
+    return [told | _summary(change) for told, change in sizes]
+
+
+def effect_draws(fit: Fit, theta: np.ndarray) -> np.ndarray:
+    """Return draws of the effects of `lobe_effects`, then of `contrast_effects`.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit.
+    theta : array, (draw, entry)
+        Parameter vectors.
+
+    Returns
+    -------
+    array, (effect, draw)
+    """
+    middle = _Middle(fit, theta)
+    changes = [change for _, change in (*_lobe_sizes(middle), *_contrast_sizes(middle))]
+    return np.array([np.broadcast_to(change, len(theta)) for change in changes])
+
+
+def _lobe_sizes(middle: _Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """Yield what behaviour is like at each lobe, and draws of how far that is from rest."""
+    model = middle.fit.model
+    for channel in model.channels:
+        drive = model.drives[channel.prefix]
+        if channel.typical_words is None or not drive.gains or drive.needs != (LEVEL,):
+            continue
+        rest = middle.typical(channel)
+        for at, level in middle.lobes(drive.reads_above, drive.reads_below).items():
+            there = middle.typical(channel, middle.moved(channel, level))
+            told, change = middle.told(channel, rest, there)
+            yield told | {"at": at}, change
+
+
+def _contrast_sizes(middle: _Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """Yield each level of the study's factors against its reference, and draws of its effect."""
+    fit = middle.fit
     moved = {f"{c.prefix}_{own}": (c, own) for c in fit.model.channels for own in ("rest", c.moves)}
     for name, design in fit.layout.designs.items():
         effects = middle.effects(name)
@@ -84,24 +116,23 @@ def contrast_effects(fit: Fit) -> list[dict[str, Any]]:
             channel, own = moved.get(name, (None, ""))
             if channel is not None and channel.typical_words is not None:
                 sizes = middle.typical(channel), middle.typical(channel, **{own: effect})
-                told = middle.told(channel, *sizes)
+                told, size = middle.told(channel, *sizes)
             else:
                 change = "ratio" if parameter.link == "log" else "difference"
                 size = np.expm1(effect) if parameter.link == "log" else effect
                 unit = parameter.unit if parameter.link == "identity" else "logit"
                 told = {"hypothesis": fit.hypothesis, "change": change, "words": parameter.meaning}
                 told |= {"channel": channel.prefix} if channel is not None else {}
-                told |= {"unit": "" if change == "ratio" else unit, **_summary(size)}
-            found.append(told | {"parameter": name, "level": label, "against": against})
-    return found
+                told |= {"unit": "" if change == "ratio" else unit}
+            yield told | {"parameter": name, "level": label, "against": against}, size
 
 
 class _Middle:
     """Draws of what is true of a subject in the middle of the population."""
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Fit, theta: np.ndarray) -> None:
         self.fit, self.program = fit, fit.layout.program
-        self.theta = fit.thinned(DRAWS).T
+        self.theta = theta.T
         self.operations = numpy_operations(fit.layout.arrays)
 
     def effects(self, name: str) -> dict[str, np.ndarray]:
@@ -145,11 +176,11 @@ class _Middle:
         own[channel.moves] = own[channel.moves] + moved
         return channel.typical(own.pop("rest"), **own)
 
-    def told(self, channel: Channel, before: Any, after: Any) -> dict[str, Any]:
-        """Return two typical outcomes, and how far they differ."""
+    def told(self, channel: Channel, before: Any, after: Any) -> tuple[dict[str, Any], Any]:
+        """Return two typical outcomes, and draws of how far they differ."""
         how = channel.typical_words
         change = after / before - 1.0 if how.change == "ratio" else after - before
-        return {
+        told = {
             "hypothesis": self.fit.hypothesis,
             "channel": channel.prefix,
             "words": f"{channel.called}: {how.words}" if channel.called else how.words,
@@ -157,8 +188,8 @@ class _Middle:
             "change": how.change,
             "before": float(np.median(before)),
             "after": float(np.median(after)),
-            **_summary(change),
         }
+        return told, change
 
 
 def _summary(change: np.ndarray) -> dict[str, float]:

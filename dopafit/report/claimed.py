@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.check.identifiability import identifiability
+from dopafit.check.sensitivity import effect_sensitivity
 from dopafit.check.separable import SEPARABLE, separable
 from dopafit.compare.claim import COMPARED, NOT_COMPUTED, Claim, Condition, decide
 from dopafit.compare.loo import Comparison
@@ -56,10 +57,10 @@ def answered(
     -------
     Claim
     list of dict
-        Of every fit, as from `lobe_effects` and `contrast_effects`.
+        Of every fit, as from `lobe_effects` and `contrast_effects`, each with its sensitivity.
     """
     ranked = comparison.ranked(fits)
-    effects = [e for f in ranked.values() for e in (*lobe_effects(f), *contrast_effects(f))]
+    effects = [effect for fit in ranked.values() for effect in _effects(fit)]
     models = {name: fit.model for name, fit in ranked.items()}
     drives = {n: [m.drives[c.prefix] for c in m.channels] for n, m in models.items()}
     claim = decide(
@@ -79,6 +80,11 @@ def answered(
         )
         claim = Claim.of(found, these_only=claim.these_only)
     return claim, effects
+
+
+def _effects(fit: Fit) -> list[dict[str, Any]]:
+    sizes = (*lobe_effects(fit), *contrast_effects(fit))
+    return [a | b for a, b in zip(sizes, effect_sensitivity(fit), strict=True)]
 
 
 def conditions(

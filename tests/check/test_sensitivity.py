@@ -9,7 +9,8 @@ from scipy import stats
 from dopafit.backend.evidence.power_scaling import power_sensitivity
 from dopafit.channel.choice import Choice
 from dopafit.check.identifiability import identifiability
-from dopafit.check.sensitivity import log_parts, sensitivity
+from dopafit.check.sensitivity import COLUMNS, effect_sensitivity, log_parts, sensitivity
+from dopafit.fit.effects import contrast_effects, effect_draws, lobe_effects
 from dopafit.model.claim import Model
 
 
@@ -109,3 +110,27 @@ def test_prior_against_data_is_named(tiny_world, fit_at, monkeypatch) -> None:
 def test_few_draws_leave_the_card_without_sensitivity(tiny_fits) -> None:
     card = identifiability(tiny_fits["trough"]).table
     assert (card["sensitivity"] == "").all() and card["prior_sensitivity"].isna().all()
+
+
+def test_sizes_of_effects_are_scaled_too(tiny_world, tiny_model, fit_at, monkeypatch) -> None:
+    from dopafit.check import sensitivity as module
+
+    model = tiny_model("trough", channels=[Choice()], effects={"choice_rest": "drug"})
+    fit = fit_at(model, tiny_world, {"choice_gain_trough": 1.0}, draws=400, wiggle=0.3)
+    sizes = [*lobe_effects(fit), *contrast_effects(fit)]
+    draws = effect_draws(fit, fit.thinned(2000))
+    assert [e["median"] for e in sizes] == pytest.approx(np.median(draws, axis=1))
+    # a prior that pulls on the gain moves the size at the trough, the data the drug's
+    gain = fit.posterior["choice_gain_trough"].values
+    drug = fit.posterior["choice_rest_effect"].values[..., 0]
+    parts = -2.0 * (gain - 3) ** 2, -2.0 * (drug + 3) ** 2
+    monkeypatch.setattr(
+        module, "log_parts", lambda fit, kept: tuple(part[:, kept] for part in parts)
+    )
+    lobe, contrast = effect_sensitivity(fit)
+    assert lobe["sensitivity"] == "prior weighs more than the data"
+    assert contrast["sensitivity"] == "low" and contrast["data_sensitivity"] > 0.05
+    few = fit_at(model, tiny_world, {}, draws=5, wiggle=0.3)
+    assert effect_sensitivity(few) == [dict.fromkeys(COLUMNS)] * 2
+    none = fit_at(tiny_model("no_drive", effects={}), tiny_world, {}, draws=400, wiggle=0.3)
+    assert effect_sensitivity(none) == []

@@ -222,7 +222,9 @@ def answer(word: str, failed: tuple[str, ...] = ()) -> dict[str, object]:
         small = Condition("trough_effect_small", True, 0.0124, 0.02, "choice in trough")
         conditions = [c for c in conditions if c.name != small.name] + [small]
     effects = [
-        lobe("trough", "trough", 0.271, 0.432, 0.161, 0.094, 0.223, 0.214),
+        lobe("trough", "trough", 0.271, 0.432, 0.161, 0.094, 0.223, 0.214)
+        | {"prior_sensitivity": 0.13, "data_sensitivity": 0.31}
+        | {"sensitivity": "prior and data disagree"},
         lobe("encompassing", "peak", 0.27, 0.26, -0.01, -0.052, 0.031, 0.047),
         lobe("encompassing", "trough", 0.27, 0.43, 0.16, 0.09, 0.22, 0.21),
         lobe("level", "peak", 0.27, 0.18, -0.09, -0.14, -0.04, 0.13),

@@ -129,6 +129,7 @@ def test_trials_support_no_claim_and_missing_rivals_are_named(made) -> None:
     assert told["rivals_present"].value == len(RIVALS) - 2
     assert told["events_control"] in kept(claim)
     assert {effect["hypothesis"] for effect in effects} == {"trough"}
+    assert all({"prior_sensitivity", "sensitivity"} <= effect.keys() for effect in effects)
     trials, _ = answered(fits, comparison(fits, "trial"), timed=True, smallest=SMALLEST)
     assert not {c.name: c for c in trials.conditions}["ahead_of_no_drive"].met
 

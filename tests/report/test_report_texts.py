@@ -14,6 +14,7 @@ from dopafit.channel.press import Presses
 from dopafit.core.prior import Prior
 from dopafit.model.record import prior_records
 from dopafit.report.folder import RunFolder
+from dopafit.report.numbers import MISSING
 from dopafit.report.said.answer import answer
 from dopafit.report.said.checklist import NOT_DONE, WHERE, checklist, write_checklist
 from dopafit.report.said.methods import write_methods
@@ -21,7 +22,7 @@ from dopafit.report.said.priors import rows as prior_rows
 from dopafit.report.set.escape import latex
 from dopafit.report.set.evidence_tables import check_table, comparison_table
 from dopafit.report.set.html import SECTIONS
-from dopafit.report.set.tables import parameter_table, prior_table, write_tables
+from dopafit.report.set.tables import effects_table, parameter_table, prior_table, write_tables
 from dopafit.report.set.tabular import Cell, Table, latex_table
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) `z` $w$ | a_b & \\end{table}"
@@ -220,6 +221,22 @@ def test_latex_tables_are_whole(tables):
         for row in text.splitlines():
             if row.endswith(("\\\\", "\\\\*")) and not re.search("multicolumn|caption", row):
                 assert len(re.findall(r"(?<!\\)&", row)) == columns - 1, (name, row)
+
+
+def test_sizes_of_effects_say_what_pulls_on_them(run, tables):
+    shown = [
+        " / ".join(f"{cell.text} | {cell.sub}" for cell in row)
+        for row in effects_table(run).rows
+        if not isinstance(row, str)
+    ]
+    size = "at the trough, against rest / 16.1 | points / 9.4 to 22.3 |  / "
+    assert (
+        shown[0]
+        == f"The probability of pursuit | {size}prior and data disagree | prior 0.13, data 0.31"
+    )
+    assert shown[1].endswith(f"/ {MISSING} | ")  # nothing was computed
+    assert "choice_rest: drug[precursor] against placebo" in " ".join(shown)
+    assert "prior and data disagree" in tables["effects.tex"]
 
 
 def test_latex_tables_keep_second_lines(tables, run):

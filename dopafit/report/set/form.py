@@ -38,9 +38,15 @@ ANSWER = {
     "effects": [
         {
             **dict.fromkeys(
-                "hypothesis channel at words unit change parameter level against".split(), TEXT
+                (
+                    "hypothesis channel at words unit change parameter level against sensitivity"
+                ).split(),
+                TEXT,
             ),
-            **dict.fromkeys("before after median lower upper bound".split(), NUMBER),
+            **dict.fromkeys(
+                "before after median lower upper bound prior_sensitivity data_sensitivity".split(),
+                NUMBER,
+            ),
         }
     ],
 }

@@ -173,6 +173,7 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
     return {
         "comparison": evidence_tables.comparison_table(folder),
         "conditions": evidence_tables.conditions_table(folder),
+        "effects": tables.effects_table(folder),
         "response": some("kernel", "derived"),
         "pursuit": some("drive", "channel", "effect", "spread"),
         "members": each(lambda fit: tables.member_table(folder, fit)),

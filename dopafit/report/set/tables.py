@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dopafit.report.numbers import (
     to_float,
 )
 from dopafit.report.said.priors import rows as prior_rows
+from dopafit.report.said.prose import sentence
 from dopafit.report.said.quantities import GROUPS, Quantity, member_of, population
 from dopafit.report.set.evidence_tables import (
     CHECKED,
@@ -36,6 +38,7 @@ from dopafit.report.set.tabular import Cell, Table, aligned, file_name, latex_ta
 from dopafit.report.written import write_table
 
 __all__ = [
+    "effects_table",
     "identifiability_table",
     "member_table",
     "parameter_table",
@@ -60,7 +63,7 @@ def write_tables(folder: RunFolder) -> list[Path]:
         A file cannot be written.
     """
     tables = [parameter_table(folder, fit) for fit in folder.fits]
-    tables += [conditions_table(folder), comparison_table(folder)]
+    tables += [conditions_table(folder), effects_table(folder), comparison_table(folder)]
     tables += [identifiability_table(folder, fit) for fit in folder.fits]
     tables += [prior_table(folder), diagnostics_table(folder), truth_table(folder)]
     tables += [check_table(folder)]
@@ -72,6 +75,46 @@ def write_tables(folder: RunFolder) -> list[Path]:
                 paths.append(write_table(stem.with_name(f"{stem.name}.csv"), table.data))
             paths.append(write_text(stem.with_name(f"{stem.name}.tex"), latex_table(table)))
     return paths
+
+
+def effects_table(folder: RunFolder) -> Table | None:
+    """Return sizes of effects, and what pulls on them; None where there are none."""
+    known = [effect for effect in folder.effects if effect["hypothesis"] in folder.verdicts]
+    rows: list[tuple[Cell, ...] | str] = []
+    for fit in dict.fromkeys(effect["hypothesis"] for effect in known):
+        rows.append(f"{fit} fit")
+        rows += [_effect(effect) for effect in known if effect["hypothesis"] == fit]
+    if not rows:
+        return None
+    return Table(
+        name="effects",
+        caption="Sizes of effects for a subject in the middle of the population, with 95 % "
+        "equal-tailed intervals: of one unit event at its peak and its trough against rest, and of "
+        "the study's own factors. Sensitivity: how far a size moves, per doubling, when its prior "
+        "or the likelihood counts more; from 0.05 of the prior on it is said.",
+        heads=aligned("lrrl", "Effect, Median, Interval, Sensitivity"),
+        rows=tuple(rows),
+        data=pd.DataFrame(known).assign(simulated=folder.simulated),
+        flags=folder.flags(*dict.fromkeys(effect["hypothesis"] for effect in known)),
+    )
+
+
+def _effect(effect: Mapping[str, Any]) -> tuple[Cell, ...]:
+    change = str(effect["change"])
+    scale = 1.0 if change == "difference" else 100.0
+    unit = {"points": "points", "ratio": "%"}.get(change, str(effect["unit"]))
+    sizes = [scale * to_float(effect[key]) for key in ("median", "lower", "upper")]
+    places = decimals((sizes[2] - sizes[1]) / 4, *sizes)
+    if effect.get("at"):
+        where = f"at the {effect['at']}, against rest"
+    else:
+        where = f"{effect['parameter']}: {effect['level']} against {effect['against']}"
+    return (
+        Cell(sentence(str(effect["words"])).rstrip("."), where),
+        Cell(fixed(sizes[0], places), unit),
+        Cell(between(sizes[1], sizes[2], places)),
+        _sensitivity(effect),
+    )
 
 
 def parameter_table(
@@ -263,11 +306,11 @@ def _stored(folder: RunFolder, data: pd.DataFrame, fit: str) -> pd.DataFrame:
 
 
 def _sensitivity(row: Any) -> Cell:
-    words = str(row["sensitivity"])
+    words = row.get("sensitivity")
     if not words:
         return Cell(MISSING, mark="faint")
     prior, data = (number(row[f"{part}_sensitivity"], 2) for part in ("prior", "data"))
-    return Cell(words, f"prior {prior}, data {data}", mark="" if words == "low" else "warn")
+    return Cell(str(words), f"prior {prior}, data {data}", mark="" if words == "low" else "warn")
 
 
 def _exp(value: Any) -> float:
