@@ -63,6 +63,36 @@ def fit_command(
         raise typer.Exit(3)
 
 
+@app.command("multiverse")
+def multiverse_command(
+    analysis: AnalysisFile,
+    out: Out,
+    full: Annotated[
+        bool, typer.Option("--full", help="Sample every specification; by default, explore.")
+    ] = False,
+    progress: Show = "auto",
+    components: Components = None,
+) -> None:
+    """Ask the same by other analyses that are as defensible: one table, one figure.
+
+    Exit status 0: every specification can be used; 3: all is written, but one cannot.
+    """
+    from dopafit.model.analysis import read_analysis
+
+    found = read_analysis(analysis)
+
+    from dopafit.fit.progress import auto_progress
+    from dopafit.report.multiverse import run_multiverse
+
+    show = auto_progress(mode=progress)
+    result = run_multiverse(found, out, show, full=full, command=command_line())
+    for text in result.summary:
+        typer.echo(text)
+    typer.echo(f"written to {out}: multiverse.csv, multiverse.pdf")
+    if not result.trusted:
+        raise typer.Exit(3)
+
+
 @app.command("compare")
 def compare_command(
     folder: Folder,

@@ -19,6 +19,7 @@ from dopafit.drive import Drive
 from dopafit.model.analysis_file import (
     AnalysisFile,
     Hypothesis,
+    Multiverse,
     Nuisance,
     Sampling,
     Simulation,
@@ -78,6 +79,8 @@ class Analysis:
         What the file names; drives share the trace's kernel.
     nuisance : mapping of str to bool or float
         Terms for time on task, the acts' past and sessions; arguments of `with_nuisance`.
+    multiverse : Multiverse or None
+        Which other analyses are as defensible; None where the file does not say.
     warnings : tuple of str
         What the file gives that none of its hypotheses uses.
     """
@@ -100,6 +103,7 @@ class Analysis:
     named: Mapping[str, str] = field(default_factory=dict)
     rivals: str = "drives"
     nuisance: Mapping[str, bool | float] = NONE
+    multiverse: Multiverse | None = None
     warnings: tuple[str, ...] = ()
 
     def claims(self, study: Study) -> dict[str, Model]:
@@ -134,13 +138,17 @@ class Analysis:
 
 
 @takes(path=PATH)
-def read_analysis(path: str | Path) -> Analysis:
+def read_analysis(
+    path: str | Path, *, hypotheses: Mapping[str, tuple[str, str]] | None = None
+) -> Analysis:
     """Read an analysis file.
 
     Parameters
     ----------
     path : path
         A YAML file.
+    hypotheses : mapping of str to (drive, kernel), optional
+        Models are made of these, in place of those that the file names.
 
     Returns
     -------
@@ -175,9 +183,10 @@ def read_analysis(path: str | Path) -> Analysis:
     simulate = file.simulate or Simulation()
     try:
         trace_name, trace = _one_trace(file)
-        hypotheses = _hypotheses(file, trace)
+        own = _hypotheses(file, trace)
+        others = {n: Hypothesis(drive=d, kernel=k) for n, (d, k) in (hypotheses or {}).items()}
         truth_hypothesis = simulate.hypothesis or simulate.drive
-        if truth_hypothesis not in hypotheses:
+        if truth_hypothesis not in own:
             truth_hypothesis = Drive.named(truth_hypothesis).name
         exclude = exclusions_from(file.exclude)
         channels = [channel_from_dict(name, options) for name, options in file.channels.items()]
@@ -187,7 +196,8 @@ def read_analysis(path: str | Path) -> Analysis:
             for key in ("effects", "priors", "fixed")
         }
         smallest = _smallest(file.compare.smallest_effect, channels)
-        kernels = {told.kernel or trace.kernel for told in hypotheses.values()}
+        every = [*own.values(), *others.values()]
+        kernels = {told.kernel or trace.kernel for told in every}
         models = {
             name: Model(
                 name=name,
@@ -202,7 +212,7 @@ def read_analysis(path: str | Path) -> Analysis:
                 unit_magnitude=trace.unit_magnitude,
                 reference=file.reference,
             )
-            for name, told in hypotheses.items()
+            for name, told in (others or own).items()
         }
     except SpecError as error:
         raise SpecError(f"{path}: {error.wrong}", allowed=error.allowed, todo=error.todo) from error
@@ -229,6 +239,7 @@ def read_analysis(path: str | Path) -> Analysis:
         },
         rivals=next((k for k in ("hypotheses", "drives") if getattr(file, k)), "default"),
         nuisance=_nuisance(file),
+        multiverse=file.multiverse,
         warnings=_unused(given, models),
     )
 

@@ -14,7 +14,9 @@ from dopafit.model.schedule import Schedule
 
 __all__ = [
     "AnalysisFile",
+    "Headline",
     "Hypothesis",
+    "Multiverse",
     "Nuisance",
     "Sampling",
     "Simulation",
@@ -134,6 +136,40 @@ class Nuisance(BaseModel):
     sessions: bool = True
 
 
+class Headline(BaseModel):
+    """Which effect a multiverse is about: one at a lobe, or one of a factor of the study's own."""
+
+    model_config = _FROZEN
+
+    channel: str | None = None
+    at: Literal["peak", "trough"] | None = None
+    parameter: str | None = None
+    level: str | None = None
+
+
+_Width = Annotated[float, Field(gt=0, strict=True)]
+_Widths = Annotated[tuple[_Width, ...], Field(min_length=1)]
+_Flags = Annotated[tuple[Annotated[bool, Field(strict=True)], ...], Field(min_length=1)]
+
+
+class Multiverse(BaseModel):
+    """Which other analyses would have been as defensible, beside the one that the file states."""
+
+    model_config = _FROZEN
+
+    drives: tuple[str, ...] | None = Field(None, min_length=1)
+    kernels: tuple[str, ...] | None = Field(None, min_length=1)
+    time_on_task: Annotated[
+        tuple[Annotated[bool, Field(strict=True)] | _Width, ...], Field(min_length=1)
+    ] = (True, False, 0.5, 2.0)
+    history: _Flags = (True, False)
+    sessions: _Flags = (True, False)
+    kernel_prior: _Widths = (1.0, 0.5, 2.0)
+    gain_prior: _Widths = (1.0, 0.5, 2.0)
+    combine: Literal["one_at_a_time", "all"] = "one_at_a_time"
+    effect: Headline = Headline()
+
+
 class AnalysisFile(Trace):
     """The keys of an analysis file."""
 
@@ -155,6 +191,7 @@ class AnalysisFile(Trace):
     sampling: Sampling = Sampling()
     compare: _Compare = _Compare()
     check: _Check = _Check()
+    multiverse: Multiverse | None = None
     simulate: Simulation | None = None
     seed: int = Field(1, ge=0)
 

@@ -21,8 +21,8 @@ from dopafit.report import doctor
 from dopafit.study import bundled, read_study
 
 ROOT = Path(__file__).parents[2]
-VERBS = ["run", "fit", "explore", "compare", "report", "simulate", "validate", "doctor", "data"]
-VERBS += ["data list", "data fetch"]
+VERBS = ["run", "fit", "explore", "multiverse", "compare", "report", "simulate", "validate"]
+VERBS += ["doctor", "data", "data list", "data fetch"]
 ANALYSIS = {
     "drives": ["trough"],
     "channels": {"choice": {"column": "pursue"}},

@@ -14,6 +14,7 @@ from dopafit.figure import (
     forest,
     gain_plane,
     kernel,
+    multiverse,
     prior_posterior,
     signatures,
     trace,
@@ -163,6 +164,23 @@ def tables() -> dict[str, pd.DataFrame]:
                 "converged": [True, True, False],
             }
         ),
+        "multiverse": pd.DataFrame(
+            {
+                "median": np.linspace(-2.0, 12.0, 15)[rng.permutation(15)],
+                "lower": -6.0,
+                "upper": 20.0,
+                "own": np.arange(15) == 0,
+                "trusted": np.arange(15) != 4,
+                "hypothesis": np.where(np.arange(15) % 2, "trough, opponent", "peak, opponent"),
+                "time_on_task": np.where(np.arange(15) % 3, "usual", "none"),
+                "history": "with",
+                "sessions": "without",
+                "kernel_prior": np.where(np.arange(15) % 4, "sd 1", "sd 2"),
+                "gain_prior": pd.Categorical(
+                    np.where(np.arange(15) % 5, "sd 1", "sd 0.5"), ["sd 0.5", "sd 1"]
+                ),
+            }
+        ),
         "summary": pd.DataFrame(
             {
                 "hypothesis": np.repeat(fits, 20),
@@ -188,6 +206,7 @@ def figures(tables: dict[str, pd.DataFrame]) -> dict[str, Callable[..., Figure]]
         "signatures": lambda **k: signatures.draw(t["signature"], **k),
         "comparison": lambda **k: comparison.draw(t["comparison"], unit="subject", n_units=8, **k),
         "diagnostics": lambda **k: diagnostics.draw(t["summary"], **k),
+        "multiverse": lambda **k: multiverse.draw(t["multiverse"], effect="Size [points]", **k),
     }
 
 
@@ -200,6 +219,7 @@ NAMES = (
     "signatures",
     "comparison",
     "diagnostics",
+    "multiverse",
 )
 
 

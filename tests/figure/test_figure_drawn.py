@@ -14,6 +14,7 @@ from dopafit.figure import (
     forest,
     gain_plane,
     kernel,
+    multiverse,
     prior_posterior,
     signatures,
     trace,
@@ -314,3 +315,24 @@ def test_a_figure_of_the_prior_names_no_other_band(tables, words) -> None:
     told = words(signatures.draw(prior))
     assert "prior 90 %" in told and not any(text.startswith("band:") for text in told)
     assert any(text.startswith("band:") for text in words(signatures.draw(table)))  # control
+
+
+def test_multiverse(tables, words):
+    rows = tables["multiverse"]
+    figure = multiverse.draw(rows, effect="Size [points]")
+    places = sorted(marked(figure, "median"), key=lambda line: line.get_xdata()[0])
+    assert_allclose([line.get_ydata()[0] for line in places], np.sort(rows["median"]))
+    rank = int(np.argsort(np.argsort(rows["median"]))[0])
+    assert [line.get_marker() for line in places].index("D") == rank  # the analysis's own
+    hollow = [line for line in places if line.get_markerfacecolor() == "white"]
+    assert [line.get_ydata()[0] for line in hollow] == [rows["median"][4]]
+    # every specification has one mark a choice, and only choices that differ have rows
+    chosen = np.concatenate([line.get_xdata() for line in marked(figure, "chosen")])
+    assert (np.bincount(chosen.astype(int)) == 4).all()
+    text = words(figure)
+    assert "Priors of gains" in text and "Intercepts of sessions" not in text
+    assert "Specifications, sorted by median (n = 15)" in text
+    some = rows.assign(median=rows["median"].where(rows["own"]))
+    assert "(n = 1; 14 without a size)" in " ".join(words(multiverse.draw(some)))
+    none = multiverse.draw(rows.assign(median=np.nan))
+    assert "nothing to draw" in words(none)
