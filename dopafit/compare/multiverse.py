@@ -25,7 +25,7 @@ from dopafit.model.analysis_file import Headline, Multiverse
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.model.nuisance import with_nuisance
-from dopafit.model.rivals import NEITHER, RIVALS, family_of
+from dopafit.model.rivals import RIVALS, family_of
 from dopafit.model.rivals import TROUGH as TROUGH_FAMILY
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
@@ -111,11 +111,10 @@ def _hypotheses(analysis: Analysis, universe: Multiverse) -> list[Model]:
     base = (trough or moved)[0]
     pairs = [(_drive(base), base.kernel)]
     if universe.drives is None and universe.kernels is None:
-        rivals = [r for r in RIVALS.values() if r.kernel is not None]
-        known = [(str(r.drive), str(r.kernel)) for r in rivals]
-        families = {pair: family_of([Drive.named(pair[0])], pair[1]) for pair in known}
-        both = [pair for pair in known if families[pair] == NEITHER and pair[0] != "level"]
-        pairs += [*both, *(pair for pair in known if families[pair] == TROUGH_FAMILY)]
+        known = [(rival.drive, rival.kernel) for rival in RIVALS.values() if rival.kernel]
+        # both lobes with effects of their own, then other shapes of a trough
+        pairs += [pair for pair in known if len(Drive.named(pair[0]).gains) > 1]
+        pairs += [p for p in known if family_of([Drive.named(p[0])], p[1]) == TROUGH_FAMILY]
     else:
         drives = [str(Drive.named(name).name) for name in universe.drives or [_drive(base)]]
         kernels = [str(Kernel.named(name).name) for name in universe.kernels or [base.kernel]]
