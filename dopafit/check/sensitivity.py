@@ -90,7 +90,7 @@ def _too_few(fit: Fit, kept: np.ndarray) -> bool:
 def _pulled(fit: Fit, values: np.ndarray, kept: np.ndarray) -> list[tuple[float, float, str]]:
     """Return how far prior and data move each quantity, (quantity, chain, draw), and words."""
     prior, data = (power_sensitivity(values, part) for part in log_parts(fit, kept))
-    return [(p, d, _words(p, d)) for p, d in zip(prior, data, strict=True)]
+    return [(float(p), float(d), _words(p, d)) for p, d in zip(prior, data, strict=True)]
 
 
 def _words(prior: float, data: float) -> str:

@@ -252,7 +252,8 @@ def summarised(rows: pd.DataFrame) -> list[str]:
     sign = 1.0 if mine["median"] >= 0 else -1.0
     same = int((sign * sized["median"] > 0).sum())
     clear = (sign * sized["lower"] > 0) & (sign * sized["upper"] > 0)
-    said.insert(0, f"the analysis's own: {shown(mine)}")
+    doubt = "" if mine["trusted"] else ", which cannot be trusted"
+    said.insert(0, f"the analysis's own: {shown(mine)}{doubt}")
     low, high = sized["median"].idxmin(), sized["median"].idxmax()
     said.insert(
         1, f"smallest and largest median: {shown(sized.loc[low])}, {shown(sized.loc[high])}"

@@ -131,6 +131,7 @@ def test_what_held_is_counted():
     assert "1 of 5 specifications have no such effect or failed" in said
     assert "1 of 4 cannot be trusted; they are counted, and marked" in said
     rows["own"] = [False, False, True, False, False]
+    assert summarised(rows)[0].endswith(", which cannot be trusted")
     assert summarised(rows)[3] == "its 95 % interval includes 0, as in 2 of 4"
     rows["own"] = [False, False, False, False, True]
     assert "no size to compare with" in summarised(rows)[-1]
