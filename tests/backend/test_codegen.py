@@ -218,17 +218,20 @@ def test_a_table_by_runs_is_the_table(rows, dense, length, seed) -> None:
         [3 + (o + np.arange(c)) % 5 for o, c in zip(owner, count, strict=True)] or [[]]
     )
     data = np.ones(indices.size)
-    full = np.column_stack([np.ones(rows), rng.normal(size=(rows, dense))])
+    steps = np.floor(np.arange(rows) / 100.0)  # a covariate that changes now and then
+    full = np.column_stack([np.ones(rows), rng.normal(size=(rows, dense)), steps])
     indices = indices.astype(np.int64)
-    made = run_table(full, np.arange(dense + 1), indptr, indices, data)
-    theta = rng.normal(size=8)
-    expected = full @ theta[: dense + 1]
+    made = run_table(full, np.array([0, *range(1, dense + 1), 8]), indptr, indices, data)
+    theta = rng.normal(size=9)
+    expected = full @ theta[[0, *range(1, dense + 1), 8]]
     np.add.at(expected, np.repeat(np.arange(rows), count), theta[indices])
     runs = [
         made["data"][a:b] @ theta[made["indices"][a:b]]
         for a, b in zip(made["indptr"][:-1], made["indptr"][1:], strict=True)
     ]
-    found = made["dense"].T @ theta[made["columns"]]
+    columns = made["columns"].size
+    chunks = made["dense"].reshape(-(-rows // CHUNK), columns, CHUNK).swapaxes(1, 2)
+    found = chunks.reshape(-(-rows // CHUNK) * CHUNK, columns)[:rows] @ theta[made["columns"]]
     for piece, run in enumerate(made["run"]):
         found[made["start"][piece] : made["start"][piece + 1]] += runs[run]
     np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -237,7 +240,7 @@ def test_a_table_by_runs_is_the_table(rows, dense, length, seed) -> None:
         # a chunk's pieces cover it exactly
         edges = made["start"][made["first_run"]]
         assert edges.tolist() == [*range(0, rows, CHUNK), rows]
-        assert made["run"].size <= len(set(owner)) + rows // CHUNK + 1
+        assert made["run"].size <= len(set(owner)) + rows // 100 + rows // CHUNK + 2
 
 
 def test_gaps_and_states() -> None:

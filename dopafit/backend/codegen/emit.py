@@ -32,13 +32,14 @@ from dopafit.backend.codegen.runtime import *
 from dopafit.backend.codegen.special import *
 from dopafit.backend.codegen.workspace import *
 from dopafit.core.machine_code import kept
-from dopafit.trace._loops import JIT, divide, exp, plus
+from dopafit.trace._loops import JIT, divide, exp, plus, wide
 
 '''
 ROWS = """
 
 @kept(nogil=True, error_model="numpy", fastmath={{"contract"}})
 def rows_of(theta, {arguments}):
+    wide()
     room, used = np.empty(0), 0
 """
 LENGTH = {

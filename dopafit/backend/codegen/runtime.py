@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dopafit.core.machine_code import kept
-from dopafit.trace._loops import JIT, exp, plus
+from dopafit.trace._loops import JIT, exp, plus, wide
 
 __all__ = [
     "CHUNK",
@@ -102,6 +102,7 @@ def pull(
 @kept(**JIT)
 def keep(w, at, target, first, count):
     """Write w to some rows of target."""
+    wide()
     for i in range(count):
         target[first + i] = w[at + i]
 
@@ -145,48 +146,55 @@ def run_values_back(indptr, indices, data, by_runs, by_theta):
 @kept(**JIT)
 def rows(w, to, first, count, dense, own, start, run, first_run, runs):
     """Write some rows of a parameter's table times theta; `own` is theta[columns]."""
+    wide()
     chunk = first // CHUNK
+    target = w[to : to + count]  # a part of its own: an index from 0 up needs no check
     for k in range(first_run[chunk], first_run[chunk + 1]):
         value = runs[run[k]]
-        for i in range(to + start[k] - first, to + start[k + 1] - first):
-            w[i] = value
+        part = target[start[k] - first : start[k + 1] - first]
+        for i in range(part.size):
+            part[i] = value
     for j in range(own.size):
-        column, weight = dense[j, first : first + count], own[j]
+        column, weight = dense[chunk * own.size + j], own[j]
         for i in range(count):
-            w[to + i] += column[i] * weight
+            target[i] += column[i] * weight
 
 
 @kept(**JIT)
 def rows_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
     """Add the transposed product of some rows with w."""
+    wide()
     chunk = first // CHUNK
+    source = w[at : at + count]
     for k in range(first_run[chunk], first_run[chunk + 1]):
-        by_runs[run[k]] += total(w, at + start[k] - first, start[k + 1] - start[k])
+        by_runs[run[k]] += total(source[start[k] - first : start[k + 1] - first])
     for j in range(by_own.size):
-        column, value = dense[j, first : first + count], 0.0
+        column, value = dense[chunk * by_own.size + j], 0.0
         for i in range(count):
-            value = plus(value, column[i] * w[at + i])
+            value = plus(value, column[i] * source[i])
         by_own[j] += value
 
 
 @kept(**JIT)
 def ends_back(w, at, first, count, dense, by_own, start, run, first_run, by_runs):
     """Do the same for a few rows, the last of a chunk; none where none is asked for."""
-    piece = first_run[first // CHUNK + 1] - 1
+    chunk, place = first // CHUNK, first % CHUNK
+    piece = first_run[chunk + 1] - 1
     for i in range(count - 1, -1, -1):
         while start[piece] > first + i:
             piece -= 1
         by_runs[run[piece]] += w[at + i]
         for j in range(by_own.size):
-            by_own[j] += dense[j, first + i] * w[at + i]
+            by_own[j] += dense[chunk * by_own.size + j, place + i] * w[at + i]
 
 
 @kept(**JIT)
-def total(w, at, count):
-    """Return the sum of w over some rows."""
+def total(values):
+    """Return the sum of some values."""
+    wide()
     value = 0.0
-    for i in range(at, at + count):
-        value = plus(value, w[i])
+    for i in range(values.size):
+        value = plus(value, values[i])
     return value
 
 
@@ -197,6 +205,7 @@ def states_progression(gap, size, offset, row, rate, decay, state):
     State 0 is rest; event e leaves state e + 1. Rates are lam, lam + kap, lam + 2 kap: two
     decays give all three.
     """
+    wide()
     for session in range(row.size):
         first, last = offset[session], offset[session + 1]
         lam = rate[row[session], 0]
@@ -221,6 +230,7 @@ def states_progression(gap, size, offset, row, rate, decay, state):
 @kept(**JIT)
 def states_progression_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
+    wide()
     for session in range(row.size):
         first, last = offset[session], offset[session + 1]
         b0 = b1 = b2 = l0 = l1 = l2 = 0.0
@@ -245,6 +255,7 @@ def states_progression_back(gap, size, offset, row, rate, decay, state, by_state
 @kept(**JIT)
 def states(gap, size, offset, row, rate, decay, state):
     """Write the same for any number of rates."""
+    wide()
     for k in range(rate.shape[1]):
         for session in range(row.size):
             first, last = offset[session], offset[session + 1]

@@ -52,6 +52,7 @@ NUMBERS, ADDRESSES = types.CPointer(types.float64), types.CPointer(types.voidptr
     fastmath={{"contract"}},
 )
 def density(size_, u_, gradient_, value_, data_):
+    wide()
 """
 
 
@@ -122,6 +123,6 @@ def tail(total: str) -> list[str]:
         "if slot >= 0:",
         "    needed[0] = used",
         "release(busy, slot)",
-        "return 0 if np.isfinite(value) and np.isfinite(total(gradient, 0, dim)) else 1",
+        "return 0 if np.isfinite(value) and np.isfinite(total(gradient)) else 1",
     ]
     return [f"    {line}" for line in lines]

@@ -19,9 +19,12 @@ __all__ = ["PARTS", "prepare", "run_table"]
 TIMES = frozenset({"event_time", "read_time", "read_offset", "pair_horizon"})
 
 PARTS = ("dense", "columns", "start", "run", "first_run", "indptr", "indices", "data")
-"""Arrays of a table: columns (k, row) and their entries of theta; first row of each piece (its end
-last), its run, first piece of each chunk; and the runs' own rows as CSR. A piece is what a chunk
-holds of a run."""
+"""Arrays of a table: columns (k of each chunk, row of the chunk) and their entries of theta; first
+row of each piece (its end last), its run, first piece of each chunk; and the runs' own rows as CSR.
+A piece is what a chunk holds of a run."""
+
+SLOW = 64
+"""Rows per change from which on a column (a covariate of sessions) is cheaper as a part of runs."""
 
 
 def prepare(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -79,28 +82,32 @@ def run_table(
 ) -> dict[str, np.ndarray]:
     """Return the parts named in `PARTS` of a table given as in `dopafit.model.program.MATRIX`."""
     rows = len(dense)
-    steady = (dense == dense[:1]).all(axis=0) if rows else np.ones(columns.size, bool)
+    changes = dense[1:] != dense[:-1]
+    slow = changes.sum(axis=0) * SLOW <= rows
     change = np.ones(rows, bool)
-    change[1:] = _changes(indptr, indices, data)
+    change[1:] = _changes(indptr, indices, data) | changes[:, slow].any(axis=1)
     begin = np.flatnonzero(change)  # of each run
     run_of = np.cumsum(change) - 1
     cut = change.copy()
     cut[::CHUNK] = True
     start = np.flatnonzero(cut)
-    count = np.diff(indptr)[begin] if rows else np.zeros(0, np.int64)
+    count = np.diff(indptr)[begin]
     own = np.repeat(indptr[begin] - np.cumsum(count) + count, count) + np.arange(count.sum())
-    same = columns[steady]
-    value = dense[0, steady] if rows else np.zeros(same.size)
+    same = columns[slow]
     ends = np.cumsum(count)
+    edges = np.arange(0, rows + CHUNK, CHUNK)
+    quick = np.zeros((edges[-1], columns.size - same.size))
+    quick[:rows] = dense[:, ~slow]
+    chunks = quick.reshape(edges.size - 1, CHUNK, quick.shape[1]).swapaxes(1, 2)
     return {
-        "dense": np.ascontiguousarray(dense[:, ~steady].T),
-        "columns": columns[~steady],
+        "dense": np.ascontiguousarray(chunks).reshape(-1, CHUNK),
+        "columns": columns[~slow],
         "start": np.append(start, rows),
         "run": run_of[start],
-        "first_run": np.searchsorted(start, np.arange(0, rows + CHUNK, CHUNK)),
+        "first_run": np.searchsorted(start, edges),
         "indptr": np.append(0, np.cumsum(count + same.size)),
         "indices": np.insert(indices[own], np.repeat(ends, same.size), np.tile(same, begin.size)),
-        "data": np.insert(data[own], np.repeat(ends, same.size), np.tile(value, begin.size)),
+        "data": np.insert(data[own], np.repeat(ends, same.size), dense[begin][:, slow].ravel()),
     }
 
 
