@@ -299,7 +299,7 @@ def interpreted(claim: Claim, folder: Path) -> Any:
     imports = [n for n in HEADER.splitlines() if "codegen.runtime" in n or "codegen.special" in n]
     head = ["import math", "import operator", "import numpy as np", *imports]
     head += ["from dopafit.backend.geometry.loops import *"]
-    head += ["exp, plus, divide = math.exp, operator.add, operator.truediv"]
+    head += ["exp, plus, divide = math.exp, operator.add, operator.truediv", "wide = int"]
     head += ["log1p_unit = math.log1p", "carray = lambda memory, shape, kind=None: memory"]
     head += ["claim, release = lambda busy: -1, lambda busy, slot: None"]
     head += ["piece = lambda room, used, size: np.empty(size)"]
