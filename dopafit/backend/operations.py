@@ -206,7 +206,7 @@ FUNCTIONS = (
     ),
     Operation(
         "sigmoid",
-        "divide(1.0 if {0} >= 0.0 else {1}, 1.0 + {1})",
+        "(1.0 if {0} >= 0.0 else {1}) * divide(1.0, 1.0 + {1})",
         lambda x, decay=None: functions.sigmoid(np, x),
         lambda xp, g, v, a, decay=None: (g * v * xp.sigmoid(-a), None),
         lambda jax, x: 1.0 / (1.0 + jax.numpy.exp(-x)),

@@ -24,7 +24,6 @@ from dopafit.channel.thinning import draw_presses
 from dopafit.core.component import Parameter
 from dopafit.core.errors import SpecError, suggest
 from dopafit.core.prior import Prior
-from dopafit.core.xp import sigmoid
 from dopafit.study.lasting import input_times
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
@@ -33,6 +32,9 @@ __all__ = ["Presses", "since_last"]
 
 SHARPNESS = 6.0
 """Exponent of the pause after an event: from 90 % to 10 % within a factor of 2 in time."""
+
+LONG_AGO = 1e30
+"""Time since an event [s] from which on it counts as over for good."""
 
 PAUSE_SHARPNESS = 2.5
 """How much finer than the time since an event the grid is where there is a pause."""
@@ -50,9 +52,10 @@ def _frame(key: Key, time: np.ndarray, pauses: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"subject": key[0], "session": key[1]} | columns)
 
 
-def _log(elapsed: pd.Series) -> np.ndarray:
-    """Return the logarithm; before the first event the time since it is infinite."""
-    return np.log(elapsed.to_numpy(float))
+def _power(elapsed: pd.Series) -> np.ndarray:
+    """Return what a pause takes of the time since an event; before the first that is infinite."""
+    # bounded, so that its slope is 0 there and not 0 times infinity
+    return np.minimum(elapsed.to_numpy(float), LONG_AGO) ** SHARPNESS
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Presses(Channel):
         "L": "likelihood of the presses",
         "y_i": "time of press i [s]",
     }
-    arguments = frozenset({"eta", "is_press", "weight", "log_since_event"})
+    arguments = frozenset({"eta", "is_press", "weight", "since_event_power"})
 
     rest = LOG_RATE
     gain = LOG_RATE_GAIN
@@ -214,7 +217,7 @@ class Presses(Channel):
         frame = frame.sort_values("is_press", ascending=False, kind="stable", ignore_index=True)
         frame = at(frame)
         data = {name: frame[name].to_numpy(float) for name in ("is_press", "weight")}
-        data["log_since_event"] = _log(frame["since_event"])
+        data["since_event_power"] = _power(frame["since_event"])
         return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
 
     def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
@@ -237,7 +240,7 @@ class Presses(Channel):
             parts.append(_frame(key, np.column_stack([first, last]).ravel(), lists["pauses"]))
         frame = at(pd.concat(parts, ignore_index=True))
         frame = frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
-        data = {"log_since_event": _log(frame["since_event"])}
+        data = {"since_event_power": _power(frame["since_event"])}
         return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
 
     def design_frame(self, study: Study, at: At, rows: Rows) -> pd.DataFrame:
@@ -292,7 +295,7 @@ class Presses(Channel):
         return draw_presses(
             rng,
             rows.frame,
-            self.paused(np, eta, rows.data["log_since_event"], **parameters),
+            self.paused(np, eta, rows.data["since_event_power"], **parameters),
             tau=np.array(self.history),
             weight=np.array([terms[_history_column(tau)] for tau in self.history]),
             refractory=self.refractory,
@@ -347,16 +350,16 @@ class Presses(Channel):
         return replace(scales, finest=min(scales.finest, 2.0)) if self.pause_after else scales
 
     def logp(
-        self, xp, eta, is_press, weight, log_since_event, pause_depth=None, pause_duration=None
+        self, xp, eta, is_press, weight, since_event_power, pause_depth=None, pause_duration=None
     ):
         """Return log intensity at presses, minus intensity times weight at nodes."""
-        eta = self.paused(xp, eta, log_since_event, pause_depth, pause_duration)
+        eta = self.paused(xp, eta, since_event_power, pause_depth, pause_duration)
         return is_press * eta - weight * xp.exp(eta)
 
     @staticmethod
-    def paused(xp, eta, log_since_event, pause_depth=None, pause_duration=None):
+    def paused(xp, eta, since_event_power, pause_depth=None, pause_duration=None):
         """Return the predictor with the pause after an event taken off."""
         if pause_depth is None:
             return eta
-        still = sigmoid(xp, SHARPNESS * (xp.log(pause_duration) - log_since_event))
-        return eta - pause_depth * still
+        scale = xp.exp(-SHARPNESS * xp.log(pause_duration))
+        return eta - pause_depth / (1.0 + since_event_power * scale)

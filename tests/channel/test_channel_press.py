@@ -86,7 +86,7 @@ def test_the_pause_counts_from_events_of_its_kind_strictly_before(study, rows_of
     rows = rows_of(Presses(pause_after="pellet"), study)
     head = rows.frame[rows.data["is_press"] > 0]
     assert head["since_event"].tolist() == [np.inf, np.inf, 11, 11, 13.5, np.inf]
-    assert np.isfinite(rows.data["log_since_event"][rows.frame["since_event"] < 1e9]).all()
+    assert np.isfinite(rows.data["since_event_power"][rows.frame["since_event"] < 1e9]).all()
     rows = rows_of(Presses(pause_after="cue"), study)
     # the press at 20 s, when the cue comes, does not feel it
     assert rows.frame["since_event"][1] == np.inf

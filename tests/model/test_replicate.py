@@ -161,7 +161,7 @@ def test_the_simulated_rate_is_the_likelihoods(tiny, draw_theta) -> None:
             program, m = one.program, numpy_operations(one.arrays)
             moved = program.motivation(one.arrays, theta, m)
             eta, options = program.arguments("presses", moved, one.arrays, theta, m)
-            since = one.rows["presses"].data["log_since_event"]
+            since = one.rows["presses"].data["since_event_power"]
             logs.append(Presses.paused(np, eta, since, **options))
         nodes, ends = layout.rows["presses"], replicator.layout.rows["presses"]
         weight = nodes.data["weight"]

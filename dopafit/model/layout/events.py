@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import SpecError, StudyError, unknown
-from dopafit.study.lasting import input_of
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
@@ -26,7 +25,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
     SpecError
         A kind that the study does not have, or no events for a drive that needs them.
     StudyError
-        An event without a time or a magnitude, or with a duration or shape that is none.
+        An event without a time or a magnitude.
     """
     events = study.events
     if model.events is not None:
@@ -47,7 +46,6 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
                 allowed="finite numbers",
                 todo="leave the event out, or give it a time and a magnitude",
             )
-    input_of(events)
     if model.moved and events.empty:
         raise SpecError(
             f"the hypothesis {model.hypothesis} needs events, and the study has none",

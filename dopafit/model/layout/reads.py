@@ -88,8 +88,11 @@ def input_changes(model: Model, events: pd.DataFrame, session: np.ndarray) -> Ch
     ------
     SpecError
         The kernel cannot carry events that last.
+    StudyError
+        A duration or shape of an event is none.
     """
-    found = changes(session, events["time"].to_numpy(float), *input_of(events))
+    duration, ramp = input_of(events)
+    found = changes(session, events["time"].to_numpy(float), duration, ramp)
     if not model.moved or found.event.size == len(events):
         return None
     lasting_dynamics(Kernel.named(model.kernel))
