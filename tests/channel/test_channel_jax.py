@@ -12,13 +12,13 @@ from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
 from dopafit.channel.latency_wald import WaldLatency
-from dopafit.channel.press import Presses
+from dopafit.channel.press import LONG_AGO, SHARPNESS, Presses
 
 ROWS = 12
 ETA = np.linspace(-2.5, 2.0, ROWS)
 FLAG = np.arange(ROWS) % 2.0
 LATENCY = np.geomspace(0.05, 20.0, ROWS)
-SINCE = np.log(np.append(np.geomspace(0.1, 100.0, ROWS - 1), np.inf))
+SINCE = np.append(np.geomspace(0.1, 100.0, ROWS - 1), LONG_AGO) ** SHARPNESS
 WEIGHT = np.where(FLAG > 0, 0.0, 0.7)
 
 
