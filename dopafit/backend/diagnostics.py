@@ -144,6 +144,14 @@ def effective_size(values: np.ndarray) -> float:
         return float(np.nan_to_num(array_stats.ess(values, method="mean"), nan=0.0))
 
 
+def largest_r_hat(values: np.ndarray) -> float:
+    """Return the largest rank-normalised split R-hat of quantities, (quantity, chain, draw)."""
+    from arviz_stats.base import array_stats
+
+    moving = values[~_fixed(values)]
+    return float(array_stats.rhat(moving, method="rank").max()) if len(moving) else 1.0
+
+
 def sampler_health(sample_stats: xr.Dataset | None) -> dict[str, Any]:
     """Return what the sampler recorded about itself, under one set of names.
 

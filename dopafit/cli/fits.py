@@ -98,7 +98,7 @@ def compare_command(
     folder: Folder,
     unit: Annotated[
         str | None,
-        typer.Option("--unit", help="What is left out: session, subject or trial."),
+        typer.Option("--unit", help="What is left out: session, subject, future or trial."),
     ] = None,
     progress: Show = "auto",
     components: Components = None,

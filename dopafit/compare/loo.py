@@ -9,6 +9,7 @@ import pandas as pd
 
 from dopafit.backend.evidence.scores import LooResult, compare_elpd
 from dopafit.compare.difference import FEW_SUBJECTS, THESE_ONLY, difference
+from dopafit.compare.settled import Settled
 from dopafit.core.errors import SpecError
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
@@ -43,6 +44,12 @@ class Comparison(Shown):
         Fits whose draws are an approximation.
     subjects : tuple of str
         Whose each unit is.
+    refitted : pandas.DataFrame or None
+        Same shape as `pareto_k`: whether the density is that of a fit without the unit.
+    after : float or None
+        Where the future begins, as a share of a session or in seconds.
+    settled : Settled or None
+        How far twice the inner draws moved the differences; None where nothing is integrated.
     """
 
     table: pd.DataFrame
@@ -54,6 +61,30 @@ class Comparison(Shown):
     simulated: bool = False
     approximate: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    refitted: pd.DataFrame | None = None
+    after: float | None = None
+    settled: Settled | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the scores were made, in sentences."""
+        told = []
+        if self.after is not None:
+            cut = f"{100 * self.after:g} % of it" if self.after < 1 else f"its first {self.after:g} s"
+            told.append(
+                f"the future of a session is what comes after {cut}; what came before, and the "
+                "subject's other sessions, are known; each act is predicted from all acts before "
+                "it, those of the part left out among them"
+            )
+        for name, count in self.table.get("n_refitted", pd.Series(dtype=int)).items():
+            if count:
+                told.append(f"{name} was fitted again without {count} of {self.n_units} units")
+        if self.settled is not None:
+            told.append(
+                f"{self.settled.draws} draws of each subject's own coordinates: the last doubling "
+                f"moved no difference by more than {self.settled.moved:.2g}"
+            )
+        return tuple(told)
 
     @property
     def best(self) -> str:
@@ -95,6 +126,7 @@ class Comparison(Shown):
         lines += [
             self._table_shown().round(2).to_string(),
             *self.reading,
+            *self.notes,
             *(f"warning: {w}" for w in self.warnings),
         ]
         return "\n".join(lines)
@@ -115,6 +147,9 @@ def compare_loo(
     seed: int = 0,
     simulated: bool = False,
     approximate: Sequence[str] = (),
+    after: float | None = None,
+    settled: Settled | None = None,
+    notes: Sequence[str] = (),
 ) -> Comparison:
     """Compare fits whose left-out densities are known already.
 
@@ -123,7 +158,7 @@ def compare_loo(
     results : mapping of str to LooResult
         Per fit, its left-out densities.
     unit : str
-        What is left out: ``"trial"``, ``"session"``, ``"subject"``.
+        What is left out, one of `dopafit.compare.score.UNITS`.
     labels : mapping of str to sequence of str
         Per fit, names of the units in the order of its densities.
     converged : mapping of str to bool
@@ -132,8 +167,10 @@ def compare_loo(
         Whose each unit is; a subject of its own unless given.
     seed : int
         Seed of the weights' interval.
-    simulated, approximate
+    simulated, approximate, after, settled
         As in `Comparison`.
+    notes : sequence of str
+        Warnings to be added.
 
     Raises
     ------
@@ -154,16 +191,20 @@ def compare_loo(
     order = list(table.index)
     points = pd.DataFrame({n: results[n].elpd_i for n in order}, index=index)
     shape = pd.DataFrame({n: results[n].pareto_k for n in order}, index=index)
+    exact = pd.DataFrame({n: results[n].refitted for n in order}, index=index)
     return Comparison(
         table,
         unit,
         len(shared),
         points,
         shape,
-        _warnings(table, gaps[0].subjects),
+        (*_warnings(table, gaps[0].subjects, settled), *notes),
         bool(simulated),
         tuple(approximate),
         tuple(str(subject) for subject in whose),
+        exact,
+        after,
+        settled,
     )
 
 
@@ -196,9 +237,14 @@ def _gap(first: list[str], other: list[str]) -> str:
     return f"number {place + 1} is {first[place]!r} in one and {other[place]!r} in the other"
 
 
-def _warnings(table: pd.DataFrame, subjects: int) -> tuple[str, ...]:
+def _warnings(table: pd.DataFrame, subjects: int, settled: Settled | None) -> tuple[str, ...]:
     notes = [f"{name} did not converge" for name in table.index[~table["converged"]]]
     notes += [f"{name}: {text}" for name, text in table["warning"].items() if text]
+    if settled is not None and settled.unsettled:
+        notes.append(
+            f"{settled.draws} draws of each subject's own coordinates are too few: the last "
+            f"doubling moved a difference by {settled.share:.2g} of its +-"
+        )
     if subjects < THESE_ONLY:
         notes.append(
             f"with {subjects} {'subject' if subjects == 1 else 'subjects'} nothing can be said "

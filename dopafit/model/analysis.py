@@ -56,6 +56,11 @@ class Analysis:
         Draws, chains and so on.
     unit : str
         What leave-one-out leaves out.
+    after : float or None
+        Where the future begins, if that is left out: a share of each session, or seconds if 1 or
+        more; half a session where None.
+    refits : int
+        Units of a hypothesis that are fitted without at most, where scores cannot be trusted.
     smallest_effect : mapping of str to float
         By channel: an effect of the trough below it would not matter. In points of a probability
         over 100, in shares of a typical latency or rate, else in the outcome's unit.
@@ -92,6 +97,8 @@ class Analysis:
     models: Mapping[str, Model]
     sampling: Sampling
     unit: str
+    after: float | None
+    refits: int
     smallest_effect: Mapping[str, float]
     check_draws: int
     pair_within: float | None
@@ -224,6 +231,8 @@ def read_analysis(
         models=models,
         sampling=file.sampling,
         unit=file.compare.unit,
+        after=file.compare.after,
+        refits=file.compare.refits,
         smallest_effect=smallest,
         check_draws=file.check.draws,
         pair_within=file.check.pair_within,

@@ -78,8 +78,17 @@ _Above0 = Annotated[float, Field(gt=0, strict=True)]
 class _Compare(BaseModel):
     model_config = _FROZEN
 
-    unit: Literal["trial", "session", "subject"] = "session"
+    unit: Literal["trial", "session", "subject", "future"] = "session"
+    after: _Above0 | None = None
+    refits: int = Field(20, ge=0)
     smallest_effect: _Above0 | dict[str, _Above0] = SMALLEST
+
+    @field_validator("after", mode="after")
+    @classmethod
+    def _only_of_the_future(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("unit", "future") != "future":
+            raise ValueError("a time after which the future begins, and the unit is another one")
+        return value
 
 
 class _Check(BaseModel):

@@ -77,7 +77,7 @@ class RunFolder:
         ``summary.csv``, unrounded.
     identifiability, comparison, truth, checks : DataFrame or None
         None where the run has no such file; `checks` is ``tables/predictive_checks.csv``.
-    reading, warnings : tuple of str
+    reading, warnings, notes : tuple of str
         Sentences of the comparison.
     claim : Claim
         What the comparison may say; without a comparison, or an answer, no condition is met.
@@ -99,6 +99,7 @@ class RunFolder:
     checks: pd.DataFrame | None
     reading: tuple[str, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     claim: Claim
     effects: tuple[dict[str, Any], ...]
     figures: tuple[Figure, ...]
@@ -165,6 +166,7 @@ class RunFolder:
             **optional,
             reading=tuple(told.get("reading") or ()),
             warnings=tuple(told.get("warnings") or ()),
+            notes=tuple(told.get("notes") or ()),
             claim=claim,
             effects=effects,
             figures=_figures(root / "figures"),

@@ -94,7 +94,12 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
         "rivals": analysis.rivals,
         "nuisance": dict(analysis.nuisance),
         "sampling": analysis.sampling.model_dump(),
-        "compare": {"unit": analysis.unit, "smallest_effect": dict(analysis.smallest_effect)},
+        "compare": {
+            "unit": analysis.unit,
+            "after": analysis.after,
+            "refits": analysis.refits,
+            "smallest_effect": dict(analysis.smallest_effect),
+        },
         "models": told,
     }
     return dump_yaml(spec)
@@ -208,7 +213,11 @@ def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:
 def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write the comparison's table and its sentences."""
     write_table(folder / "comparison.csv", comparison.table.reset_index())
-    sentences = {"reading": list(comparison.reading), "warnings": list(comparison.warnings)}
+    sentences = {
+        "reading": list(comparison.reading),
+        "warnings": list(comparison.warnings),
+        "notes": list(comparison.notes),
+    }
     write_json(folder / "comparison.json", sentences)
 
 

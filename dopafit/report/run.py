@@ -14,6 +14,7 @@ from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.claim import Claim
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
+from dopafit.compare.refit import LIMIT
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.component import OUTSIDE
 from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, unknown
@@ -35,6 +36,7 @@ from dopafit.report.said.lead import decides
 from dopafit.report.set.html import write_report
 from dopafit.study.study import Study
 
+REFITS = "refits.json"
 AGAIN = "run the same command again: finished fits are kept, an unfinished one starts anew"
 
 __all__ = ["RunResult", "chosen_hypotheses", "compare_folder", "run", "run_fits"]
@@ -124,9 +126,17 @@ def run(
         )
         comparison = claim = None
         if len(fits) > 1:
-            show.phase("comparing", f"leave one {found.unit} out")
-            comparison = compare(fits, unit=found.unit, seed=found.seed)
+            comparison = compare(
+                fits,
+                unit=found.unit,
+                after=found.after,
+                seed=found.seed,
+                refits=found.refits,
+                keep=folder / REFITS,
+                progress=show,
+            )
             record.write_comparison(folder, comparison)
+            show.phase("comparing", f"all by {found.unit}")
             show.done(comparison.reading[0] if comparison.reading else "")
         checks, prior = {}, {}
         for name, one in fits.items():
@@ -243,7 +253,7 @@ def compare_folder(
     ----------
     folder : path
         A run folder.
-    unit : {"session", "subject", "trial"}, optional
+    unit : {"session", "subject", "future", "trial"}, optional
         What is left out; as the run's analysis says unless given.
     show : Progress, optional
         Where progress is shown.
@@ -271,8 +281,16 @@ def compare_folder(
     with show, _alone(folder, show, "dopafit compare"):
         show.phase("reading", f"{len(paths)} fits")
         fits = {name: Fit.load(path) for name, path in paths.items()}
-        show.phase("comparing", f"leave one {unit} out")
-        found = compare(fits, unit=unit, seed=next(iter(fits.values())).seed)
+        told = spec.get("compare") or {}
+        found = compare(
+            fits,
+            unit=unit,
+            after=told.get("after") if unit == "future" else None,
+            seed=next(iter(fits.values())).seed,
+            refits=int(told.get("refits", LIMIT)),
+            keep=folder / REFITS,
+            progress=show,
+        )
         if lost:
             gone = [f"{name} is not compared: fits/{name}.nc is missing" for name in lost]
             found = replace(found, warnings=(*gone, *found.warnings))

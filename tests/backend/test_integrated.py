@@ -357,8 +357,9 @@ def test_units_with_few_effective_draws_or_a_heavy_tail_are_named() -> None:
     k = np.array([0.1, 0.1, 0.1, 0.1, 0.1, np.nan, 0.1])
     found = Integrated(
         ("a", "b"), ("a/1", "a/2", "b/1", "b/2", "b/3"), np.array([0, 0, 1, 1, 1]),
-        log_session[..., :2], log_session,
+        log_session[..., :2], log_session, log_session[..., :2], log_session,
         effective, k, 100, (200, 200), np.zeros(shape, bool), np.zeros((*shape, 5), bool), 0,
+        np.ones(5, bool),
     )  # fmt: skip
     assert found.unreliable("session").tolist() == [False, True, False, True, False]
     assert found.unreliable("subject").tolist() == [False, False]

@@ -29,8 +29,8 @@ class Estimate:
 
     Parameters
     ----------
-    log_value : array, (subject + session,)
-        Log of A of each subject, of B of each session.
+    log_value, log_half : array, (subject + session,)
+        Log of A of each subject, of B of each session; the same from the first half of the draws.
     effective : array, (subject + session,)
         Effective draws behind them.
     log_weight : list of array, (draw,)
@@ -44,6 +44,7 @@ class Estimate:
     """
 
     log_value: np.ndarray
+    log_half: np.ndarray
     effective: np.ndarray
     log_weight: list[np.ndarray]
     doubled: bool
@@ -55,7 +56,7 @@ def estimate(
     evaluate: Evaluate,
     subjects: Subjects,
     start: np.ndarray,
-    own: np.ndarray,
+    own: np.ndarray | None,
     rng: np.random.Generator,
     count: int,
 ) -> Estimate:
@@ -69,8 +70,8 @@ def estimate(
         Who owns what.
     start : array, (subject, place)
         Where the search for the modes starts; it must not depend on `own`.
-    own : array, (subject, place)
-        The posterior's own draw of the blocks.
+    own : array, (subject, place), or None
+        The posterior's own draw of the blocks, for means of B / A; None for means of A and A / B.
     rng : Generator
         Source of the other draws.
     count : int
@@ -79,7 +80,9 @@ def estimate(
     names = len(subjects.names)
     around, found = find_peak(evaluate, subjects, start, np.ones(len(subjects.sessions)))
     proposal = around_modes(around)
-    blocks = np.concatenate([own[None], proposal.draw(rng, count - 1)])
+    blocks = proposal.draw(rng, count if own is None else count - 1)
+    if own is not None:
+        blocks = np.concatenate([own[None], blocks])
     log_lik = evaluate(blocks)
     weights = log_weights(subjects, proposal, blocks, log_lik)
     effective = effective_size(weights)
@@ -90,6 +93,7 @@ def estimate(
         weights = np.concatenate([weights, added])
         effective = effective_size(weights)
     log_value, log_weight = log_mean(weights), list(weights.T)
+    log_half = log_mean(weights[: len(weights) // 2])
     own_mode = np.zeros(len(subjects.sessions), bool)
     # subjects with a B that is still poor go on together, one session each at a time
     poor = subjects.ranks(effective[names:] < LEAST_EFFECTIVE)
@@ -103,8 +107,9 @@ def estimate(
             place = names + session
             log_weight[place], own_mode[session] = weights[:, place], True
             log_value[place] = log_mean(weights[:, place])
+            log_half[place] = log_mean(weights[: count // 2, place])
             effective[place] = effective_size(weights[:, place])
-    return Estimate(log_value, effective, log_weight, doubled, own_mode, found)
+    return Estimate(log_value, log_half, effective, log_weight, doubled, own_mode, found)
 
 
 def around_modes(around: Expansion) -> Proposal:

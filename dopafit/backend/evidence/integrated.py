@@ -27,7 +27,7 @@ from dopafit.backend.evidence.conditional import find_peak
 from dopafit.backend.evidence.estimate import LEAST_EFFECTIVE, Estimate, estimate
 from dopafit.backend.evidence.given import deviations, sessions_given
 from dopafit.backend.evidence.scores import LooResult, importance_weights, loo
-from dopafit.backend.evidence.subjects import find_subjects
+from dopafit.backend.evidence.subjects import Subjects, find_subjects
 from dopafit.core.machine import available_cores
 from dopafit.core.seed import spawn
 from dopafit.model.layout.layout import Layout
@@ -60,6 +60,8 @@ class Integrated:
         Log of p(y_i | phi).
     log_session : array, (chain, draw, session)
         Log of p(y_iu | phi, y_i,-u): of a known subject if it has other sessions.
+    half_subject, half_session : array, (chain, draw, ...)
+        The same from half the inner draws.
     effective : array, (chain, draw, subject + session)
         Effective inner draws behind p(y_i | phi) and p(y_i,-u | phi).
     inner_k : array, (subject + session,)
@@ -74,6 +76,8 @@ class Integrated:
         Where p(y_i,-u | phi) got a mode of its own.
     lost : int
         Draws at which a search for modes did not end.
+    scored : array of bool, (session,)
+        Which sessions, or parts of them, are units.
     """
 
     subjects: tuple[str, ...]
@@ -81,6 +85,8 @@ class Integrated:
     subject: np.ndarray
     log_subject: np.ndarray
     log_session: np.ndarray
+    half_subject: np.ndarray
+    half_session: np.ndarray
     effective: np.ndarray
     inner_k: np.ndarray
     count: int
@@ -88,15 +94,18 @@ class Integrated:
     doubled: np.ndarray
     own_mode: np.ndarray
     lost: int
+    scored: np.ndarray
 
     @property
     def known(self) -> np.ndarray:
         """Whether a session's subject has others: else its score is that of a new subject."""
         return np.bincount(self.subject)[self.subject] > 1
 
-    def loo(self, unit: str) -> LooResult:
-        """Return leave-one-out by ``"session"`` or ``"subject"``."""
-        return loo({"session": self.log_session, "subject": self.log_subject}[unit])
+    def loo(self, unit: str, *, half: bool = False) -> LooResult:
+        """Return leave-one-out by subject, or by session or part of one; from half the draws?"""
+        if unit == "subject":
+            return loo(self.half_subject if half else self.log_subject)
+        return loo((self.half_session if half else self.log_session)[..., self.scored])
 
     def unreliable(self, unit: str) -> np.ndarray:
         """Return which units need a fit without them, (unit,).
@@ -110,7 +119,7 @@ class Integrated:
         bad = few | ~(self.inner_k <= INNER_K)
         if unit == "subject":
             return bad[place]
-        return bad[place] | bad[self.subject]
+        return (bad[place] | bad[self.subject])[self.scored]
 
 
 def integrate_subjects(
@@ -121,6 +130,8 @@ def integrate_subjects(
     seed: int,
     draws: int | None = 250,
     count: int = 100,
+    subjects: Subjects | None = None,
+    own: bool = True,
 ) -> Integrated:
     """Integrate every subject's own coordinates out, draw by draw.
 
@@ -136,6 +147,11 @@ def integrate_subjects(
         Draws per chain that are used, evenly spread; all where None.
     count : int
         Inner draws of every block.
+    subjects : Subjects, optional
+        Those of the layout, whose rows alone it has; found unless given.
+    own : bool
+        Whether the draws are of a posterior that knows the units: then one of the inner draws is
+        its own.
 
     Returns
     -------
@@ -145,7 +161,7 @@ def integrate_subjects(
     if draws is not None and draws < there:
         kept = np.linspace(0, there - 1, draws).astype(int)
         x, h = x[:, kept], h[:, kept]
-    shape, subjects = x.shape[:2], find_subjects(layout)
+    shape, subjects = x.shape[:2], subjects or find_subjects(layout)
     flat_x, flat_h = x.reshape(-1, x.shape[-1]), h.reshape(-1, h.shape[-1])
     given = sessions_given(layout, subjects)
     typical = np.exp(np.log(flat_h).mean(axis=0))
@@ -157,9 +173,9 @@ def integrate_subjects(
 
     def one(i: int) -> Estimate:
         start = np.clip(deviation / deviations(layout, subjects, flat_h[i]), -REACH, REACH)
-        own = np.where(subjects.own >= 0, flat_x[i][subjects.own], 0.0)
+        mine = np.where(subjects.own >= 0, flat_x[i][subjects.own], 0.0) if own else None
         rng = np.random.default_rng(streams[i])
-        found = estimate(given(flat_x[i], flat_h[i]), subjects, start, own, rng, count)
+        found = estimate(given(flat_x[i], flat_h[i]), subjects, start, mine, rng, count)
         if i % spacing:
             found.log_weight = []
         return found
@@ -167,15 +183,19 @@ def integrate_subjects(
     spacing = -(-len(flat_x) // SEEN)
     with ThreadPoolExecutor(max_workers=available_cores()) as pool:
         found = list(pool.map(one, range(len(flat_x))))
-    log_value = np.array([each.log_value for each in found])
-    names = len(subjects.names)
-    log_a, log_b = log_value[:, :names], log_value[:, names:]
+
+    def split(log_values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return log A of every subject, and log A / B of every session."""
+        log_value = np.array(log_values).reshape(*shape, -1)
+        log_a, log_b = np.split(log_value, [len(subjects.names)], axis=-1)
+        return log_a, log_a[..., subjects.subject] - log_b
+
     return Integrated(
         subjects.names,
         subjects.sessions,
         subjects.subject,
-        log_a.reshape(*shape, -1),
-        (log_a[:, subjects.subject] - log_b).reshape(*shape, -1),
+        *split([each.log_value for each in found]),
+        *split([each.log_half for each in found]),
         np.array([each.effective for each in found]).reshape(*shape, -1),
         _tails([each for each in found if each.log_weight]),
         count,
@@ -183,6 +203,7 @@ def integrate_subjects(
         np.array([each.doubled for each in found]).reshape(shape),
         np.array([each.own_mode for each in found]).reshape(*shape, -1),
         sum(not each.found for each in found),
+        subjects.scored,
     )
 
 

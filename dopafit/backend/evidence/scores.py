@@ -8,7 +8,7 @@ distributions (Yao et al. 2018, Bayesian Analysis 13:917); recalled, not re-read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,8 @@ class LooResult:
         A unit with a larger `pareto_k` cannot be trusted with this number of draws.
     weak : ndarray of bool, shape (unit,), optional
         Where an integral within the estimate cannot be trusted; nowhere unless given.
+    exact : ndarray of bool, shape (unit,), optional
+        Units whose part is that of a fit without them; none unless given.
     """
 
     elpd: float
@@ -50,6 +52,7 @@ class LooResult:
     pareto_k: np.ndarray
     good_k: float
     weak: np.ndarray | None = None
+    exact: np.ndarray | None = None
 
     @property
     def n_units(self) -> int:
@@ -59,8 +62,33 @@ class LooResult:
     @property
     def bad(self) -> np.ndarray:
         """Units whose estimate cannot be trusted, shape (unit,); NaN counts as bad."""
-        far = ~(self.pareto_k <= self.good_k)
-        return far if self.weak is None else far | self.weak
+        far = self.far
+        return far if self.weak is None else far | (self.weak & ~self.refitted)
+
+    @property
+    def far(self) -> np.ndarray:
+        """Units whose reweighting cannot be trusted, shape (unit,)."""
+        return ~(self.pareto_k <= self.good_k) & ~self.refitted
+
+    @property
+    def refitted(self) -> np.ndarray:
+        """Units that a fit was made without, shape (unit,)."""
+        return np.zeros(self.n_units, bool) if self.exact is None else self.exact
+
+    def with_exact(self, values: Mapping[int, float]) -> LooResult:
+        """Return the result with the parts of some units, by number, from fits without them."""
+        elpd_i, exact = self.elpd_i.copy(), self.refitted.copy()
+        for unit, value in values.items():
+            elpd_i[unit], exact[unit] = value, True
+        elpd = float(elpd_i.sum())
+        return replace(
+            self,
+            elpd=elpd,
+            se=_standard_error(elpd_i),
+            p=self.p + self.elpd - elpd,
+            elpd_i=elpd_i,
+            exact=exact,
+        )
 
 
 def loo(log_lik: np.ndarray, r_eff: float | np.ndarray | None = None) -> LooResult:
@@ -158,7 +186,8 @@ def compare_elpd(
     pandas.DataFrame
         Index `model`, best first: `rank`; `elpd`, `se`, `p`; `elpd_diff` to the best (<= 0) and
         `dse`, its standard error; `weight` by stacking with `weight_lower`, `weight_upper`;
-        `max_pareto_k`, `n_bad_k`; `warning`, empty or plain words.
+        `max_pareto_k`, `n_bad_k` of those that were not fitted again, `n_refitted`; `warning`,
+        empty or plain words.
 
     Raises
     ------
@@ -208,8 +237,9 @@ def compare_elpd(
                 "weight": float(weight[i]),
                 "weight_lower": float(lower[i]),
                 "weight_upper": float(upper[i]),
-                "max_pareto_k": float(fit.pareto_k.max()),
+                "max_pareto_k": float(fit.pareto_k[~fit.refitted].max(initial=-np.inf)),
                 "n_bad_k": int(fit.bad.sum()),
+                "n_refitted": int(fit.refitted.sum()),
                 "warning": _warning(fit),
             }
         )
@@ -253,7 +283,7 @@ def _standard_error(parts: np.ndarray) -> float:
 
 
 def _warning(fit: LooResult) -> str:
-    far = int((~(fit.pareto_k <= fit.good_k)).sum())
+    far = int(fit.far.sum())
     weak = int(fit.bad.sum()) - far
     told = []
     if far:

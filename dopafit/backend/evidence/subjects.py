@@ -8,13 +8,14 @@ population values and spreads) are shared, and leaving out is then given them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from dopafit.backend.geometry.blocks import find_owners
 from dopafit.model.layout.layout import Layout
-from dopafit.study.sessions import KEYS, session_names
+from dopafit.study.sessions import KEYS, session_names, session_numbers
 
 __all__ = ["Subjects", "find_subjects"]
 
@@ -28,7 +29,8 @@ class Subjects:
     names : tuple of str
         Subjects with rows.
     sessions : tuple of str
-        Sessions with rows, ``"subject/session"``.
+        Sessions with rows, ``"subject/session"``; or parts of them, that after a time by the
+        session's name and that before it with ``" (before)"``.
     subject : array of int, (session,)
         Subject of each session.
     of_subject : array of int, (subject, rank)
@@ -39,8 +41,10 @@ class Subjects:
         Session that alone has the coordinate among its rows.
     touched : array of int, (session, direction)
         Places in its subject's block that move a session.
-    runs : mapping of str to pair of arrays of int, (run,)
-        By channel, the stretches of rows of one session: first row, and session.
+    of_row : mapping of str to array of int, (row,)
+        Session of each row, by channel.
+    scored : array of bool, (session,)
+        Whether a session is one to be left out: a part before a time is not.
     """
 
     names: tuple[str, ...]
@@ -50,7 +54,13 @@ class Subjects:
     own: np.ndarray
     alone: np.ndarray
     touched: np.ndarray
-    runs: dict[str, tuple[np.ndarray, np.ndarray]]
+    of_row: dict[str, np.ndarray]
+    scored: np.ndarray
+
+    @cached_property
+    def runs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """By channel, the stretches of rows of one session: first row, and session."""
+        return {name: _runs(session) for name, session in self.of_row.items()}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,6 +85,24 @@ class Subjects:
             first, session = self.runs[name]
             total += np.bincount(session, np.add.reduceat(values, first), minlength=total.size)
         return total
+
+    def only(self, subject: int) -> Subjects:
+        """Return one of the subjects, without the rows of the others."""
+        sessions = self.of_subject[subject][self.of_subject[subject] >= 0]
+        number = np.full(len(self.sessions) + 1, -1)  # one more for what no session has alone
+        number[sessions] = np.arange(sessions.size)
+        of_row = {name: number[session] for name, session in self.of_row.items()}
+        return Subjects(
+            (self.names[subject],),
+            tuple(self.sessions[k] for k in sessions),
+            np.zeros(sessions.size, int),
+            np.arange(sessions.size)[None],
+            self.own[[subject]],
+            number[self.alone[[subject]]],
+            self.touched[sessions],
+            {name: session[session >= 0] for name, session in of_row.items()},
+            self.scored[sessions],
+        )
 
     def ranks(self, flagged: np.ndarray) -> list[np.ndarray]:
         """Return rounds that take one flagged session of each subject at a time.
@@ -121,42 +149,62 @@ class Subjects:
         return kept
 
 
-def find_subjects(layout: Layout) -> Subjects:
+def find_subjects(layout: Layout, after: float | None = None) -> Subjects:
     """Return the subjects of a layout, with their sessions and coordinates.
 
     Parameters
     ----------
     layout : Layout
         A model laid out over a study.
+    after : float, optional
+        Where each session is cut in two parts, which then stand for sessions: a share of it, or
+        seconds from its start if 1 or more.
     """
-    session, sessions = pd.factorize(session_names(layout.units))
+    whole, labels = pd.factorize(session_names(layout.units))
     first = layout.units.drop_duplicates(KEYS)
-    subject, names = pd.factorize(first["subject"].astype(str))
+    code, names = pd.factorize(first["subject"].astype(str))
+    of_row = {name: whole[unit] for name, unit in layout.unit_of.items()}
+    late = {name: np.ones(len(rows), bool) for name, rows in of_row.items()}
+    if after is not None:
+        late = {name: _late(layout, name, after) for name in of_row}
+    parts = np.unique(np.concatenate([2 * of_row[name] + late[name] for name in of_row]))
+    of_row = {name: np.searchsorted(parts, 2 * of_row[name] + late[name]) for name in of_row}
+    whole, scored = parts // 2, parts % 2 == 1
+    subject = code[whole]
     every = layout.sessions["subject"].astype(str)
-    number = pd.Index(names).get_indexer(every)
-    owner = find_owners(layout, number)
-    alone = find_owners(layout, np.arange(len(every)))
-    known = pd.Index(sessions).get_indexer(session_names(layout.sessions))
-    alone = np.where(alone >= 0, known[alone], -1)
+    owner = find_owners(layout, pd.Index(names).get_indexer(every))
+    session = find_owners(layout, np.arange(len(every)))
+    known = pd.Index(labels).get_indexer(session_names(layout.sessions))
+    session = np.where(session >= 0, known[session], -1)
+    # what a session has alone, a part of it has alone only if it is all of it
+    count = np.bincount(whole, minlength=len(labels))
+    part_of = np.where(count == 1, np.searchsorted(whole, np.arange(len(labels))), -1)
     own = [np.flatnonzero(owner == i) for i in range(len(names))]
-    own = [places[np.argsort(alone[places], kind="stable")] for places in own]
-    block = _table(own)
-    only = np.where(block >= 0, alone[block], -1)
+    own = _table([places[np.argsort(session[places], kind="stable")] for places in own])
+    session = np.where(own >= 0, session[own], -1)
+    touched = [
+        np.flatnonzero((own[i] >= 0) & ((session[i] < 0) | (session[i] == whole[part])))
+        for part, i in enumerate(subject)
+    ]
     return Subjects(
         tuple(names),
-        tuple(sessions),
+        tuple(labels[k] + ("" if end else " (before)") for k, end in zip(whole, scored, strict=True)),
         subject,
         _table([np.flatnonzero(subject == i) for i in range(len(names))]),
-        block,
-        only,
-        _table(
-            [
-                np.flatnonzero((block[i] >= 0) & ((only[i] < 0) | (only[i] == j)))
-                for j, i in enumerate(subject)
-            ]
-        ),
-        {name: _runs(session[unit]) for name, unit in layout.unit_of.items()},
+        own,
+        np.where(session >= 0, part_of[session], -1),
+        _table(touched),
+        of_row,
+        scored,
     )
+
+
+def _late(layout: Layout, prefix: str, after: float) -> np.ndarray:
+    """Return which rows of a channel come after a time of their session."""
+    frame, sessions = layout.rows[prefix].frame, layout.sessions
+    start, end = (sessions[name].to_numpy(float) for name in ("start", "end"))
+    cut = start + (after * (end - start) if after < 1 else after)
+    return frame["time"].to_numpy(float) >= cut[session_numbers(sessions, frame)]
 
 
 def _runs(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -153,11 +153,16 @@ class Sampled:
         A compiled log density.
     change : Reparametrisation
         From a `Pilot`: start and scale. It gets gains at the mean peak as well.
+
+    Attributes
+    ----------
+    change : Reparametrisation
+        With these.
     """
 
     def __init__(self, density: Density | JaxDensity, change: Reparametrisation) -> None:
-        self._change = replace(change, gains=scaled_gains(density.layout, change.centring))
-        self.density = density.changed(self._change)
+        self.change = replace(change, gains=scaled_gains(density.layout, change.centring))
+        self.density = density.changed(self.change)
         self.size = density.size
 
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
@@ -166,7 +171,7 @@ class Sampled:
 
     def expand(self, u: np.ndarray) -> dict[str, np.ndarray]:
         """Return the standard coordinates ``x`` and ``h`` of a point."""
-        q, normals = self._change.to_model(u), self._change.coordinates.normals
+        q, normals = self.change.to_model(u), self.change.coordinates.normals
         return {"x": q[:normals], "h": np.exp(q[normals:])}
 
 

@@ -356,7 +356,7 @@ def _comparison(folder: RunFolder) -> list[tuple[Span, ...]]:
             if bad
             else " The score was reliable for every unit (Pareto k, inner draws).",
         ),
-        say(" ".join(sentence(w) for w in folder.warnings)),
+        say(" ".join(sentence(w) for w in (*folder.notes, *folder.warnings))),
         *_claimed(folder),
     ]
 

@@ -85,7 +85,7 @@ def comparison_table(folder: RunFolder) -> Table | None:
         rows=tuple(rows),
         data=table.assign(simulated=folder.simulated),
         flags=folder.flags(*table["hypothesis"]),
-        notes=tuple(sentence(w) for w in folder.warnings),
+        notes=tuple(sentence(w) for w in (*folder.warnings, *folder.notes)),
     )
 
 

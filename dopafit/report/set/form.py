@@ -50,13 +50,18 @@ ANSWER = {
         }
     ],
 }
-NOTES = {"reading": [TEXT], "warnings": [TEXT]}
+NOTES = {"reading": [TEXT], "warnings": [TEXT], "notes": [TEXT]}
 SPEC = {
     **dict.fromkeys("analysis title question study".split(), ANY),
     "seed": NUMBER,
     "hypotheses": [TEXT],
     "sampling": {EACH: ANY},
-    "compare": {"unit": TEXT, "smallest_effect": {EACH: NUMBER}},
+    "compare": {
+        "unit": TEXT,
+        "after": NUMBER,
+        "refits": NUMBER,
+        "smallest_effect": {EACH: NUMBER},
+    },
     "models": {
         EACH: {
             **dict.fromkeys("name kernel words hash level overlap unit_event".split(), TEXT),
