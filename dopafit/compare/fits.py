@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dopafit.compare.loo import Comparison, compare_loo
@@ -14,7 +14,7 @@ from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 
-__all__ = ["compare"]
+__all__ = ["compare", "unweighed"]
 
 MOST_INNER = 8 * INNER
 """Inner draws at most, where doubling them still moves a difference."""
@@ -113,6 +113,19 @@ def compare(
         approximate=[name for name, f in fits.items() if f.verdict.approximation],
         after=first.after,
         settled=settled,
+        notes=[note for name, fit in fits.items() for note in unweighed(name, fit)],
+    )
+
+
+def unweighed(name: str, fit: Fit) -> Iterator[str]:
+    """Tell where a score mixes modes by weights that are not known."""
+    modes = fit.record.get("pilot", {}).get("modes") or []
+    if all(item.ok for item in fit.verdict.items if item.name == "rival modes"):
+        return
+    shares = " and ".join(f"{100 * mode['share']:.0f} %" for mode in modes)
+    yield (
+        f"{name}: its chains do not pass between {len(modes)} modes, so that what each weighs is "
+        f"not known (Laplace: {shares}); its score mixes them as the draws happen to"
     )
 
 
@@ -129,8 +142,8 @@ def _scored(
     inner, todo, found = INNER, list(fits), None
     while todo:
         for name in todo:
-            more = f", {inner} inner draws" if inner > INNER else ""
-            show.phase("comparing", f"{name}: leave one {unit} out{more}")
+            again = f", {inner} inner draws" if inner > INNER else ""
+            show.phase("comparing", f"{name}: leave one {unit} out{again}")
             scores[name] = one = score(
                 fits[name], unit, after=after, draws=draws, inner=inner, seed=seed
             )
@@ -139,5 +152,6 @@ def _scored(
             show.done(f"elpd {one.result.elpd:.1f}{doubt}")
         # where a fit did not converge nobody reads a difference
         found = moved({name: scores[name] for name in fits if fits[name].verdict.converged}, inner)
-        inner, todo = 2 * inner, [] if found is None or inner >= MOST_INNER else list(found.unsettled)
+        more = found is not None and inner < MOST_INNER
+        inner, todo = 2 * inner, list(found.unsettled) if more else []
     return scores, found

@@ -70,7 +70,9 @@ class Comparison(Shown):
         """How the scores were made, in sentences."""
         told = []
         if self.after is not None:
-            cut = f"{100 * self.after:g} % of it" if self.after < 1 else f"its first {self.after:g} s"
+            cut = (
+                f"{100 * self.after:g} % of it" if self.after < 1 else f"its first {self.after:g} s"
+            )
             told.append(
                 f"the future of a session is what comes after {cut}; what came before, and the "
                 "subject's other sessions, are known; each act is predicted from all acts before "

@@ -121,8 +121,8 @@ def score(
         subjects = unit_subjects(fit.layout, unit)
         return Score(loo(log_lik), tuple(labels), tuple(subjects), unit)
     x, h = fit.coordinates["x"].values, fit.coordinates["h"].values
-    parts = find_subjects(fit.layout, after)
-    if not parts.scored.any():
+    parts = find_subjects(fit.layout, after, whole_only=unit == "subject")
+    if unit == "future" and not parts.scored.any():
         raise SpecError(
             f"no session has outcomes after {after:g}",
             allowed="a time before the end of some session",

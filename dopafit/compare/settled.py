@@ -54,7 +54,7 @@ def moved(scores: Mapping[str, Score], draws: int) -> Settled | None:
     draws : int
         Inner draws that they are made with.
     """
-    if any(score.half is None for score in scores.values()):
+    if len(scores) < 2 or any(score.half is None for score in scores.values()):
         return None
     far, share, names = 0.0, 0.0, set()
     for (name, one), (rival, other) in itertools.combinations(scores.items(), 2):

@@ -17,7 +17,7 @@ from dopafit.core.errors import SpecError
 from dopafit.core.machine import free_memory
 from dopafit.fit.derived import name_draws
 from dopafit.fit.judge import judge_draws
-from dopafit.fit.modes import judge_modes, nearest_mode
+from dopafit.fit.modes import judge_modes, largest_weights, nearest_mode
 from dopafit.fit.quadrature import quadrature_check
 from dopafit.fit.verdict import Diagnostic, Verdict
 from dopafit.model.analysis_file import BUDGET
@@ -115,7 +115,10 @@ class Looks:
 
         which = population_values(self._layout.coordinates)
         draws = np.concatenate([x, np.log(h)], axis=-1)[..., which]
-        return judge_modes(shares, nearest_mode(self._notes["places"][:, which], draws))
+        nearest = nearest_mode(self._notes["places"][:, which], draws)
+        for mode, most in zip(self._notes["modes"], largest_weights(shares, nearest), strict=True):
+            mode["most"] = most
+        return judge_modes(shares, nearest)
 
 
 def check_room(settings: SamplerSettings, layout: Layout) -> None:

@@ -12,7 +12,7 @@ from dopafit.model.layout.layout import Layout
 if TYPE_CHECKING:
     from dopafit.backend.geometry.pilot import Pilot
 
-__all__ = ["VISITS", "found_modes", "judge_modes", "nearest_mode"]
+__all__ = ["VISITS", "found_modes", "judge_modes", "largest_weights", "nearest_mode"]
 
 VISITS = 100
 """Effective draws of a mode's share below which the share is not known (to 0.05)."""
@@ -104,6 +104,29 @@ def judge_modes(shares: list[float], nearest: np.ndarray | None) -> Diagnostic:
         where="; ".join([*parts, f"{crossings} crossings"]),
         advice="" if passes else ADVICE,
     )
+
+
+def largest_weights(shares: list[float], nearest: np.ndarray) -> list[float]:
+    """Return the weight that each mode could have: two standard errors above its draws' share.
+
+    Of a mode without draws, and where chains do not pass between modes, at least the share of the
+    Laplace masses.
+
+    Parameters
+    ----------
+    shares : list of float
+        Of the Laplace masses.
+    nearest : array of int, (chain, draw)
+        The mode that each draw lies nearest to.
+    """
+    found = []
+    for k, share in enumerate(shares):
+        inside = nearest == k
+        drawn, size = float(inside.mean()), effective_draws(inside)
+        most = drawn + 2.0 * np.sqrt(drawn * (1.0 - drawn) / size) if size > 0 else 1.0
+        known = drawn > 0 and size >= VISITS
+        found.append(float(min(1.0, most if known else max(most, share))))
+    return found
 
 
 def effective_draws(inside: np.ndarray) -> float:

@@ -26,6 +26,9 @@ from dopafit.trace.kernel import Kernel
 
 __all__ = ["answered", "conditions", "kept"]
 
+LIGHT = 0.025
+"""Weight below which a mode may say what it likes."""
+
 SURE = 0.95
 """Probability of a positive gain at which it is called positive, in one channel."""
 
@@ -225,6 +228,8 @@ def _modes_agree(fits: list[Fit], chances: Mapping[str, Mapping[str, float]]) ->
 def _otherwise(fit: Fit, modes: list[Mapping[str, Any]], sure: list[str]) -> Iterator[str]:
     """Name the modes without a trough to speak of, or without a positive gain in these channels."""
     for i, mode in enumerate(modes, start=1):
+        if mode.get("most", 1.0) < LIGHT:
+            continue
         values = {name: np.array([value]) for name, value in mode["values"].items()}
         shape = kernel_shape(fit.model, values, (1,))
         ratio = _depth(fit, shape)

@@ -11,7 +11,7 @@ from dopafit.fit import looks as looks_module
 from dopafit.fit import sampling
 from dopafit.fit.fit import fit
 from dopafit.fit.looks import LASTING, Looks, budget, check_room, looks_text
-from dopafit.fit.modes import VISITS, judge_modes, nearest_mode
+from dopafit.fit.modes import VISITS, judge_modes, largest_weights, nearest_mode
 from dopafit.fit.verdict import Diagnostic, Verdict
 from dopafit.model.analysis import Sampling
 
@@ -108,6 +108,16 @@ def test_two_modes_need_chains_that_pass_between_them(stay, ok) -> None:
     assert bool(found.advice) is not ok
     if not ok:
         assert "max_draws" in found.advice and "seed" not in found.advice
+
+
+def test_the_weight_that_a_mode_could_have() -> None:
+    rng = np.random.default_rng(1)
+    often = (rng.uniform(size=(4, 2000)) < 0.01).astype(int)
+    one, other = largest_weights([0.7, 0.3], often)
+    assert 0.01 < other < 0.02 and 0.99 < one <= 1.0  # the draws say it, not Laplace
+    stuck = np.repeat([[0], [0], [0], [1]], 500, axis=1)
+    assert largest_weights([0.9, 0.1], stuck)[1] >= 0.25
+    assert largest_weights([0.9, 0.1], np.zeros((4, 500), dtype=int)) == [1.0, 0.1]
 
 
 def test_a_mode_that_its_chain_left_for_good_is_not_missed() -> None:

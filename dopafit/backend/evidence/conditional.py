@@ -34,8 +34,9 @@ SLACK = 1e-6
 SHORTEST = 1e-3
 """Share of a step at which a search gives up."""
 
-LEAST = 0.3
-"""Least precision of any direction; the prior alone gives 1."""
+LEAST, MOST = 0.3, 1e10
+"""Least precision of any direction, where the prior alone gives 1; and the largest, beyond which a
+covariance has no root in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +194,6 @@ def _expand(
 
 
 def _inverse(bend: np.ndarray) -> np.ndarray:
-    """Return the inverses of a stack of symmetric matrices, their eigenvalues floored."""
+    """Return the inverses of a stack of symmetric matrices, their eigenvalues bounded."""
     value, vector = np.linalg.eigh(bend)
-    return (vector / np.maximum(value, LEAST)[:, None, :]) @ vector.transpose(0, 2, 1)
+    return (vector / np.clip(value, LEAST, MOST)[:, None, :]) @ vector.transpose(0, 2, 1)

@@ -86,7 +86,8 @@ def estimate(
     log_lik = evaluate(blocks)
     weights = log_weights(subjects, proposal, blocks, log_lik)
     effective = effective_size(weights)
-    doubled = bool((effective < LEAST_EFFECTIVE).any())
+    asked = np.append(np.ones(names, bool), subjects.scored)
+    doubled = bool((effective < LEAST_EFFECTIVE)[asked].any())
     if doubled:
         more = proposal.draw(rng, count)
         added = log_weights(subjects, proposal, more, evaluate(more))
@@ -96,7 +97,7 @@ def estimate(
     log_half = log_mean(weights[: len(weights) // 2])
     own_mode = np.zeros(len(subjects.sessions), bool)
     # subjects with a B that is still poor go on together, one session each at a time
-    poor = subjects.ranks(effective[names:] < LEAST_EFFECTIVE)
+    poor = subjects.ranks((effective[names:] < LEAST_EFFECTIVE) & subjects.scored)
     for rank in poor:
         kept = subjects.without(rank)
         own_around, ended = find_peak(evaluate, subjects, around.peak(kept).mode, kept)

@@ -102,7 +102,14 @@ class Integrated:
         return np.bincount(self.subject)[self.subject] > 1
 
     def loo(self, unit: str, *, half: bool = False) -> LooResult:
-        """Return leave-one-out by subject, or by session or part of one; from half the draws?"""
+        """Return leave-one-out by subject, or by session or part of one.
+
+        Parameters
+        ----------
+        unit : {"session", "subject", "future"}
+        half : bool
+            Whether from half the inner draws only.
+        """
         if unit == "subject":
             return loo(self.half_subject if half else self.log_subject)
         return loo((self.half_session if half else self.log_session)[..., self.scored])

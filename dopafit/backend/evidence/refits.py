@@ -179,6 +179,8 @@ class Refits:
         part = place if unit == "subject" else np.flatnonzero(self.subjects.scored)[place]
         subject = place if unit == "subject" else int(self.subjects.subject[part])
         one = self.subjects.only(subject)
+        if unit == "subject":
+            one = replace(one, scored=np.zeros(len(one.sessions), bool))
         layout = with_rows(self.layout, self.rows("subject", subject))
         x, h = (tree["posterior"][name].values for name in ("x", "h"))
         given = integrate_subjects(

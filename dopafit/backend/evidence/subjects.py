@@ -44,7 +44,8 @@ class Subjects:
     of_row : mapping of str to array of int, (row,)
         Session of each row, by channel.
     scored : array of bool, (session,)
-        Whether a session is one to be left out: a part before a time is not.
+        Whether a session is one to be left out: a part before a time is not, and none is where
+        whole subjects are.
     """
 
     names: tuple[str, ...]
@@ -149,7 +150,9 @@ class Subjects:
         return kept
 
 
-def find_subjects(layout: Layout, after: float | None = None) -> Subjects:
+def find_subjects(
+    layout: Layout, after: float | None = None, *, whole_only: bool = False
+) -> Subjects:
     """Return the subjects of a layout, with their sessions and coordinates.
 
     Parameters
@@ -159,6 +162,8 @@ def find_subjects(layout: Layout, after: float | None = None) -> Subjects:
     after : float, optional
         Where each session is cut in two parts, which then stand for sessions: a share of it, or
         seconds from its start if 1 or more.
+    whole_only : bool
+        Whether whole subjects alone are left out.
     """
     whole, labels = pd.factorize(session_names(layout.units))
     first = layout.units.drop_duplicates(KEYS)
@@ -169,7 +174,7 @@ def find_subjects(layout: Layout, after: float | None = None) -> Subjects:
         late = {name: _late(layout, name, after) for name in of_row}
     parts = np.unique(np.concatenate([2 * of_row[name] + late[name] for name in of_row]))
     of_row = {name: np.searchsorted(parts, 2 * of_row[name] + late[name]) for name in of_row}
-    whole, scored = parts // 2, parts % 2 == 1
+    whole, late_part = parts // 2, parts % 2 == 1
     subject = code[whole]
     every = layout.sessions["subject"].astype(str)
     owner = find_owners(layout, pd.Index(names).get_indexer(every))
@@ -188,14 +193,17 @@ def find_subjects(layout: Layout, after: float | None = None) -> Subjects:
     ]
     return Subjects(
         tuple(names),
-        tuple(labels[k] + ("" if end else " (before)") for k, end in zip(whole, scored, strict=True)),
+        tuple(
+            labels[k] + ("" if end else " (before)")
+            for k, end in zip(whole, late_part, strict=True)
+        ),
         subject,
         _table([np.flatnonzero(subject == i) for i in range(len(names))]),
         own,
         np.where(session >= 0, part_of[session], -1),
         _table(touched),
         of_row,
-        scored,
+        late_part & (not whole_only),
     )
 
 

@@ -69,6 +69,12 @@ def _known_subject(folder: RunFolder, compared: Comparison) -> Iterator[Line]:
     about = "the ranking is about the subjects in this study and not about a new one."
     held = folder.data.get("sessions_of_subjects") or {}
     one, more = held.get("one") or 0, held.get("more") or 0
+    if compared.unit == "future":
+        yield say(
+            "Of each session the part after a time was left out, with the part before it and the "
+            f"subject's other sessions known: {about}"
+        )
+        return
     if compared.unit != "session" or not one:
         yield say(f"A {compared.unit} was left out, with the rest of that subject known: {about}")
     elif not more:
