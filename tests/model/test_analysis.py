@@ -169,6 +169,9 @@ def test_a_typo_gets_a_suggestion(write, changes, wrong, todo):
         ({"seed": -1}, "seed: -1"),
         ({"seed": 1.5}, "seed: 1.5"),
         ({"compare": {"unit": "block"}}, "compare.unit: 'block'"),
+        ({"compare": {"unit": "session", "after": 0.5}}, "compare.after: 0.5"),
+        ({"compare": {"unit": "future", "after": 0.0}}, "compare.after: 0.0"),
+        ({"compare": {"refits": -1}}, "compare.refits: -1"),
         ({"channels": [1]}, "channels: [1]"),
         ({"channels": {}}, "no channels"),
         ({"channels": {"choice": 5}}, "channels.choice: 5"),
@@ -383,3 +386,10 @@ def test_a_wrong_name_is_refused(tmp_path, was, now, wrong, todo) -> None:
     path.write_text(NAMED.replace(was, now, 1))
     error = refusal(path)
     assert wrong in error.wrong and todo in error.todo, str(error)
+
+
+def test_the_future_and_the_number_of_refits(write) -> None:
+    found = read_analysis(write(compare={"unit": "future", "after": 0.3, "refits": 5}))
+    assert (found.unit, found.after, found.refits) == ("future", 0.3, 5)
+    usual = read_analysis(write())
+    assert (usual.unit, usual.after, usual.refits) == ("session", None, 20)

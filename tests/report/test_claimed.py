@@ -81,6 +81,9 @@ def test_modes_that_disagree_or_are_not_weighed(made) -> None:
     assert found(made("trough", modes=[same, same]))["modes_agree"].met
     condition = found(made("trough", modes=[same, flat]))["modes_agree"]
     assert not condition.met and "trough: mode 2, with 40 % of the mass" in condition.told
+    light, heavy = (dict(flat, most=most) for most in (0.02, 0.03))
+    assert found(made("trough", modes=[same, light]))["modes_agree"].met
+    assert not found(made("trough", modes=[same, heavy]))["modes_agree"].met
     other = {"share": 0.3, "values": {"trough_ratio": 0.5, "choice_gain_trough": -1.0}}
     free = made("encompassing", modes=[same, other], choice_gain_trough=1.5)
     assert not found(free)["modes_agree"].met

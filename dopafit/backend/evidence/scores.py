@@ -237,7 +237,9 @@ def compare_elpd(
                 "weight": float(weight[i]),
                 "weight_lower": float(lower[i]),
                 "weight_upper": float(upper[i]),
-                "max_pareto_k": float(fit.pareto_k[~fit.refitted].max(initial=-np.inf)),
+                "max_pareto_k": float(
+                    np.nan if fit.refitted.all() else fit.pareto_k[~fit.refitted].max()
+                ),
                 "n_bad_k": int(fit.bad.sum()),
                 "n_refitted": int(fit.refitted.sum()),
                 "warning": _warning(fit),
