@@ -36,7 +36,6 @@ from dopafit.report.said.lead import decides
 from dopafit.report.set.html import write_report
 from dopafit.study.study import Study
 
-REFITS = "refits.json"
 AGAIN = "run the same command again: finished fits are kept, an unfinished one starts anew"
 
 __all__ = ["RunResult", "chosen_hypotheses", "compare_folder", "run", "run_fits"]
@@ -132,7 +131,7 @@ def run(
                 after=found.after,
                 seed=found.seed,
                 refits=found.refits,
-                keep=folder / REFITS,
+                keep=folder / "refits.json",
                 progress=show,
             )
             record.write_comparison(folder, comparison)
@@ -277,18 +276,18 @@ def compare_folder(
             allowed="a run folder with two fits or more",
             todo="dopafit run or dopafit fit makes them",
         )
-    unit = unit or (spec.get("compare") or {}).get("unit") or "session"
+    told = spec.get("compare") or {}
+    unit = unit or told.get("unit") or "session"
     with show, _alone(folder, show, "dopafit compare"):
         show.phase("reading", f"{len(paths)} fits")
         fits = {name: Fit.load(path) for name, path in paths.items()}
-        told = spec.get("compare") or {}
         found = compare(
             fits,
             unit=unit,
             after=told.get("after") if unit == "future" else None,
             seed=next(iter(fits.values())).seed,
-            refits=int(told.get("refits", LIMIT)),
-            keep=folder / REFITS,
+            refits=told.get("refits", LIMIT),
+            keep=folder / "refits.json",
             progress=show,
         )
         if lost:
@@ -300,7 +299,7 @@ def compare_folder(
             fits,
             found,
             timed=bool((spec.get("nuisance") or {}).get("time_on_task")),
-            smallest=(spec.get("compare") or {}).get("smallest_effect") or {},
+            smallest=told.get("smallest_effect") or {},
             others=kept(before),
         )
         record.write_answer(folder, claim, effects)

@@ -414,3 +414,18 @@ def test_peaks_that_differ_between_subjects(tiny_model, tiny_world, fit_at) -> N
         for session in mine:
             rest = logsumexp(weight + whole - log_lik[:, session])
             assert log_b[session] == pytest.approx(rest, abs=0.05)
+
+
+def test_a_session_off_the_map_leaves_what_is_said_without_it(choices) -> None:
+    subjects = find_subjects(choices)
+    given = sessions_given(choices, subjects)(np.zeros(choices.coordinates.normals), np.ones(1))
+
+    def cliff(blocks: np.ndarray) -> np.ndarray:
+        found = given(blocks).copy()
+        found[:, 0] = -np.inf
+        return found
+
+    start, kept = np.zeros(subjects.shape), subjects.without(np.array([0, -1]))
+    one, other = (find_peak(each, subjects, start, kept) for each in (given, cliff))
+    assert one[1] and other[1]
+    np.testing.assert_array_equal(one[0].peak(kept).mode, other[0].peak(kept).mode)

@@ -99,11 +99,14 @@ class Expansion:
         """Return log density, gradient and minus the Hessian of every block, prior included."""
         owner, at = self.subjects.subject, self.subjects.touched
         subject, place = self.here.shape
-        value = np.bincount(owner, self.value * kept, minlength=subject)
+        # a session left out may itself lie off the map, and 0 times infinity is no number
+        seen = kept > 0
+        value = np.bincount(owner, np.where(seen, self.value, 0.0), minlength=subject)
         # an empty direction is the place -1: one more, that is cut off again
         slope = np.zeros((subject, place + 1))
         bend = np.zeros((subject, place + 1, place + 1))
-        slopes, bends = self.slope * kept[:, None], self.bend * kept[:, None, None]
+        slopes = np.where(seen[:, None], self.slope, 0.0)
+        bends = np.where(seen[:, None, None], self.bend, 0.0)
         np.add.at(slope, (owner[:, None], at), slopes)
         np.add.at(bend, (owner[:, None, None], at[:, :, None], at[:, None, :]), bends)
         value -= 0.5 * (self.here**2).sum(axis=1)

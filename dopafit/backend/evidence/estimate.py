@@ -106,6 +106,8 @@ def estimate(
         weights = log_weights(subjects, other, blocks, evaluate(blocks))
         for session in subjects.left_out(rank):
             place = names + session
+            if not np.isfinite(log_mean(weights[:, place])):  # a mode that was not found
+                continue
             log_weight[place], own_mode[session] = weights[:, place], True
             log_value[place] = log_mean(weights[:, place])
             log_half[place] = log_mean(weights[: count // 2, place])
