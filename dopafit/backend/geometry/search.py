@@ -80,7 +80,12 @@ def population_values(coordinates: Coordinates) -> np.ndarray:
 
 
 def find_optima(
-    coordinates: Coordinates, density: Density, points: Sequence[np.ndarray]
+    coordinates: Coordinates,
+    density: Density,
+    points: Sequence[np.ndarray],
+    *,
+    scout: int = SCOUT,
+    most: int = MODES,
 ) -> list[Found]:
     """Return the best optima and their log densities, the highest first.
 
@@ -92,11 +97,15 @@ def find_optima(
         The log density in coordinates that are not centred.
     points : sequence of array, (coordinate,)
         Where the searches start, as from `starting_points`.
+    scout : int
+        Steps that every start is followed for.
+    most : int
+        Optima, from the best, that are followed to the end.
     """
     free, population = _free(coordinates), population_values(coordinates)
-    scouts = [_climb(density, start, free, SCOUT) for start in points]
+    scouts = [_climb(density, start, free, scout) for start in points]
     top = max(value for _, value in scouts)
-    best = [one for one in _distinct(scouts, population)[:MODES] if top - one[1] < FAR]
+    best = [one for one in _distinct(scouts, population)[:most] if top - one[1] < FAR]
     return _distinct([_climb(density, point, free) for point, _ in best], population)
 
 

@@ -1,0 +1,132 @@
+"""Where the log density of what subjects share is largest, and how wide it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dopafit.backend.evidence.nested import Inner, Nested
+from dopafit.model.layout.coordinates import Coordinates
+
+__all__ = ["Maximum", "find_maximum"]
+
+STEP = 1e-4
+
+FLOOR = 0.3
+"""Least precision of any direction; the prior alone gives about 1."""
+
+FLAT = 0.1
+"""Slope per standard deviation, in any direction, at which a search ends."""
+
+TURNS = (8, 8, 40)
+"""Steps after which the scale is measured anew."""
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """The largest value found, and its surroundings to second order.
+
+    Parameters
+    ----------
+    inner : Inner
+        The point.
+    root : array, (shared, shared)
+        L with L L' the inverse of minus the Hessian there, nearly: what moves with the spreads is
+        taken from the members' reliability.
+    pull : array, (subject, place, shared)
+        How far the modes of blocks move against a step of the shared coordinates.
+    """
+
+    inner: Inner
+    root: np.ndarray
+    pull: np.ndarray
+
+    @property
+    def log_mass(self) -> float:
+        """Log of the integral, over (2 pi)^(size / 2)."""
+        return self.inner.value + float(np.linalg.slogdet(self.root)[1])
+
+
+def find_maximum(nested: Nested, coordinates: Coordinates, start: np.ndarray) -> Maximum:
+    """Climb to the maximum, in coordinates that are round nearly.
+
+    Parameters
+    ----------
+    nested : Nested
+        The log density.
+    coordinates : Coordinates
+        Book-keeping of the vector q = (x, log h).
+    start : array, (coordinate,)
+        Where the search starts: near the joint maximum given spreads.
+    """
+    inner = nested.start(start)
+    root, pull = _shape(nested, coordinates, inner)
+    for steps in TURNS:
+        if np.isfinite(inner.value):
+            inner = _climb(nested, inner, root, steps)
+            root, pull = _shape(nested, coordinates, inner)
+        if np.abs(root.T @ inner.slope).max() < FLAT:
+            break
+    return Maximum(inner, root, pull)
+
+
+def _climb(nested: Nested, start: Inner, root: np.ndarray, steps: int) -> Inner:
+    from scipy.optimize import minimize
+
+    best = last = start
+
+    def cost(u: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal best, last
+        here = start if not u.any() else nested.at(start.shared + root @ u, last)
+        if not np.isfinite(here.value):
+            return 1e100, np.zeros(u.size)
+        last = here
+        if here.value > best.value:
+            best = here
+        return -here.value, -root.T @ here.slope
+
+    options = {"gtol": FLAT, "maxiter": steps}
+    minimize(cost, np.zeros(len(root)), jac=True, method="BFGS", options=options)
+    return best
+
+
+def _shape(nested: Nested, coordinates: Coordinates, inner: Inner) -> tuple[np.ndarray, np.ndarray]:
+    """Return a root of the covariance of the shared coordinates, and how blocks follow them."""
+    q = nested.full(inner.shared, inner.own)
+    here, shared = nested.joint(q)[1], nested.shared
+    top = np.empty((shared.size, shared.size))
+    side = np.empty((*inner.own.shape, shared.size))
+    for j, place in enumerate(shared):
+        moved = q.copy()
+        moved[place] += STEP
+        change = (here - nested.joint(moved)[1]) / STEP
+        top[:, j], side[:, :, j] = change[shared], nested.blocks(change)
+    inverse = np.linalg.inv(inner.precision)
+    pull = inverse @ side
+    precision = 0.5 * (top + top.T) - np.einsum("nij,nik->jk", side, pull)
+    _reliable(nested, coordinates, inner, np.einsum("nii->ni", inverse), precision)
+    value, vector = np.linalg.eigh(np.where(np.isfinite(precision), precision, 0.0))
+    return vector / np.sqrt(np.maximum(value, FLOOR)), pull
+
+
+def _reliable(
+    nested: Nested,
+    coordinates: Coordinates,
+    inner: Inner,
+    variance: np.ndarray,
+    precision: np.ndarray,
+) -> None:
+    """Put in the precision of log spreads whose members were integrated out.
+
+    Members known with reliability r_i inform it by 2 sum r_i^2; its half-normal prior by 2 h^2/s^2.
+    """
+    owner, normals = coordinates.arrays["x_spread"][nested.own], coordinates.normals
+    reliability = np.clip(1.0 - variance[nested.there], 0.0, 1.0)
+    for j in np.flatnonzero(nested.shared >= normals):
+        spread = nested.shared[j] - normals
+        members = owner == spread + 1
+        if members.any():
+            precision[j], precision[:, j] = 0.0, 0.0
+            ratio = np.exp(inner.shared[j]) / coordinates.arrays["half_scale"][spread]
+            precision[j, j] = 2.0 * (reliability[members] ** 2).sum() + 2.0 * ratio**2
