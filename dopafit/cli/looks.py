@@ -14,7 +14,6 @@ from dopafit.cli.shared import AnalysisFile, Components, Which, app
 def explore_command(
     analysis: AnalysisFile,
     hypothesis: Which,
-    method: Annotated[str, typer.Option("--method", help="laplace or pathfinder.")] = "laplace",
     components: Components = None,
 ) -> None:
     """Look at one hypothesis's posterior quickly and approximately; nothing is written.
@@ -35,7 +34,6 @@ def explore_command(
         found.claims(study)[name],
         study,
         seed=found.seed,
-        method=method,
         backend=found.sampling.backend,
     )
     typer.echo(str(fit.verdict))

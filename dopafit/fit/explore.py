@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dopafit.core.arguments import takes
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
 from dopafit.fit.fit import Fit
@@ -16,11 +14,15 @@ from dopafit.model.claim import Model
 from dopafit.model.layout.layout import build_layout
 from dopafit.study.study import Study
 
-__all__ = ["METHODS", "explore"]
+__all__ = ["explore"]
 
-METHODS = {"laplace": "Laplace", "pathfinder": "Pathfinder"}
-PROPOSED = 4
-"""Draws made for every draw kept."""
+NAME = "nested Laplace"
+
+SHARED = 4
+"""Draws kept for every draw of what subjects share."""
+
+FOLLOWED = 2
+"""Optima that are followed to the end."""
 
 PARETO_K = 0.7
 EFFECTIVE = 100
@@ -32,7 +34,6 @@ def explore(
     study: Study,
     *,
     seed: int,
-    method: str = "laplace",
     draws: int = 1000,
     backend: str = "numba",
 ) -> Fit:
@@ -46,10 +47,8 @@ def explore(
         The data.
     seed : int
         One seed; everything follows from it.
-    method : {"laplace", "pathfinder"}
-        A normal distribution at the mode, or the best one met on the way there.
     draws : int
-        Draws kept, of four times as many.
+        Draws kept; a quarter as many are drawn of what subjects share, four of each subject.
     backend : {"numba", "jax"}
         What computes the log density; see `fit`.
 
@@ -63,12 +62,10 @@ def explore(
     Raises
     ------
     SpecError
-        An unknown method or backend, too few draws, or a model that does not fit the study.
+        An unknown backend, too few draws, or a model that does not fit the study.
     FitError
         No usable draws, or JAX is asked for and missing.
     """
-    if method not in METHODS:
-        raise unknown(SpecError, f"method: {method!r} is not known", method, METHODS)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
         raise SpecError(
             f"draws = {draws!r}",
@@ -77,22 +74,25 @@ def explore(
         )
     import xarray as xr
 
-    from dopafit.backend.evidence.approximation import resample
-    from dopafit.backend.sampler.backends import require_backend
+    from dopafit.backend.evidence.first_draws import first_draws
+    from dopafit.backend.evidence.maximum import locate_maxima
+    from dopafit.backend.geometry.pilot import pilot_seed
+    from dopafit.backend.geometry.search import starting_points
+    from dopafit.backend.sampler.compiled import compile_layout
 
-    require_backend(backend)
     layout = build_layout(model, study)
-    proposal, expand = _propose(layout, backend, seed, method, PROPOSED * draws)
-    rng = generator(seed, f"explore/{method}/resample/{model.hypothesis}")
-    points, k, effective = resample(proposal, rng, draws)
-    if not len(points):
+    points = starting_points(layout.coordinates, pilot_seed(layout, seed))
+    density = compile_layout(layout, backend)
+    located = locate_maxima(layout, points, density, followed=FOLLOWED)
+    rng = generator(seed, f"explore/{model.hypothesis}")
+    found = first_draws(layout, located, rng, count=draws, proposed=-(-draws // SHARED))
+    if found is None:
         raise FitError(
-            f"{METHODS[method]} found no usable draws",
+            f"{NAME} found no usable draws",
             todo="fit with the sampler instead: dopafit fit",
             allowed="a posterior near enough to a normal distribution",
         )
-    found = [expand(u) for u in points]
-    x, h = (np.array([[one[name] for one in found]]) for name in ("x", "h"))
+    x, h = found.x[None], found.h[None]
     coordinates = xr.Dataset(
         {"x": (("chain", "draw", "x_dim"), x), "h": (("chain", "draw", "h_dim"), h)},
         coords={"chain": [0], "draw": np.arange(x.shape[1])},
@@ -103,41 +103,17 @@ def explore(
         name_draws(layout, study, x, h),
         coordinates,
         coordinates[[]],
-        _verdict(METHODS[method], k, effective),
+        _verdict(found.k, found.effective),
         seed,
         {
-            "settings": {"method": method, "draws": draws, "backend": backend},
+            "settings": {"draws": draws, "backend": backend},
             "interrupted": False,
             "warnings": list(layout.warnings),
         },
     )
 
 
-def _propose(layout: Any, backend: str, seed: int, method: str, count: int) -> tuple[Any, Any]:
-    from dopafit.backend.evidence.approximation import pathfinder, standard
-    from dopafit.backend.geometry.pilot import LARGEST, locate, pilot_seed
-    from dopafit.backend.geometry.reparametrisation import Reparametrisation
-    from dopafit.backend.geometry.search import starting_points
-    from dopafit.backend.sampler.compiled import Sampled, compile_layout
-
-    density = compile_layout(layout, backend)
-    rng = generator(seed, f"explore/{method}/{layout.program.model.hypothesis}")
-    if method == "pathfinder":
-        target = Sampled(density, Reparametrisation(layout.coordinates))
-        starts = starting_points(layout.coordinates, pilot_seed(layout, seed))
-        return pathfinder(target, starts, rng, count), target.expand
-    pilot = locate(layout, density, seed=seed)
-    if pilot.change.shape is None:
-        raise SpecError(
-            f"Laplace over {density.size} coordinates that subjects share",
-            todo="use method 'pathfinder'",
-            allowed=f"at most {LARGEST} of them",
-        )
-    target = Sampled(density, pilot.change)
-    return standard(target, density.size, rng, count), target.expand
-
-
-def _verdict(name: str, k: float, effective: float) -> Verdict:
+def _verdict(k: float, effective: float) -> Verdict:
     items = (
         Diagnostic(
             "Pareto k",
@@ -161,4 +137,4 @@ def _verdict(name: str, k: float, effective: float) -> Verdict:
             advice="for exploring only: fit with the sampler before you report anything",
         ),
     )
-    return Verdict(False, items, approximation=name)
+    return Verdict(False, items, approximation=NAME)

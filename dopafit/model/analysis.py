@@ -68,6 +68,8 @@ class Analysis:
         Replicates of each predictive check.
     pair_within : float or None
         Lag [s] under which two events are a pair.
+    controls : Controls
+        Surrogates the data are held against, and what was randomised.
     seed : int
         The seed of the whole run.
     schedule : Schedule or None
@@ -102,6 +104,7 @@ class Analysis:
     smallest_effect: Mapping[str, float]
     check_draws: int
     pair_within: float | None
+    controls: Controls
     seed: int
     schedule: Schedule | None
     truth_hypothesis: str
@@ -236,6 +239,7 @@ def read_analysis(
         smallest_effect=smallest,
         check_draws=file.check.draws,
         pair_within=file.check.pair_within,
+        controls=file.controls,
         seed=file.seed,
         schedule=simulate.design,
         truth_hypothesis=truth_hypothesis,

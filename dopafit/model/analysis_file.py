@@ -14,6 +14,7 @@ from dopafit.model.schedule import Schedule
 
 __all__ = [
     "AnalysisFile",
+    "Controls",
     "Headline",
     "Hypothesis",
     "Multiverse",
@@ -96,6 +97,15 @@ class _Check(BaseModel):
 
     draws: int = Field(200, ge=2)
     pair_within: float | None = Field(None, gt=0)
+
+
+class Controls(BaseModel):
+    """How many surrogates the data are held against, and what the experimenter randomised."""
+
+    model_config = _FROZEN
+
+    surrogates: int = Field(39, ge=0)
+    randomised: Literal["events", "magnitudes", "nothing"] | None = None
 
 
 class Simulation(BaseModel):
@@ -200,6 +210,7 @@ class AnalysisFile(Trace):
     sampling: Sampling = Sampling()
     compare: _Compare = _Compare()
     check: _Check = _Check()
+    controls: Controls = Controls()
     multiverse: Multiverse | None = None
     simulate: Simulation | None = None
     seed: int = Field(1, ge=0)
@@ -219,6 +230,11 @@ class AnalysisFile(Trace):
         if value in (None, False, "none"):
             return dict.fromkeys(Nuisance.model_fields, False)
         return {} if value is True else value
+
+    @field_validator("controls", mode="before")
+    @classmethod
+    def _no_controls(cls, value: Any) -> Any:
+        return {"surrogates": 0} if value in (None, False, "none") else value
 
     @field_validator("effects", mode="before")
     @classmethod

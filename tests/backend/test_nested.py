@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.evidence.marginal import locate_maximum
+from dopafit.backend.evidence.maximum import locate_maxima
 from dopafit.backend.evidence.nested import Nested
 from dopafit.backend.geometry.search import starting_points
 from dopafit.backend.sampler.compiled import Density
@@ -56,8 +56,8 @@ def test_the_slope_is_that_of_the_value(effect) -> None:
 def test_predictions_of_blocks_save_the_climb() -> None:
     layout = lay_out(Choice(), BY_SESSION, study())
     density, coordinates = Density(layout), layout.coordinates
-    located = locate_maximum(layout, starting_points(coordinates, 0, 2), density)
-    nested, best = located.nested, located.maximum
+    located = locate_maxima(layout, starting_points(coordinates, 0, 2), density)
+    nested, best = located.nested, located.maxima[0]
     assert np.abs(best.root.T @ best.inner.slope).max() < 0.1
     rng = np.random.default_rng(1)
     shared = best.inner.shared + 0.3 * best.root @ rng.standard_normal(len(best.root))

@@ -28,15 +28,13 @@ def pareto_k(fit: Fit) -> float:
     return next(item.value for item in fit.verdict.items if item.name == "Pareto k")
 
 
-@pytest.mark.parametrize("method", ["laplace", "pathfinder"])
-def test_near_the_sampler_and_labelled(sampled, tmp_path, method) -> None:
-    found = dp.explore(sampled.model, sampled.study, seed=1, method=method, draws=2000)
-    name = method.capitalize()
+def test_near_the_sampler_and_labelled(sampled, tmp_path) -> None:
+    found = dp.explore(sampled.model, sampled.study, seed=1, draws=2000)
+    name = "nested Laplace"
     assert not found.verdict.converged and found.verdict.approximation == name
     assert found.verdict.stamp.startswith(f"APPROXIMATE ({name}, Pareto k ")
-    usable = pareto_k(found) < 0.7  # of Pathfinder it varies around that from seed to seed
-    assert found.verdict.usable == usable and (usable or method == "pathfinder")
-    assert found.verdict.stamp.endswith("for exploring only" if usable else "NOT USABLE")
+    assert found.verdict.usable and pareto_k(found) < 0.7
+    assert found.verdict.stamp.endswith("for exploring only")
     table = found.summary.set_index("parameter")
     assert table[["r_hat", "ess_bulk", "ess_tail", "mcse_mean"]].isna().all(axis=None)
     for row in ROWS:
@@ -48,21 +46,8 @@ def test_near_the_sampler_and_labelled(sampled, tmp_path, method) -> None:
     np.testing.assert_array_equal(again.theta, found.theta)
     figure = dp.plot.prior_posterior(found)
     words = [text.get_text() for text in figure.texts]
-    assert ("APPROXIMATE — for exploring only" in words) == usable
+    assert "APPROXIMATE — for exploring only" in words
     assert any("APPROXIMATE" in text and name in text for text in words)
-
-
-def test_a_funnel_is_refused(tiny_model, tiny_world) -> None:
-    """Three subjects hardly inform their spread: a normal at the mode misses much of it."""
-    model = tiny_model("no_drive")
-    found = [dp.explore(model, tiny_world, seed=s, method="laplace") for s in range(1, 6)]
-    # k itself is known to 0.1 or so from these draws: its median over 20 seeds is 0.7
-    assert np.median([pareto_k(one) for one in found]) > 0.6
-    assert max(pareto_k(one) for one in found) > 0.7
-    for one in found:
-        refused = pareto_k(one) > 0.7
-        assert one.verdict.stamp.endswith("NOT USABLE") == refused == (not one.verdict.usable)
-        assert (one.verdict.failures[0].name == "Pareto k") == refused
 
 
 def test_a_verdict_without_a_usable_k_says_so() -> None:
@@ -87,7 +72,5 @@ def test_a_verdict_without_a_usable_k_says_so() -> None:
 
 
 def test_what_cannot_be_asked(tiny_model, tiny_world) -> None:
-    with pytest.raises(SpecError, match="'laplas' is not known"):
-        dp.explore(tiny_model("no_drive"), tiny_world, seed=1, method="laplas")
     with pytest.raises(SpecError, match="draws = 5"):
         dp.explore(tiny_model("no_drive"), tiny_world, seed=1, draws=5)

@@ -13,27 +13,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dopafit.backend.evidence.maximum import Maximum, find_maximum
-from dopafit.backend.evidence.nested import Nested
+from dopafit.backend.evidence.first_draws import draw_shared
+from dopafit.backend.evidence.maximum import locate_maxima
 from dopafit.backend.evidence.scores import importance_weights
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
-from dopafit.backend.geometry.scaled_gains import scaled_gains
-from dopafit.backend.geometry.search import find_optima, starting_points
+from dopafit.backend.geometry.search import starting_points
 from dopafit.backend.sampler.compiled import Density
 from dopafit.core.seed import generator
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["Located", "Marginal", "locate_maximum", "log_marginal"]
+__all__ = ["Marginal", "log_marginal"]
 
 STARTS = 5
 """Points from which searches start: the prior's median, and kernels all over their prior."""
-
-SCOUT = 25
-"""Steps that every start is followed for."""
-
-FOLLOWED = 1
-"""Optima that are followed to the end."""
 
 
 @dataclass(frozen=True)
@@ -59,35 +51,6 @@ class Marginal:
     error: float = float("nan")
 
 
-@dataclass(frozen=True, eq=False)
-class Located:
-    """The maximum of one claim for one study, and the function it is the maximum of."""
-
-    nested: Nested
-    change: Reparametrisation
-    maximum: Maximum
-
-
-def locate_maximum(layout: Layout, points: list[np.ndarray], density: Density) -> Located:
-    """Find the maximum of the shared coordinates' density from several starting points.
-
-    Parameters
-    ----------
-    layout : Layout
-        A model laid out over a study.
-    points : list of array, (coordinate,)
-        As from `starting_points`.
-    density : Density
-        Its compiled log density.
-    """
-    coordinates = layout.coordinates
-    change = Reparametrisation(coordinates, gains=_shared_gains(layout))
-    nested = Nested(layout, density.changed(change))
-    found = find_optima(coordinates, nested.joint, points, scout=SCOUT, most=FOLLOWED)
-    maxima = [find_maximum(nested, coordinates, optimum) for optimum, _ in found]
-    return Located(nested, change, max(maxima, key=lambda one: one.log_mass))
-
-
 def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) -> Marginal:
     """Return the log marginal likelihood of a layout, by Laplace at the largest mode.
 
@@ -107,44 +70,19 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
     points = starting_points(coordinates, 0, STARTS)
     for point in points:
         point[:] = [known.get(name, value) for name, value in zip(names, point, strict=True)]
-    located = locate_maximum(layout, points, density)
-    nested, best = located.nested, located.maximum
+    located = locate_maxima(layout, points, density)
+    nested, best = located.nested, located.maxima[0]
     # the sum of the half-normals' constants: 2 / (scale sqrt(2 pi)), and sqrt(2 pi) of Laplace
     constant = float(np.log(2.0 / np.array(coordinates.half_scale)).sum())
     value = best.log_mass + constant if np.isfinite(best.log_mass) else -np.inf
     found = Marginal(value, {})
     if draws:
         rng = generator(0, f"marginal/{layout.program.model.hypothesis}")
-        u = rng.standard_normal((draws, len(best.root)))
-        inner = [shared_at(located, one) for one in u]
-        log_ratio = np.array([one.value for one in inner]) + 0.5 * (u**2).sum(axis=1)
-        log_ratio -= best.inner.value
-        smooth, tail = importance_weights(log_ratio)
-        top = log_ratio.max()
-        weight = np.exp(log_ratio - top)
-        error = float(weight.std(ddof=1) / weight.mean() / np.sqrt(draws))
-        found = replace(found, value=value + top + np.log(weight.mean()), k=tail, error=error)
+        shared = draw_shared(located, rng, draws)
+        tail = importance_weights(shared.log_weight)[1]
+        found = Marginal(shared.log_mass + constant, {}, tail, shared.error)
     point = located.change.to_model(nested.full(best.inner.shared, best.inner.own))
     return replace(found, mode=dict(zip(names, point, strict=True)))
-
-
-def shared_at(located: Located, u: np.ndarray):
-    """Return what is known at a point of the round coordinates, (shared,)."""
-    best = located.maximum
-    shared = best.inner.shared + best.root @ u
-    near = located.nested.predicted(best.inner, shared, best.pull)
-    return located.nested.at(shared, near, slope=False)
-
-
-def _shared_gains(layout: Layout) -> dict[str, np.ndarray]:
-    """Return gains at the mean peak, as far as subjects share it."""
-    found = scaled_gains(layout, np.zeros(layout.coordinates.normals))
-    if not found:
-        return found
-    shared = layout.coordinates.arrays["x_spread"][found["gains.x"]] == 0
-    return found | {
-        f"gains.{k}": found[f"gains.{k}"][shared] for k in ("weight", "power", "x", "spread")
-    }
 
 
 def _names(coordinates: Coordinates) -> list[str]:

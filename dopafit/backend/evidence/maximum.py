@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dopafit.backend.evidence.nested import Inner, Nested
+from dopafit.backend.geometry.reparametrisation import Reparametrisation
+from dopafit.backend.geometry.scaled_gains import scaled_gains
+from dopafit.backend.geometry.search import find_optima
 from dopafit.model.layout.coordinates import Coordinates
+from dopafit.model.layout.layout import Layout
 
-__all__ = ["Maximum", "find_maximum"]
+__all__ = ["Located", "Maximum", "find_maximum", "locate_maxima"]
 
 STEP = 1e-4
 
@@ -18,6 +23,9 @@ FLOOR = 0.3
 
 FLAT = 0.1
 """Slope per standard deviation, in any direction, at which a search ends."""
+
+SCOUT = 25
+"""Steps that every start is followed for."""
 
 TURNS = (8, 8, 40)
 """Steps after which the scale is measured anew."""
@@ -46,6 +54,49 @@ class Maximum:
     def log_mass(self) -> float:
         """Log of the integral, over (2 pi)^(size / 2)."""
         return self.inner.value + float(np.linalg.slogdet(self.root)[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """The maxima of one claim for one study, and what they are the maxima of.
+
+    Parameters
+    ----------
+    nested : Nested
+        The log density.
+    change : Reparametrisation
+        From its coordinates to the model's.
+    maxima : list of Maximum
+        That of the largest mass first.
+    """
+
+    nested: Nested
+    change: Reparametrisation
+    maxima: list[Maximum]
+
+
+def locate_maxima(
+    layout: Layout, points: list[np.ndarray], density: Any, *, followed: int = 1
+) -> Located:
+    """Find the maxima of the shared coordinates' density from several starting points.
+
+    Parameters
+    ----------
+    layout : Layout
+        A model laid out over a study.
+    points : list of array, (coordinate,)
+        As from `starting_points`.
+    density : Density or JaxDensity
+        Its compiled log density.
+    followed : int
+        Optima of the joint density, given spreads, that are followed to the end.
+    """
+    coordinates = layout.coordinates
+    change = Reparametrisation(coordinates, gains=_shared_gains(layout))
+    nested = Nested(layout, density.changed(change))
+    found = find_optima(coordinates, nested.joint, points, scout=SCOUT, most=followed)
+    maxima = [find_maximum(nested, coordinates, optimum) for optimum, _ in found]
+    return Located(nested, change, sorted(maxima, key=lambda one: -one.log_mass))
 
 
 def find_maximum(nested: Nested, coordinates: Coordinates, start: np.ndarray) -> Maximum:
@@ -130,3 +181,14 @@ def _reliable(
             precision[j], precision[:, j] = 0.0, 0.0
             ratio = np.exp(inner.shared[j]) / coordinates.arrays["half_scale"][spread]
             precision[j, j] = 2.0 * (reliability[members] ** 2).sum() + 2.0 * ratio**2
+
+
+def _shared_gains(layout: Layout) -> dict[str, np.ndarray]:
+    """Return gains at the mean peak, as far as subjects share it."""
+    found = scaled_gains(layout, np.zeros(layout.coordinates.normals))
+    if not found:
+        return found
+    shared = layout.coordinates.arrays["x_spread"][found["gains.x"]] == 0
+    return found | {
+        f"gains.{k}": found[f"gains.{k}"][shared] for k in ("weight", "power", "x", "spread")
+    }
