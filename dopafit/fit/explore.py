@@ -18,7 +18,7 @@ __all__ = ["explore"]
 
 NAME = "nested Laplace"
 
-SHARED = 4
+SHARED = 5
 """Draws kept for every draw of what subjects share."""
 
 FOLLOWED = 2
@@ -48,7 +48,7 @@ def explore(
     seed : int
         One seed; everything follows from it.
     draws : int
-        Draws kept; a quarter as many are drawn of what subjects share, four of each subject.
+        Draws kept; a fifth as many are drawn of what subjects share, five of each subject.
     backend : {"numba", "jax"}
         What computes the log density; see `fit`.
 

@@ -28,7 +28,7 @@ __all__ = ["FirstDraws", "Shared", "draw_shared", "first_draws"]
 RIVAL = 5.0
 """A second maximum whose log mass is this much [nats] smaller holds under 1 % of the posterior."""
 
-INNER = 8
+INNER = 6
 """Draws of every subject's block given the shared coordinates, of which one is kept."""
 
 
