@@ -33,7 +33,7 @@ from dopafit.check.surrogates import (
 from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError, unknown
 from dopafit.core.files import write_result
-from dopafit.core.machine import available_cores
+from dopafit.core.machine import available_cores, single_threaded
 from dopafit.core.seed import generator, spawn
 from dopafit.core.shown import Shown
 from dopafit.fit.explore import explore
@@ -133,6 +133,7 @@ class Control(Shown):
         return f"{self.name}: {word}{value}\n{self.told}"
 
 
+@single_threaded()
 @takes(hypotheses=Mapping, study=Study)
 def events_control(
     hypotheses: Mapping[str, Model | Fit],
@@ -212,6 +213,7 @@ def events_control(
     return engine.compared(statistic, [found], same)
 
 
+@single_threaded()
 @takes(hypotheses=Mapping, study=Study)
 def trough_control(
     hypotheses: Mapping[str, Model | Fit],
@@ -314,6 +316,8 @@ class _Engine:
             each = np.array(values[:decided])
             about = surrogates.kind, mine, each, p, surrogates.count, surrogates.reason
             found.append(Control(self.name, *about, k=worst))
+            if not found[-1].met:  # the largest p-value counts
+                break
         return max(found, key=lambda one: one.p)
 
     def _drawn(

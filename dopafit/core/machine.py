@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-__all__ = ["available_cores", "free_memory"]
+from threadpoolctl import threadpool_limits
+
+__all__ = ["available_cores", "free_memory", "single_threaded"]
 
 
 def available_cores() -> int:
@@ -25,3 +28,13 @@ def free_memory() -> int | None:
         except (AttributeError, OSError, ValueError):
             return None
     return free
+
+
+def single_threaded() -> Any:
+    """Return a context, or decorator, in which linear algebra keeps to the thread that calls it.
+
+    Our matrices are small and our own threads take the cores: threads of BLAS besides made searches
+    ten times slower on a busy machine. The limit is taken back at the end; enter it from one
+    thread only.
+    """
+    return threadpool_limits.wrap(limits=1, user_api="blas")

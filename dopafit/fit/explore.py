@@ -6,6 +6,7 @@ import numpy as np
 
 from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError
+from dopafit.core.machine import single_threaded
 from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
 from dopafit.fit.fit import Fit
@@ -28,6 +29,7 @@ PARETO_K = 0.7
 EFFECTIVE = 100
 
 
+@single_threaded()
 @takes(model=Model, study=Study)
 def explore(
     model: Model,

@@ -18,6 +18,7 @@ from dopafit.core.yaml_text import parse_yaml
 from dopafit.drive import Drive
 from dopafit.model.analysis_file import (
     AnalysisFile,
+    Controls,
     Hypothesis,
     Multiverse,
     Nuisance,

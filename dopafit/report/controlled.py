@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from dopafit.check.control import COUNT, Control, events_control, trough_control
+from dopafit.check.control import Control, events_control, trough_control
 from dopafit.check.lobes import SEEN, lobes_seen
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.claim import Condition
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
+from dopafit.model.analysis_file import Controls
 from dopafit.model.rivals import TROUGH
-from dopafit.study.study import Study
 
 __all__ = ["controlled", "looked"]
 
@@ -24,12 +24,9 @@ def controlled(
     fits: Mapping[str, Fit],
     checks: Mapping[str, PredictiveCheck],
     folder: Path,
-    *,
+    controls: Controls,
     seed: int,
-    count: int = COUNT,
-    randomised: str | None = None,
-    contingency: Callable[[Study], Study] | None = None,
-    progress: Progress | None = None,
+    progress: Progress,
 ) -> list[Condition]:
     """Run the controls of a comparison.
 
@@ -41,27 +38,28 @@ def controlled(
         Of these fits.
     folder : Path
         Where the statistics of surrogates are kept, so that a later call goes on from there.
-    seed, count, randomised, contingency, progress
-        As in `dopafit.check.control.events_control`.
+    controls : Controls
+        How many surrogates, and what the experimenter randomised.
+    seed : int
+        Source of the surrogates.
+    progress : Progress
+        Where progress is shown.
 
     Returns
     -------
     list of Condition
-        `events_control`, `trough_control`, `time_on_task` and `lobe_seen`; the last two where a
-        fit has what they are about.
+        `events_control`, `trough_control`, `time_on_task` and `lobe_seen`; the first two only
+        where surrogates are asked for, the last two where a fit has what they are about.
     """
-    study = next(iter(fits.values())).study
-    shared = {"seed": seed, "count": count, "progress": progress}
-    events = events_control(
-        fits,
-        study,
-        randomised=randomised,
-        contingency=contingency,
-        keep=folder / "events_control.json",
-        **shared,
-    )
-    trough = trough_control(fits, study, keep=folder / "trough_control.json", **shared)
-    return [_condition(events), _condition(trough), *looked(fits, checks)]
+    found = []
+    if controls.surrogates:
+        study = next(iter(fits.values())).study
+        shared = {"seed": seed, "count": controls.surrogates, "progress": progress}
+        kept = folder / "events_control.json"
+        randomised = controls.randomised
+        found.append(events_control(fits, study, randomised=randomised, keep=kept, **shared))
+        found.append(trough_control(fits, study, keep=folder / "trough_control.json", **shared))
+    return [*map(_condition, found), *looked(fits, checks)]
 
 
 def looked(fits: Mapping[str, Fit], checks: Mapping[str, PredictiveCheck]) -> list[Condition]:

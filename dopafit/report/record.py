@@ -100,6 +100,7 @@ def spec_text(analysis: Analysis, study: Study, models: Mapping[str, Model]) -> 
             "refits": analysis.refits,
             "smallest_effect": dict(analysis.smallest_effect),
         },
+        "controls": analysis.controls.model_dump(),
         "models": told,
     }
     return dump_yaml(spec)

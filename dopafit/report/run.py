@@ -28,7 +28,7 @@ from dopafit.model.claim import Model
 from dopafit.model.layout.layout import resolved
 from dopafit.report import record
 from dopafit.report.claimed import answered, kept
-from dopafit.report.controlled import looked
+from dopafit.report.controlled import controlled
 from dopafit.report.folder import read_answer, read_spec
 from dopafit.report.gallery import draw_all
 from dopafit.report.opening import Opened, open_study
@@ -147,13 +147,16 @@ def run(
             show.done(f"{checks[name].draws} replicates")
         record.write_checks(folder, checks, prior)
         if comparison is not None:
+            others = controlled(
+                comparison.ranked(fits), checks, folder, found.controls, found.seed, show
+            )
             show.phase("answering", found.question or found.title)
             claim, effects = answered(
                 fits,
                 comparison,
                 timed=bool(found.nuisance["time_on_task"]),
                 smallest=found.smallest_effect,
-                others=looked(comparison.ranked(fits), checks),
+                others=others,
             )
             record.write_answer(folder, claim, effects)
             show.done(decides(claim))

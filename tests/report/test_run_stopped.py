@@ -60,7 +60,7 @@ def quick(monkeypatch):
         monkeypatch.setattr(running.record, name, lambda *a, **k: None)
     monkeypatch.setattr(running, "draw_all", lambda *a, **k: 0)
     monkeypatch.setattr(running, "answered", lambda *a, **k: (none, []))
-    monkeypatch.setattr(running, "looked", lambda *a, **k: [])
+    monkeypatch.setattr(running, "controlled", lambda *a, **k: [])
     monkeypatch.setattr(running, "write_report", lambda folder: None)
 
 

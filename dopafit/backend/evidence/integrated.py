@@ -28,7 +28,7 @@ from dopafit.backend.evidence.estimate import LEAST_EFFECTIVE, Estimate, estimat
 from dopafit.backend.evidence.given import deviations, sessions_given
 from dopafit.backend.evidence.scores import LooResult, importance_weights, loo
 from dopafit.backend.evidence.subjects import Subjects, find_subjects
-from dopafit.core.machine import available_cores
+from dopafit.core.machine import available_cores, single_threaded
 from dopafit.core.seed import spawn
 from dopafit.model.layout.layout import Layout
 
@@ -129,6 +129,7 @@ class Integrated:
         return (bad[place] | bad[self.subject])[self.scored]
 
 
+@single_threaded()
 def integrate_subjects(
     layout: Layout,
     x: np.ndarray,

@@ -31,6 +31,7 @@ from dopafit.backend.geometry.search import (
     find_spreads,
     starting_points,
 )
+from dopafit.core.machine import single_threaded
 from dopafit.core.seed import integer_seed
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
@@ -126,6 +127,7 @@ def find_pilot(
     return Pilot(modes[0].change, optima, masses, points)
 
 
+@single_threaded()
 def locate(layout: Layout, density: Any, *, seed: int) -> Pilot:
     """Return the pilot of a fit.
 
