@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
 __all__ = ["available_cores", "free_memory", "single_threaded"]
+
+_ENTERED = threading.Lock()
+_limits: list[threadpool_limits] = []
 
 
 def available_cores() -> int:
@@ -30,11 +35,19 @@ def free_memory() -> int | None:
     return free
 
 
-def single_threaded() -> Any:
-    """Return a context, or decorator, in which linear algebra keeps to the thread that calls it.
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep linear algebra to the thread that calls it, for as long as this context lasts.
 
     Our matrices are small and our own threads take the cores: threads of BLAS besides made searches
-    ten times slower on a busy machine. The limit is taken back at the end; enter it from one
-    thread only.
+    ten times slower on a busy machine. Whoever leaves last takes the limit back.
     """
-    return threadpool_limits.wrap(limits=1, user_api="blas")
+    with _ENTERED:
+        _limits.append(_limits[-1] if _limits else threadpool_limits(1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _ENTERED:
+            limit = _limits.pop()
+            if not _limits:
+                limit.restore_original_limits()
