@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dopafit.backend.sampler.draw import Interrupted
 from dopafit.check.predict import PredictiveCheck, predictive_check
 from dopafit.compare.claim import Claim
 from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.compare.refit import LIMIT
 from dopafit.core.arguments import PATH, takes
-from dopafit.core.component import OUTSIDE
-from dopafit.core.errors import DopafitError, FitError, SpecError, StoppedError, unknown
-from dopafit.core.files import remove_parts
-from dopafit.core.hold import hold
+from dopafit.core.errors import FitError, SpecError, unknown
 from dopafit.drive import Drive
-from dopafit.fit.fit import Fit, fit
+from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress, auto_progress
 from dopafit.model.analysis import Analysis, read_analysis
-from dopafit.model.claim import Model
 from dopafit.model.layout.layout import resolved
 from dopafit.report import record
 from dopafit.report.claimed import answered, kept
 from dopafit.report.controlled import controlled
+from dopafit.report.fitted import alone, fit_file, fitted, kept_fit
 from dopafit.report.folder import read_answer, read_spec
 from dopafit.report.gallery import draw_all
 from dopafit.report.opening import Opened, open_study
 from dopafit.report.said.lead import decides
 from dopafit.report.set.html import write_report
-from dopafit.study.study import Study
-
-AGAIN = "run the same command again: finished fits are kept, an unfinished one starts anew"
 
 __all__ = ["RunResult", "chosen_hypotheses", "compare_folder", "run", "run_fits"]
 
@@ -119,7 +111,7 @@ def run(
     found = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
     folder, started = Path(out), datetime.now(UTC)
     # the progress closes its open phase if an error leaves it
-    with show, _alone(folder, show, f"dopafit run of {found.path.name}"):
+    with show, alone(folder, show, f"dopafit run of {found.path.name}"):
         fits, seconds, opened = run_fits(
             found, folder, show, hypotheses=hypotheses, command=command
         )
@@ -205,7 +197,7 @@ def run_fits(
         Ctrl-C; finished fits are kept.
     """
     folder = Path(folder)
-    with _alone(folder, show, f"dopafit fit of {analysis.path.name}"):
+    with alone(folder, show, f"dopafit fit of {analysis.path.name}"):
         started = datetime.now(UTC)
         chosen = chosen_hypotheses(analysis, hypotheses)
         show.phase("reading", analysis.study or "study")
@@ -220,7 +212,7 @@ def run_fits(
         claims = analysis.claims(study)
         models = {name: resolved(model, study) for name, model in claims.items()}
         kept = {
-            name: _kept(_file(folder, name), analysis, model, study, show)
+            name: kept_fit(fit_file(folder, name), analysis, model, study, show)
             for name, model in models.items()
         }
         known = [name for name in analysis.models if name in chosen or kept[name] is not None]
@@ -233,7 +225,7 @@ def run_fits(
         for name in known:
             if kept[name] is None:
                 began = time.monotonic()
-                fits[name] = _fitted(analysis, claims[name], study, folder, show)
+                fits[name] = fitted(analysis, claims[name], study, folder, show)
                 seconds[name] = time.monotonic() - began
                 show.phase("verdict", name)
             else:
@@ -270,7 +262,7 @@ def compare_folder(
     folder, show = Path(folder), Progress() if show is None else show
     spec = read_spec(folder / "spec.yaml") if folder.is_dir() else {}
     names = [str(name) for name in spec.get("hypotheses") or []]
-    paths = {name: _file(folder, name) for name in names if _file(folder, name).is_file()}
+    paths = {name: fit_file(folder, name) for name in names if fit_file(folder, name).isfit_file()}
     lost = [name for name in names if name not in paths]
     if len(paths) < 2:
         gone = f"; lost: {', '.join(f'fits/{name}.nc' for name in lost)}" if lost else ""
@@ -281,7 +273,7 @@ def compare_folder(
         )
     told = spec.get("compare") or {}
     unit = unit or told.get("unit") or "session"
-    with show, _alone(folder, show, "dopafit compare"):
+    with show, alone(folder, show, "dopafit compare"):
         show.phase("reading", f"{len(paths)} fits")
         fits = {name: Fit.load(path) for name, path in paths.items()}
         found = compare(
@@ -309,10 +301,6 @@ def compare_folder(
     return found
 
 
-def _file(folder: Path, name: str) -> Path:
-    return folder / "fits" / f"{name}.nc"
-
-
 def chosen_hypotheses(analysis: Analysis, names: tuple[str, ...] | None) -> list[str]:
     """Return the hypotheses asked for, all unless given.
 
@@ -330,68 +318,6 @@ def chosen_hypotheses(analysis: Analysis, names: tuple[str, ...] | None) -> list
             what = f"the analysis has no hypothesis {name!r}"
             raise unknown(SpecError, what, name, analysis.models)
     return list(names)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, show: Progress, what: str) -> Iterator[None]:
-    """Hold a run folder; stopped by Ctrl-C, say where it was and what is kept."""
-    with hold(folder, what):
-        remove_parts(*(folder / name for name in ("", "fits", "figures", "tables")))
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise _stopped(f"stopped while {show.latest or 'starting'}", folder) from None
-
-
-def _stopped(what: str, folder: Path) -> StoppedError:
-    """Return what is told of a run that was stopped."""
-    fits = [p.name for p in sorted((folder / "fits").glob("*.nc")) if p.suffixes == [".nc"]]
-    kept = f"kept in {folder / 'fits'}: {', '.join(fits)}" if fits else "no fit was finished yet"
-    return StoppedError(f"{what}; {kept}", allowed="a run that goes on to its end", todo=AGAIN)
-
-
-def _kept(path: Path, analysis: Analysis, model: Model, study: Study, show: Progress) -> Fit | None:
-    """Return the fit in the folder if it is the very one that would be made."""
-    name = path.stem
-    if not path.exists():
-        return None
-    try:
-        found = Fit.load(path)
-    except DopafitError as error:  # damaged, or of another version
-        show.phase("setting aside", f"{name}: {error.wrong}")
-        aside = path.with_name(f"{name}.set-aside.nc")
-        with contextlib.suppress(OSError):
-            path.replace(aside)
-        show.done(f"it lies in {aside.name}; the fit is made anew")
-        return None
-    settings = {"backend": "numba", "sampler": "nutpie"} | found.record.get("settings", {})
-    same = all(settings.get(k) == v for k, v in analysis.sampling.model_dump().items())
-    same &= found.record.get("components", {}) == OUTSIDE
-    same &= found.model == model and found.study.hash == study.hash
-    return found if same and found.seed == analysis.seed else None
-
-
-def _fitted(analysis: Analysis, model: Model, study: Study, folder: Path, show: Progress) -> Fit:
-    """Fit one hypothesis and store it."""
-    name = model.hypothesis
-    path = _file(folder, name)
-    partial = path.with_name(f"{name}.interrupted.nc")
-    try:
-        one = fit(
-            model,
-            study,
-            seed=analysis.seed,
-            progress=show,
-            **analysis.sampling.model_dump(),
-        )
-    except Interrupted as stop:
-        raise _stopped(f"stopped while sampling {name}", folder) from stop
-    if one.record["interrupted"]:
-        one.save(partial)
-        raise _stopped(f"stopped while sampling {name}; the draws so far are in {partial}", folder)
-    one.save(path)
-    partial.unlink(missing_ok=True)
-    return one
 
 
 def _prior_check(one: Fit, analysis: Analysis) -> PredictiveCheck | None:
