@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from dopafit.core.arguments import takes
@@ -10,12 +12,16 @@ from dopafit.core.machine import single_threaded
 from dopafit.core.seed import generator
 from dopafit.fit.derived import name_draws
 from dopafit.fit.fit import Fit
+from dopafit.fit.modes import named_modes
 from dopafit.fit.verdict import Diagnostic, Verdict
 from dopafit.model.claim import Model
-from dopafit.model.layout.layout import build_layout
+from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.study.study import Study
 
-__all__ = ["explore"]
+if TYPE_CHECKING:
+    from dopafit.backend.evidence.maximum import Located
+
+__all__ = ["explore", "explored"]
 
 NAME = "nested Laplace"
 
@@ -24,6 +30,9 @@ SHARED = 5
 
 FOLLOWED = 2
 """Optima that are followed to the end."""
+
+RIVAL = 5.0
+"""A second maximum whose log mass is this much [nats] smaller holds under 1 % of the posterior."""
 
 PARETO_K = 0.7
 EFFECTIVE = 100
@@ -74,6 +83,23 @@ def explore(
             allowed="a whole number, 100 or above",
             todo="leave draws out, or give for instance 1000",
         )
+    return explored(model, study, seed=seed, draws=draws, backend=backend)[0]
+
+
+def explored(
+    model: Model, study: Study, *, seed: int, draws: int, backend: str = "numba"
+) -> tuple[Fit, np.ndarray]:
+    """Return an approximate posterior, and the subjects' log densities under it.
+
+    The arguments are those of `explore`.
+
+    Returns
+    -------
+    Fit
+    array, (1, draw, subject)
+        Log of p(y_i | phi), subjects in the order of the study's rows, with the subject's own
+        coordinates integrated out: what leave-one-subject-out is computed from.
+    """
     import xarray as xr
 
     from dopafit.backend.evidence.first_draws import first_draws
@@ -99,7 +125,7 @@ def explore(
         {"x": (("chain", "draw", "x_dim"), x), "h": (("chain", "draw", "h_dim"), h)},
         coords={"chain": [0], "draw": np.arange(x.shape[1])},
     )
-    return Fit(
+    fit = Fit(
         layout.program.model,
         study,
         name_draws(layout, study, x, h),
@@ -110,9 +136,20 @@ def explore(
         {
             "settings": {"draws": draws, "backend": backend},
             "interrupted": False,
+            "pilot": {"modes": _modes(layout, located)},
             "warnings": list(layout.warnings),
         },
     )
+    return fit, found.log_subject[None]
+
+
+def _modes(layout: Layout, located: Located) -> list[dict[str, Any]]:
+    """Return what a reader is told of each maximum of comparable mass."""
+    masses = np.array([one.log_mass for one in located.maxima])
+    near = [one for one in located.maxima if masses.max() - one.log_mass < RIVAL]
+    points = [located.nested.full(one.inner.shared, one.inner.own) for one in near]
+    places = np.array([located.change.to_model(point) for point in points])
+    return named_modes(layout, places, masses[: len(near)])
 
 
 def _verdict(k: float, effective: float) -> Verdict:

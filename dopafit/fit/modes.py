@@ -12,7 +12,7 @@ from dopafit.model.layout.layout import Layout
 if TYPE_CHECKING:
     from dopafit.backend.geometry.pilot import Pilot
 
-__all__ = ["VISITS", "found_modes", "judge_modes", "largest_weights", "nearest_mode"]
+__all__ = ["VISITS", "found_modes", "judge_modes", "largest_weights", "named_modes", "nearest_mode"]
 
 VISITS = 100
 """Effective draws of a mode's share below which the share is not known (to 0.05)."""
@@ -41,19 +41,32 @@ def found_modes(layout: Layout, pilot: Pilot) -> tuple[list[dict[str, Any]], np.
     coordinates, normals = layout.coordinates, layout.coordinates.normals
     plain = Reparametrisation(coordinates, gains=scaled_gains(layout, np.zeros(normals)))
     places = np.array([plain.to_model(point) for point in pilot.points])
-    masses = np.array(pilot.masses[: len(places)])
+    return named_modes(layout, places, np.array(pilot.masses[: len(places)])), places
+
+
+def named_modes(layout: Layout, places: np.ndarray, masses: np.ndarray) -> list[dict[str, Any]]:
+    """Return each mode's share of the mass and the population's values there, natural.
+
+    Parameters
+    ----------
+    layout : Layout
+    places : array, (mode, coordinate)
+        x and log h.
+    masses : array, (mode,)
+        Log masses.
+    """
+    coordinates, normals = layout.coordinates, layout.coordinates.normals
     share = np.exp(masses - masses.max())
     x, h = places[:, :normals], np.exp(places[:, normals:])
     named = coordinates.named(coordinates.theta(x, h), h)
     known = {name: values for name, (dims, values) in named.items() if not dims}
-    modes = [
+    return [
         {
             "share": float(share[k] / share.sum()),
             "values": {name: float(values[k]) for name, values in known.items()},
         }
         for k in range(len(places))
     ]
-    return modes, places
 
 
 def nearest_mode(places: np.ndarray, draws: np.ndarray) -> np.ndarray:

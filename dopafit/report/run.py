@@ -262,7 +262,7 @@ def compare_folder(
     folder, show = Path(folder), Progress() if show is None else show
     spec = read_spec(folder / "spec.yaml") if folder.is_dir() else {}
     names = [str(name) for name in spec.get("hypotheses") or []]
-    paths = {name: fit_file(folder, name) for name in names if fit_file(folder, name).isfit_file()}
+    paths = {name: fit_file(folder, name) for name in names if fit_file(folder, name).is_file()}
     lost = [name for name in names if name not in paths]
     if len(paths) < 2:
         gone = f"; lost: {', '.join(f'fits/{name}.nc' for name in lost)}" if lost else ""

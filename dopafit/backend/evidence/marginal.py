@@ -22,7 +22,7 @@ from dopafit.core.seed import generator
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["Marginal", "log_marginal"]
+__all__ = ["STARTS", "Marginal", "coordinate_names", "log_marginal"]
 
 STARTS = 5
 """Points from which searches start: the prior's median, and kernels all over their prior."""
@@ -66,7 +66,7 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
         unless given.
     """
     coordinates, density = layout.coordinates, Density(layout)
-    names = _names(coordinates)
+    names = coordinate_names(coordinates)
     points = starting_points(coordinates, 0, STARTS)
     for point in points:
         point[:] = [known.get(name, value) for name, value in zip(names, point, strict=True)]
@@ -85,7 +85,7 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
     return replace(found, mode=dict(zip(names, point, strict=True)))
 
 
-def _names(coordinates: Coordinates) -> list[str]:
+def coordinate_names(coordinates: Coordinates) -> list[str]:
     """Return a name for every coordinate (x, log h), the same in every claim that has it."""
     found = [""] * (coordinates.normals + coordinates.halves)
     for entry, unit in zip(coordinates.entries, coordinates.unit, strict=True):
