@@ -100,12 +100,13 @@ class _Check(BaseModel):
 
 
 class Controls(BaseModel):
-    """How many surrogates the data are held against, and what the experimenter randomised."""
+    """How many surrogates the data are held against, what was randomised, what acts caused."""
 
     model_config = _FROZEN
 
     surrogates: int = Field(39, ge=0)
     randomised: Literal["events", "magnitudes", "nothing"] | None = None
+    earned_by: tuple[str, ...] | None = None
 
 
 class Simulation(BaseModel):

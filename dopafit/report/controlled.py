@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dopafit.check.control import Control, events_control, trough_control
+from dopafit.check.earned import same_ratio
 from dopafit.check.lobes import SEEN, lobes_seen
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.claim import Condition
@@ -56,8 +57,15 @@ def controlled(
         study = next(iter(fits.values())).study
         shared = {"seed": seed, "count": controls.surrogates, "progress": progress}
         kept = folder / "events_control.json"
-        randomised = controls.randomised
-        found.append(events_control(fits, study, randomised=randomised, keep=kept, **shared))
+        randomised, earned = controls.randomised, None
+        if controls.earned_by:
+            kinds = next((fit.model.events for fit in fits.values() if fit.model.moved), None)
+            randomised, earned = "nothing", same_ratio(study, controls.earned_by, kinds)
+        found.append(
+            events_control(
+                fits, study, randomised=randomised, contingency=earned, keep=kept, **shared
+            )
+        )
         found.append(trough_control(fits, study, keep=folder / "trough_control.json", **shared))
     return [*map(_condition, found), *looked(fits, checks)]
 

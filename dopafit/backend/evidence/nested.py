@@ -179,7 +179,8 @@ class Nested:
         for turn in range(ROUNDS):
             block = self.blocks(gradient)
             step = _solved(precision, block)
-            rise = (step * block).sum(axis=1)
+            with np.errstate(over="ignore", invalid="ignore"):  # off the map
+                rise = (step * block).sum(axis=1)
             if not np.isfinite(value) or rise.max() < CLOSE:
                 break
             if turn and rise.sum() > CHANGED * left:
