@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dopafit.backend.evidence.marginal import Marginal, log_marginal
+from dopafit.backend.evidence.marginal import Marginal
 from dopafit.backend.evidence.proposals import log_mean
 from dopafit.check.sequential import LIMIT, p_value
 from dopafit.check.surrogates import (
@@ -36,11 +36,11 @@ from dopafit.core.files import write_result
 from dopafit.core.machine import available_cores, single_threaded
 from dopafit.core.seed import generator, spawn
 from dopafit.core.shown import Shown
+from dopafit.fit.evidence import log_evidence
 from dopafit.fit.explore import explore
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.claim import Model
-from dopafit.model.layout.layout import build_layout
 from dopafit.model.rivals import NO_TROUGH, TROUGH
 from dopafit.study.study import Study
 from dopafit.trace.kernel import Kernel
@@ -283,7 +283,7 @@ class _Engine:
                 found = json.loads(keep.read_text("utf-8"))
                 self.kept = found["statistics"] if found["key"] == self.key else {}
         self.show.phase("controlling", f"{name}: the data")
-        self.real = _evidence(self.models, study, draws=JUDGED)
+        self.real = log_evidence(self.models, study, draws=JUDGED)
         self.show.done(", ".join(f"{k} {m.value:.1f}" for k, m in self.real.items()))
 
     def none(self, reason: str, distinct: int = 0) -> Control:
@@ -331,7 +331,7 @@ class _Engine:
 
         def one(number: int) -> float:
             try:
-                found = _evidence(self.models, surrogates.make(number), same)
+                found = log_evidence(self.models, surrogates.make(number), same)
             except FitError:  # a simulated rate that exploded
                 return np.inf
             return statistic({name: marginal.value for name, marginal in found.items()})
@@ -348,26 +348,6 @@ class _Engine:
                     text = json.dumps({"key": self.key, "statistics": self.kept})
                     write_result(self.keep, text.encode())
         return values
-
-
-def _evidence(
-    models: Mapping[str, Model],
-    study: Study,
-    same: Mapping[str, Marginal] | None = None,
-    *,
-    draws: int = 0,
-) -> dict[str, Marginal]:
-    """Return every hypothesis's evidence; those without an effect of events first.
-
-    They say where the others start to search: the same for surrogates of the same behaviour.
-    """
-    found, known = dict(same or {}), {}
-    for name in sorted(models, key=lambda each: models[each].moved):
-        if name not in found:
-            found[name] = log_marginal(build_layout(models[name], study), known, draws=draws)
-        if not models[name].moved:
-            known = found[name].mode
-    return found
 
 
 def _reach(model: Model) -> float:

@@ -93,6 +93,46 @@ def multiverse_command(
         raise typer.Exit(3)
 
 
+@app.command("recover")
+def recover_command(
+    analysis: AnalysisFile,
+    out: Out,
+    models: Annotated[
+        bool, typer.Option("--models", help="Which hypothesis is chosen where another is true.")
+    ] = False,
+    studies: Annotated[
+        int, typer.Option("--studies", min=1, help="Studies simulated from each hypothesis.")
+    ] = 20,
+    progress: Show = "auto",
+    components: Components = None,
+) -> None:
+    """Simulate studies on the design of an analysis and say whether hypotheses can be told apart.
+
+    Exit status 0: each is chosen in at least 80 % of the studies where it is true; 3: not so, and
+    comparisons in the same folder carry that warning.
+    """
+    from dopafit.core.errors import SpecError
+    from dopafit.model.analysis import read_analysis
+
+    if not models:
+        raise SpecError(
+            "recover: nothing says what is to be recovered",
+            allowed="--models: which hypothesis is chosen where another is true",
+            todo="add --models",
+        )
+    found = read_analysis(analysis)
+
+    from dopafit.fit.progress import auto_progress
+    from dopafit.report.recovered import run_recovery
+
+    show = auto_progress(mode=progress)
+    result = run_recovery(found, out, show, studies=studies, command=command_line())
+    typer.echo(repr(result))
+    typer.echo(f"written to {out}: model_recovery.csv, model_recovery.pdf")
+    if result.poor:
+        raise typer.Exit(3)
+
+
 @app.command("compare")
 def compare_command(
     folder: Folder,

@@ -141,7 +141,12 @@ def draw_population(
 
 @takes(model=Model, design=Study, truth=(Mapping, NoneType))
 def simulate(
-    model: Model, design: Study, *, seed: int, truth: Mapping[str, float] | None = None
+    model: Model,
+    design: Study,
+    *,
+    seed: int,
+    truth: Mapping[str, float] | None = None,
+    limit: int = LIMIT,
 ) -> tuple[Study, dict[str, float]]:
     """Simulate the model's channels over a study's subjects, sessions, events and trial times.
 
@@ -155,6 +160,8 @@ def simulate(
         Source of randomness.
     truth : mapping of str to float, optional
         Parameter values by summary name; the rest are drawn from the prior.
+    limit : int
+        Most acts of one channel.
 
     Returns
     -------
@@ -167,6 +174,8 @@ def simulate(
     ------
     SpecError
         A name in `truth` that the model does not have.
+    FitError
+        The parameters imply more acts than the limit.
     """
     blank = design
     for channel in model.channels:
@@ -179,7 +188,7 @@ def simulate(
         if name not in values:
             wrong = f"truth: {name!r} is not a quantity of this model"
             raise unknown(SpecError, wrong, name, [k for k in values if "_group[" not in k])
-    drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"))
+    drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"), limit=limit)
     study = blank
     for channel in model.channels:
         study = channel.filled(study, drawn[channel.prefix])

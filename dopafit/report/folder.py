@@ -10,13 +10,12 @@ import pandas as pd
 
 from dopafit.compare.claim import Claim
 from dopafit.core.errors import FitError, SpecError
-from dopafit.core.limits import RECORD_BYTES
-from dopafit.core.reading import ReadingError, read_text
 from dopafit.fit.verdict import Verdict
-from dopafit.report.files import AGAIN, optional_table, read_json, read_png, read_table, read_yaml
-from dopafit.report.set.form import ANSWER, DATA, ENVIRONMENT, NOTES, SPEC, check_form
+from dopafit.report.drawn import Figure, read_figure, read_figures
+from dopafit.report.files import AGAIN, optional_table, read_json, read_table, read_yaml
+from dopafit.report.set.form import ANSWER, DATA, ENVIRONMENT, NOTES, RECOVERY, SPEC, check_form
 
-__all__ = ["Figure", "RunFolder", "read_answer", "read_spec"]
+__all__ = ["RunFolder", "read_answer", "read_spec"]
 
 SUMMARY = ("hypothesis parameter mean sd median lower upper interval_kind interval_prob "
            "r_hat ess_bulk ess_tail").split()  # fmt: skip
@@ -28,37 +27,8 @@ COMPARISON = ("hypothesis rank elpd se elpd_diff dse quantile behind weight weig
 TRUTH = ("hypothesis parameter member_of truth lower upper covered total_truth total_lower "
          "total_upper total_covered").split()  # fmt: skip
 SIZES = "hypothesis change unit words median lower upper".split()
+RECOVERED = "true chosen count studies p lower upper inverted".split()
 CHECKS = "signature group bins inside p_value p_least hypothesis source".split()
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of the run.
-
-    Parameters
-    ----------
-    stem : str
-        File name without its suffix.
-    title, caption : str
-        As the run wrote them.
-    fit : str or None
-        The fit it was made from; None where it shows several.
-    kind : str
-        ``"kernel"``, ``"trace"``, ``"gain_plane"`` ...
-    png : bytes
-        The image.
-    width, height : float
-        Printed size [mm].
-    """
-
-    stem: str
-    title: str
-    caption: str
-    fit: str | None
-    kind: str
-    png: bytes
-    width: float
-    height: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +48,12 @@ class RunFolder:
     identifiability, comparison, truth, checks : DataFrame or None
         None where the run has no such file; `checks` is ``tables/predictive_checks.csv``.
     reading, warnings, notes : tuple of str
-        Sentences of the comparison.
+        Sentences of the comparison; the warnings include that of `recovery`.
+    recovery : dict
+        ``model_recovery.json``, where `dopafit recover` wrote it for these very hypotheses and
+        data; else empty.
+    recovered : DataFrame or None
+        ``model_recovery.csv`` beside it.
     claim : Claim
         What the comparison may say; without a comparison, or an answer, no condition is met.
     effects : tuple of dict
@@ -100,6 +75,8 @@ class RunFolder:
     reading: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    recovery: dict[str, Any]
+    recovered: pd.DataFrame | None
     claim: Claim
     effects: tuple[dict[str, Any], ...]
     figures: tuple[Figure, ...]
@@ -156,20 +133,31 @@ class RunFolder:
         notes = root / "comparison.json"
         told = _checked(notes, NOTES) if notes.exists() and compared is not None else {}
         claim, effects = read_answer(root) if compared is not None else (Claim.of(()), ())
+        data = _checked(root / "data.json", DATA)
+        recovery = _recovery(root, spec, data)
+        figures = read_figures(root / "figures")
+        if recovery:
+            caption = "What was chosen in studies that were simulated on this design."
+            figures += (read_figure(root, "model_recovery", "Model recovery", caption),)
         return cls(
             path=root,
             spec=spec,
-            data=_checked(root / "data.json", DATA),
+            data=data,
             environment=_checked(root / "environment.json", ENVIRONMENT),
             verdicts=verdicts,
             summary=summary,
             **optional,
             reading=tuple(told.get("reading") or ()),
-            warnings=tuple(told.get("warnings") or ()),
+            warnings=(
+                *(told.get("warnings") or ()),
+                *filter(None, [str(recovery.get("warning") or "")]),
+            ),
             notes=tuple(told.get("notes") or ()),
+            recovery=recovery,
+            recovered=read_table(root / "model_recovery.csv", RECOVERED) if recovery else None,
             claim=claim,
             effects=effects,
-            figures=_figures(root / "figures"),
+            figures=figures,
         )
 
     @property
@@ -321,47 +309,12 @@ def _verdicts(path: Path) -> dict[str, Verdict]:
     return found
 
 
-def _figures(folder: Path) -> tuple[Figure, ...]:
-    index = folder / "index.json"
-    if not index.exists():
-        return ()
-    import json
-
-    try:
-        entries = json.loads(read_text(index, RECORD_BYTES))
-        listed = [
-            (
-                str(e["stem"]),
-                str(e["title"]),
-                str(e.get("caption") or ""),
-                e.get("fit"),
-                str(e["kind"]),
-            )
-            for e in entries
-        ]
-    except (
-        ReadingError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        raise FitError(
-            f"{index} is damaged: {error!r}",
-            allowed="a list of figures, each with stem, title, caption, fit and kind",
-            todo=AGAIN,
-        ) from None
-    figures = []
-    for stem, title, caption, fit, kind in listed:
-        if not stem or Path(stem).name != stem or stem.startswith("."):
-            raise FitError(
-                f"{index}: {stem!r} is no file name", allowed="a name without folders", todo=AGAIN
-            )
-        png, width, height = read_png(folder / f"{stem}.png")
-        figures.append(
-            Figure(
-                stem, title, caption, None if fit is None else str(fit), kind, png, width, height
-            )
-        )
-    return tuple(figures)
+def _recovery(folder: Path, spec: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return what `dopafit recover` found, if that was about these hypotheses and data."""
+    path = folder / "model_recovery.json"
+    if not path.exists():
+        return {}
+    told = _checked(path, RECOVERY)
+    hashes = {name: str((model or {}).get("hash")) for name, model in spec["models"].items()}
+    same = told.get("study") == data.get("hash") and told.get("hypotheses") == hashes
+    return told if same and told.get("summary") else {}

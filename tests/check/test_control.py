@@ -60,7 +60,7 @@ def cheap(monkeypatch, tiny_world):
         value = {name: gain if model.moved else 0.0 for name, model in models.items()}
         return {name: control.Marginal(one, {}, 0.1) for name, one in value.items()}
 
-    monkeypatch.setattr(control, "_evidence", evidence)
+    monkeypatch.setattr(control, "log_evidence", evidence)
     return calls
 
 

@@ -22,7 +22,7 @@ from dopafit.study import bundled, read_study
 
 ROOT = Path(__file__).parents[2]
 VERBS = ["run", "fit", "explore", "multiverse", "compare", "report", "simulate", "validate"]
-VERBS += ["doctor", "data", "data list", "data fetch"]
+VERBS += ["doctor", "recover", "data", "data list", "data fetch"]
 ANALYSIS = {
     "drives": ["trough"],
     "channels": {"choice": {"column": "pursue"}},
@@ -98,6 +98,8 @@ def test_the_version(typed):
         ("data ftch", ["no such command 'ftch'", "list, fetch", "did you mean 'fetch'?"]),
         ("run a.yaml", ["missing option '--out'", "--progress", "add --out"]),
         ("fit", ["missing argument 'ANALYSIS.yaml'", "--hypothesis", "add ANALYSIS.yaml"]),
+        ("recover a.yaml --out x", ["what is to be recovered", "--models", "add --models"]),
+        ("recover a.yaml --out x --model", ["no such option: --model", "--studies", "'--models'"]),
         ("run a.yaml --ot x", ["no such option: --ot", "--out", "'--out'"]),
         ("simulate a --out x --seed -1", ["'--seed'", "greater than or equal to 0", "--help"]),
         ("simulate a --out x --seed b", ["'--seed'", "a whole number", "--help"]),

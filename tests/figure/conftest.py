@@ -8,8 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from dopafit.design.confusion import confusion as confused
 from dopafit.figure import (
     comparison,
+    confusion,
     diagnostics,
     forest,
     gain_plane,
@@ -181,6 +183,7 @@ def tables() -> dict[str, pd.DataFrame]:
                 ),
             }
         ),
+        "confusion": confused(np.repeat(fits, 4), np.tile([*fits, fits[0]], len(fits)), fits),
         "summary": pd.DataFrame(
             {
                 "hypothesis": np.repeat(fits, 20),
@@ -206,6 +209,7 @@ def figures(tables: dict[str, pd.DataFrame]) -> dict[str, Callable[..., Figure]]
         "signatures": lambda **k: signatures.draw(t["signature"], **k),
         "comparison": lambda **k: comparison.draw(t["comparison"], unit="subject", n_units=8, **k),
         "diagnostics": lambda **k: diagnostics.draw(t["summary"], **k),
+        "confusion": lambda **k: confusion.draw(t["confusion"], **k),
         "multiverse": lambda **k: multiverse.draw(t["multiverse"], effect="Size [points]", **k),
     }
 
@@ -220,6 +224,7 @@ NAMES = (
     "comparison",
     "diagnostics",
     "multiverse",
+    "confusion",
 )
 
 

@@ -49,6 +49,7 @@ WHERE = {
     "Posterior draws": ("", ("fits/*.nc",)),
     "Identifiability: what the data informed": ("learning", ("identifiability.csv",)),
     "Truth beside the estimates (simulated data)": ("truth", ("truth.csv",)),
+    "Model recovery on this design": ("comparison", ("model_recovery.csv",)),
     "Comparison by leaving out whole subjects": ("comparison", ("comparison.csv",)),
 }
 """Where the page and the folder show each point."""
@@ -304,7 +305,7 @@ def _workflow(folder: RunFolder) -> dict[str, str]:
             else truth.caption.partition(": ")[2].partition(". ")[0]
         ),
         "Parameter recovery on this design": NOT_DONE,
-        "Model recovery on this design": NOT_DONE,
+        "Model recovery on this design": "; ".join(folder.recovery.get("summary") or ()),
         "Simulation-based calibration of this model": NOT_DONE,
         "Comparison by leaving out whole subjects": _by_subject(folder),
     }

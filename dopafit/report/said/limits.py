@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dopafit.compare.loo import Comparison
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import count, fixed, share
-from dopafit.report.said.prose import Line, Span, name, say, series
+from dopafit.report.said.prose import Line, Span, name, say, sentence, series
 from dopafit.report.set.escape import clean
 
 __all__ = ["BASELINE", "close_events", "limits"]
@@ -28,6 +28,8 @@ def limits(folder: RunFolder, compared: Comparison | None) -> Iterator[Line]:
             "The comparison ranks the hypotheses that were tried and no others; a stacking "
             "weight is not the probability that a hypothesis is true."
         )
+        if folder.recovery.get("warning"):
+            yield say(sentence(str(folder.recovery["warning"])))
         yield from _known_subject(folder, compared)
         lost = [fit for fit in folder.verdicts if fit not in compared.table.index]
         if lost:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dopafit.check.predict import p_text
 from dopafit.compare.claim import CONDITIONS
+from dopafit.design.recovery import ENOUGH
 from dopafit.fit.verdict import Diagnostic
 from dopafit.report.folder import RunFolder
 from dopafit.report.numbers import (
@@ -34,6 +35,7 @@ __all__ = [
     "comparison_table",
     "conditions_table",
     "diagnostics_table",
+    "recovery_table",
     "shown",
     "truth_table",
 ]
@@ -86,6 +88,42 @@ def comparison_table(folder: RunFolder) -> Table | None:
         data=table.assign(simulated=folder.simulated),
         flags=folder.flags(*table["hypothesis"]),
         notes=tuple(sentence(w) for w in (*folder.warnings, *folder.notes)),
+    )
+
+
+def recovery_table(folder: RunFolder) -> Table | None:
+    """Return how often each hypothesis is chosen where it is true; None if that is not known."""
+    table = folder.recovered
+    if table is None:
+        return None
+    rows = []
+    for name, own in table.groupby("true", sort=False):
+        right = own[own["chosen"] == name].iloc[0]
+        others = own[own["chosen"] != name]
+        most = others.loc[others["count"].idxmax()]
+        rows.append(
+            (
+                Cell(str(name), code=True),
+                Cell(f"{count(right['count'])} of {count(right['studies'])}"),
+                Cell(
+                    fixed(right["p"], 2),
+                    between(right["lower"], right["upper"], 2),
+                    mark="good" if right["p"] >= ENOUGH else "bad",
+                ),
+                Cell(fixed(right["inverted"], 2)),
+                Cell(f"{most['chosen']} ({count(most['count'])})" if most["count"] else MISSING),
+            )
+        )
+    return Table(
+        name="model_recovery",
+        caption="Model recovery: studies on this design simulated from each hypothesis, and how "
+        "often it was chosen, by marginal likelihood, with the exact 95 % interval; how probable "
+        "it is where it is chosen, if all are equally probable at first; and what else was chosen "
+        f"most. Under {ENOUGH:g} a comparison can name the wrong hypothesis.",
+        heads=aligned("lrrrl", "True hypothesis, Chosen, Share, Probable if chosen, Else chosen"),
+        rows=tuple(rows),
+        data=table,
+        notes=tuple(sentence(text) for text in folder.recovery["summary"]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dopafit.core.errors import FitError
 
-__all__ = ["ANSWER", "DATA", "ENVIRONMENT", "NOTES", "SPEC", "check_form"]
+__all__ = ["ANSWER", "DATA", "ENVIRONMENT", "NOTES", "RECOVERY", "SPEC", "check_form"]
 
 TEXT, NUMBER, FLAG, ANY = "text", "a number", "true or false", "text, a number or true or false"
 TYPES = {TEXT: (str,), NUMBER: (int, float), FLAG: (bool,), ANY: (str, int, float, bool)}
@@ -51,6 +51,12 @@ ANSWER = {
     ],
 }
 NOTES = {"reading": [TEXT], "warnings": [TEXT], "notes": [TEXT]}
+RECOVERY = {
+    **dict.fromkeys("study warning".split(), TEXT),
+    "hypotheses": {EACH: TEXT},
+    "summary": [TEXT],
+    "studies": [MAPPING],
+}
 SPEC = {
     **dict.fromkeys("analysis title question study".split(), ANY),
     "seed": NUMBER,

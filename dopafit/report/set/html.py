@@ -34,7 +34,7 @@ __all__ = ["render", "write_report"]
 PNG = "data:image/png;base64,"
 ENLARGE = 1.25  # figures have 7 pt type for print; on a screen they are shown larger
 FIGURES = {
-    "comparison": ("comparison",),
+    "comparison": ("comparison", "model_recovery"),
     "response": ("kernel",),
     "pursuit": ("gain_plane",),
     "signatures": ("signatures", "prior_predictive"),
@@ -172,6 +172,7 @@ def _tables(folder: RunFolder) -> dict[str, Any]:
 
     return {
         "comparison": evidence_tables.comparison_table(folder),
+        "recovery": evidence_tables.recovery_table(folder),
         "conditions": evidence_tables.conditions_table(folder),
         "effects": tables.effects_table(folder),
         "response": some("kernel", "derived"),

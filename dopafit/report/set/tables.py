@@ -32,6 +32,7 @@ from dopafit.report.set.evidence_tables import (
     comparison_table,
     conditions_table,
     diagnostics_table,
+    recovery_table,
     truth_table,
 )
 from dopafit.report.set.tabular import Cell, Table, aligned, file_name, latex_table
@@ -66,7 +67,7 @@ def write_tables(folder: RunFolder) -> list[Path]:
     tables += [conditions_table(folder), effects_table(folder), comparison_table(folder)]
     tables += [identifiability_table(folder, fit) for fit in folder.fits]
     tables += [prior_table(folder), diagnostics_table(folder), truth_table(folder)]
-    tables += [check_table(folder)]
+    tables += [check_table(folder), recovery_table(folder)]
     paths = []
     for table in tables:
         if table is not None:
