@@ -14,6 +14,7 @@ from dopafit.backend.evidence.marginal import Marginal
 from dopafit.core.errors import FitError
 from dopafit.design import recovery
 from dopafit.design.confusion import confusion
+from dopafit.report import recovered as module
 from dopafit.report.folder import RunFolder
 from dopafit.report.set.html import write_report
 
@@ -30,11 +31,15 @@ def typed(tmp_path, monkeypatch, capsys):
     made = []
 
     def evidence(models, study, same=None, *, draws=0):
-        made.append(study.hash)
+        made.append(study)
         value = {"no_drive": 0.0, "trough": 3.0}
         return {name: Marginal(value[name], {}, 0.1, 0.1) for name in models}
 
+    def simulate(model, design, *, seed, truth, limit):
+        return (model.hypothesis, seed), {}
+
     monkeypatch.setattr(recovery, "log_evidence", evidence)
+    monkeypatch.setattr(recovery, "simulate", simulate)
     monkeypatch.setattr(recovery, "available_cores", lambda: 1)
 
     def call(*words, **changed):
@@ -64,6 +69,7 @@ def test_written_kept_and_gone_on_with(typed, monkeypatch) -> None:
     assert table["count"].tolist() == [0, 2, 0, 2] and table["studies"].eq(2).all()
     families = pd.read_csv(out / "model_recovery_families.csv")
     assert families["true"].tolist() == ["no trough"] * 2 + ["trough"] * 2
+    monkeypatch.setattr(module, "save", lambda figure, tables, stem: None)  # drawn once is enough
     first = (out / "model_recovery.json").read_bytes()
     assert call("--models", "--studies", "2", "--progress", "silent")[0] == 3
     assert len(made) == 4  # nothing was made again
