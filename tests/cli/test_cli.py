@@ -317,7 +317,7 @@ def test_explore_prints_its_name_and_writes_nothing(typed, analysis, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     status, out, err = typed("explore", analysis, "--drive", "no_drive")
     assert status == 0, err
-    assert "APPROXIMATE (Laplace, Pareto k" in out and "choice_rest" in out
+    assert "APPROXIMATE (nested Laplace, Pareto k" in out and "choice_rest" in out
     assert "converged" not in out.replace("NOT CONVERGED", "") and "ok   Pareto k" in out
     assert sorted(tmp_path.rglob("*")) == before
     assert "did you mean 'no_drive'?" in typed("explore", analysis, "--drive", "no_drve")[2]
