@@ -187,9 +187,10 @@ INTERVAL = "95 % interval"
 def _contrasts(folder: RunFolder, compared: Comparison) -> Line:
     """Say what the study's own factors do; where nothing is decided, only at rest."""
     fit, rest = leading(folder, compared), folder.claim.word == UNDECIDED
-    if rest:  # of the fit in which events move nothing
+    if rest:  # of the fit in which events move nothing, unless it is behind
         sized = {effect["hypothesis"] for effect in folder.effects if effect.get("at")}
-        fit = next((n for n in map(str, compared.table.index) if n not in sized), None)
+        near = [n for n in map(str, compared.table.index) if not compared.distinguishable[n]]
+        fit = next((n for n in near if n not in sized), compared.best)
     found = [
         effect
         for effect in folder.effects
