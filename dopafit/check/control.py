@@ -56,7 +56,7 @@ clearly worse, and are not simulated from."""
 
 RANDOMISED = ("events", "magnitudes", "nothing")
 
-JUDGED = 400
+JUDGED = 100
 """Draws by which the approximation of the data's own evidence is judged."""
 
 Statistic = Callable[[Mapping[str, float]], float]
