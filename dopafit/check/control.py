@@ -85,6 +85,9 @@ class Control(Shown):
         Why there are none, or too few.
     k : float
         Largest Pareto k of the approximation behind `statistic`.
+    evidence : DataFrame
+        `hypothesis`; `log_marginal` [nats] of the data by importance sampling around the mode,
+        with its Monte Carlo `error` and `pareto_k`; `laplace`, which statistics are made of.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Control(Shown):
     distinct: int
     reason: str = ""
     k: float = field(default=float("nan"), kw_only=True)
+    evidence: pd.DataFrame = field(default_factory=pd.DataFrame, kw_only=True)
 
     @property
     def met(self) -> bool:
@@ -288,7 +292,17 @@ class _Engine:
 
     def none(self, reason: str, distinct: int = 0) -> Control:
         """Return that there is nothing to hold the data against."""
-        return Control(self.name, "", np.nan, np.zeros(0), np.nan, distinct, reason)
+        nothing = np.zeros(0)
+        return Control(
+            self.name, "", np.nan, nothing, np.nan, distinct, reason, evidence=self.evidence
+        )
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """Log marginal likelihoods of the data."""
+        rows = [(name, m.corrected, m.error, m.k, m.value) for name, m in self.real.items()]
+        columns = ["hypothesis", "log_marginal", "error", "pareto_k", "laplace"]
+        return pd.DataFrame(rows, columns=columns).sort_values("laplace", ascending=False)
 
     def simulated(
         self, name: str, contingency: Callable[[Study], Study] | None = None
@@ -315,7 +329,7 @@ class _Engine:
             p, decided = p_value(mine, values, surrogates.count)
             each = np.array(values[:decided])
             about = surrogates.kind, mine, each, p, surrogates.count, surrogates.reason
-            found.append(Control(self.name, *about, k=worst))
+            found.append(Control(self.name, *about, k=worst, evidence=self.evidence))
             if not found[-1].met:  # the largest p-value counts
                 break
         return max(found, key=lambda one: one.p)

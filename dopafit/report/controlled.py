@@ -14,6 +14,7 @@ from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.analysis_file import Controls
 from dopafit.model.rivals import TROUGH
+from dopafit.report.written import write_table
 
 __all__ = ["controlled", "looked"]
 
@@ -67,6 +68,7 @@ def controlled(
             )
         )
         found.append(trough_control(fits, study, keep=folder / "trough_control.json", **shared))
+        write_table(folder / "tables" / "evidence.csv", found[0].evidence)
     return [*map(_condition, found), *looked(fits, checks)]
 
 

@@ -56,6 +56,7 @@ DERIVED = (
     "comparison.json",
     "answer.json",
     "tables/predictive_checks.csv",
+    "tables/evidence.csv",
 )
 """What is computed from the fits, and must not outlive them."""
 

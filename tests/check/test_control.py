@@ -58,7 +58,7 @@ def cheap(monkeypatch, tiny_world):
         calls.append(study)
         gain = 3.0 if study == tiny_world else float(study.events["time"].iloc[0] % 1.0)
         value = {name: gain if model.moved else 0.0 for name, model in models.items()}
-        return {name: control.Marginal(one, {}, 0.1) for name, one in value.items()}
+        return {name: control.Marginal(one, {}, k=0.1) for name, one in value.items()}
 
     monkeypatch.setattr(control, "log_evidence", evidence)
     return calls

@@ -35,20 +35,22 @@ class Marginal:
     Parameters
     ----------
     value : float
-        Log marginal likelihood; minus infinity where the search found nothing finite.
+        Log marginal likelihood by Laplace; minus infinity where the search found nothing finite.
     mode : mapping of str to float
         Coordinates (x, log h) of the best mode, by name.
-    k : float
-        Tail shape of the posterior over its approximation, above 0.7 where the approximation
-        misses part of it; NaN where it was not asked for.
+    corrected : float
+        The same by importance sampling around the mode; NaN where no draws were asked for.
     error : float
-        Monte Carlo standard error of `value`; NaN where no draws were asked for.
+        Its Monte Carlo standard error.
+    k : float
+        Tail shape of its weights, above 0.7 where they miss part of the posterior.
     """
 
     value: float
     mode: Mapping[str, float]
-    k: float = float("nan")
+    corrected: float = float("nan")
     error: float = float("nan")
+    k: float = float("nan")
 
 
 def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) -> Marginal:
@@ -80,7 +82,7 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
         rng = generator(0, f"marginal/{layout.program.model.hypothesis}")
         shared = draw_shared(located, rng, draws)
         tail = importance_weights(shared.log_weight)[1]
-        found = Marginal(shared.log_mass + constant, {}, tail, shared.error)
+        found = Marginal(value, {}, shared.log_mass + constant, shared.error, tail)
     point = located.change.to_model(nested.full(best.inner.shared, best.inner.own))
     return replace(found, mode=dict(zip(names, point, strict=True)))
 
