@@ -8,7 +8,7 @@ their marginal likelihoods (nested Laplace, corrected by importance sampling); t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +51,9 @@ POOR = 0.7
 
 NEAR = 6.0
 """An evidence further behind the best [nats] decides nothing, however rough it is."""
+
+TIE = 0.1
+"""Evidences that differ by less [nats] are equal, and one is drawn: a Bayes factor of 1.1."""
 
 ATTEMPTS = 50
 """Draws of the prior after which there is taken to be none that this design could bear."""
@@ -272,9 +275,8 @@ def _chosen(
     families: Mapping[str, str],
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Return what is chosen: the best, or one of those that its error does not tell from it."""
+    """Return what is chosen: the best, or one of those that equal it."""
     values = {name: one.value for name, one in found.items()}
-    errors = {name: float(np.nan_to_num(one.error)) for name, one in found.items()}
     members: dict[str, list[str]] = {}
     for name, family in families.items():
         members.setdefault(family, []).append(name)
@@ -282,14 +284,13 @@ def _chosen(
         family: float(log_mean(np.array([values[name] for name in names])))
         for family, names in members.items()
     }
-    unsure = {family: max(errors[name] for name in names) for family, names in members.items()}
     other = max(value for name, value in values.items() if name != true)
     best = max(values.values())
     near = [name for name, value in values.items() if value > best - NEAR or name == true]
     return {
-        "chosen": _best(values, errors, rng),
+        "chosen": _best(values, rng),
         "family": families[true],
-        "family_chosen": _best(mixed, unsure, rng),
+        "family_chosen": _best(mixed, rng),
         "margin": values[true] - other,
         "k": max(
             (found[name].k for name in near if found[name].k == found[name].k), default=np.inf
@@ -298,13 +299,7 @@ def _chosen(
     }
 
 
-def _best(
-    values: Mapping[str, float], errors: Mapping[str, float], rng: np.random.Generator
-) -> str:
-    first = max(values, key=lambda name: values[name])
-    ties: Sequence[str] = [
-        name
-        for name, value in values.items()
-        if values[first] - value <= 2.0 * np.hypot(errors[name], errors[first])
-    ]
-    return str(rng.choice(ties)) if np.isfinite(values[first]) else first
+def _best(values: Mapping[str, float], rng: np.random.Generator) -> str:
+    top = max(values.values())
+    ties = [name for name, value in values.items() if value == top or top - value < TIE]
+    return str(rng.choice(ties))

@@ -85,6 +85,14 @@ def test_what_is_chosen_is_counted_and_said(told, models, design) -> None:
     assert "p(chosen | true)" in repr(found) and "warning: on this design" in repr(found)
 
 
+def test_ties_are_drawn_and_nothing_else_is() -> None:
+    rng = np.random.default_rng(1)
+    close = {"a": -10.0, "b": -10.05, "c": -10.2, "d": -np.inf}
+    drawn = [recovery._best(close, rng) for _ in range(200)]
+    assert set(drawn) == {"a", "b"} and 70 < drawn.count("a") < 130
+    assert {recovery._best({"a": -np.inf, "b": -np.inf}, rng) for _ in range(50)} == {"a", "b"}
+
+
 def test_every_study_is_another_and_the_seed_makes_it_again(told, models, design) -> None:
     two = {name: models[name] for name in ("no_drive", "trough")}
     for seed in (1, 1, 2):
