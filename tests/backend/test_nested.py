@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from dopafit.backend.evidence.maximum import locate_maxima
-from dopafit.backend.evidence.nested import Nested
+from dopafit.backend.evidence.nested import Nested, _partners, half_normal_score, normal_score
 from dopafit.backend.geometry.search import starting_points
 from dopafit.backend.sampler.compiled import Density
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency
-from dopafit.model.layout.layout import Layout
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import Layout, build_layout
 from tests.backend.test_integrated import BY_SESSION, BY_SUBJECT, lay_out, normal_oracle, study
 
 EFFECTS = [BY_SUBJECT, BY_SESSION, f"{BY_SESSION} + (1 | item)"]
@@ -76,3 +78,31 @@ def test_off_the_map_there_is_no_density() -> None:
     here = nested.start(a_point(layout))
     far = nested.at(here.shared - 1e6, here)
     assert far.value == -np.inf and not far.slope.any()
+
+
+def test_scores_of_half_normals() -> None:
+    scale = stats.halfnorm()
+    u = np.array([-9.0, -5.1, -4.9, -1.0, 0.0, 2.0, 7.0])
+    log_h, slope, log_slope, bend = half_normal_score(u)
+    middle = np.abs(u) < 6
+    np.testing.assert_allclose(log_h[middle], np.log(scale.ppf(stats.norm.cdf(u[middle]))))
+    np.testing.assert_allclose(normal_score(log_h), u, rtol=1e-5, atol=1e-12)
+    step = 1e-4
+    up, down = half_normal_score(u + step), half_normal_score(u - step)
+    np.testing.assert_allclose(slope, (up[0] - down[0]) / (2 * step), rtol=1e-4)
+    np.testing.assert_allclose(np.exp(log_slope), slope)
+    np.testing.assert_allclose(bend, (up[2] - down[2]) / (2 * step), rtol=1e-4, atol=1e-4)
+
+
+def test_channels_that_share_nothing_are_measured_together() -> None:
+    channels = [Choice(), Latency()]
+    effects = {f"{channel.prefix}_rest": BY_SESSION for channel in channels}
+    data = study({"a": [3, 5], "b": [4, 2, 6]})
+    layout = build_layout(Model("no_drive", channels, effects), data)
+    joined, alone = Nested(layout, Density(layout)), Nested(layout, Density(layout))
+    alone._moved, alone._partner = alone.subjects.directions(), _partners(alone.subjects)
+    assert 2 * len(joined._moved) == len(alone._moved) == 4
+    q = a_point(layout)
+    first, second = alone.start(q), joined.start(q)
+    np.testing.assert_allclose(second.precision, first.precision, atol=1e-6)
+    np.testing.assert_allclose(second.slope, first.slope, atol=1e-4)

@@ -28,6 +28,9 @@ __all__ = ["FirstDraws", "Shared", "draw_shared", "first_draws"]
 RIVAL = 5.0
 """A second maximum whose log mass is this much [nats] smaller holds under 1 % of the posterior."""
 
+EVEN = 1.0
+"""Range [nats] of log weights within which their tail does not matter."""
+
 INNER = 6
 """Draws of every subject's block given the shared coordinates, of which one is kept."""
 
@@ -154,12 +157,18 @@ def first_draws(
     weight /= weight.sum()
     times = _systematic(weight, count, rng)
     given = sessions_given(layout, nested.subjects)
-    q, log_subject, ratios = [], [], []
-    for place in np.flatnonzero(times):
-        inner = shared.inner[usable[place]]
+    places = np.flatnonzero(times)
+    kept = [shared.inner[usable[place]] for place in places]
+
+    def own_draws(inner: Inner, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         point = located.change.to_model(nested.full(inner.shared, inner.own))
         evaluate = given(point[: coordinates.normals], np.exp(point[coordinates.normals :]))
-        blocks, log_ratio = _draw_own(nested, inner, evaluate, rng)
+        return _draw_own(nested, inner, evaluate, stream)
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        drawn = list(pool.map(own_draws, kept, rng.spawn(len(kept))))
+    q, log_subject, ratios = [], [], []
+    for place, inner, (blocks, log_ratio) in zip(places, kept, drawn, strict=True):
         log_subject += [log_mean(log_ratio)] * times[place]
         ratios.append(log_ratio - log_mean(log_ratio))
         for _ in range(times[place]):
@@ -206,4 +215,5 @@ def _picked(blocks: np.ndarray, log_ratio: np.ndarray, rng: np.random.Generator)
 
 
 def _tail(log_ratio: np.ndarray) -> float:
-    return importance_weights(log_ratio)[1] if np.ptp(log_ratio) > 1e-9 else 0.0
+    """Return the tail's shape of one subject's weights; 0 where all of them are much the same."""
+    return importance_weights(log_ratio)[1] if np.ptp(log_ratio) > EVEN else 0.0

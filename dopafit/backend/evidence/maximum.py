@@ -144,15 +144,14 @@ def _climb(nested: Nested, start: Inner, root: np.ndarray, steps: int) -> Inner:
 
 def _shape(nested: Nested, coordinates: Coordinates, inner: Inner) -> tuple[np.ndarray, np.ndarray]:
     """Return a root of the covariance of the shared coordinates, and how blocks follow them."""
-    q = nested.full(inner.shared, inner.own)
-    here, shared = nested.joint(q)[1], nested.shared
-    top = np.empty((shared.size, shared.size))
-    side = np.empty((*inner.own.shape, shared.size))
-    for j, place in enumerate(shared):
-        moved = q.copy()
-        moved[place] += STEP
-        change = (here - nested.joint(moved)[1]) / STEP
-        top[:, j], side[:, :, j] = change[shared], nested.blocks(change)
+    here, size = nested.joint(nested.full(inner.shared, inner.own))[1], nested.shared.size
+    outer = nested.outer(inner.shared, here)
+    top, side = np.empty((size, size)), np.empty((*inner.own.shape, size))
+    for j, step in enumerate(STEP * np.eye(size)):
+        moved = inner.shared + step
+        gradient = nested.joint(nested.full(moved, inner.own))[1]
+        top[:, j] = (outer - nested.outer(moved, gradient)) / STEP
+        side[:, :, j] = nested.blocks(here - gradient) / STEP
     inverse = np.linalg.inv(inner.precision)
     pull = inverse @ side
     precision = 0.5 * (top + top.T) - np.einsum("nij,nik->jk", side, pull)

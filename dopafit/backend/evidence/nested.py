@@ -8,7 +8,8 @@ every subject's block gives
 f being the joint log density. One evaluation of f and its gradient serves all subjects: steps that
 move every subject at once tell the blocks apart. The gradient in phi is exact: that of the log
 determinants comes from second differences of f's gradient along a root of the inverse of H, and
-from how z* follows phi. Steps that no row joins are taken together, so sessions cost nothing.
+from how z* follows phi. Steps that no row joins are taken together, so sessions cost nothing, and
+what belongs to one channel alone goes with what belongs to another.
 
 References
 ----------
@@ -19,8 +20,10 @@ by third derivatives: Kass & Steffey (1989), JASA 84:717; both recalled, not re-
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
+from scipy.special import erf, erfc, log_ndtr, ndtr, ndtri
 
 from dopafit.backend.evidence.subjects import Subjects, find_subjects
 from dopafit.backend.geometry.reparametrisation import Density
@@ -45,6 +48,9 @@ LEAST = 0.2
 
 CHANGED = 0.3
 """Share of the last step's rise that is left, above which the curvature is measured anew."""
+
+FEW = -5.0
+"""Normal score below which a half-normal is in proportion to the share below it."""
 
 ROUNDS = 25
 
@@ -94,19 +100,34 @@ class Nested:
         self.there = self.subjects.own >= 0
         self.own = self.subjects.own[self.there]
         self.shared = np.setdiff1d(np.arange(self.size), self.own)
+        # half-normals that are nobody's spread: standard normal a priori in what is shared here
+        single = np.arange(len(layout.coordinates.half_scale)) + 1
+        single = single[~np.isin(single, layout.coordinates.arrays["x_spread"])] - 1
+        self._single = np.searchsorted(self.shared, layout.coordinates.normals + single)
+        self._scale = np.log(layout.coordinates.arrays["half_scale"][single])
         owner = np.where(self.there, self.subjects.own, 0)
         owner = layout.coordinates.arrays["x_spread"][owner]
         # where each place's log spread is among the shared coordinates; -1 for none
         place = np.searchsorted(self.shared, layout.coordinates.normals + owner - 1)
         self._spread = np.where(self.there & (owner > 0), place, -1)
-        self._moved = self.subjects.directions()
-        self._partner = _partners(self.subjects)
+        channel = _channels(layout)[np.where(self.there, self.subjects.own, -1)]
+        self._moved, self._partner = _joined(
+            self.subjects.directions(), _partners(self.subjects), channel
+        )
 
     def full(self, shared: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Return all coordinates, (coordinate,), from those shared and the blocks."""
         q = np.empty(self.size)
         q[self.shared], q[self.own] = shared, own[self.there]
+        q[self.shared[self._single]] = self._scale + half_normal_score(shared[self._single])[0]
         return q
+
+    def outer(self, shared: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient in the shared coordinates, (shared,), from that in all of q."""
+        found = gradient[self.shared].copy()
+        _, slope, _, bent = half_normal_score(shared[self._single])
+        found[self._single] = found[self._single] * slope + bent
+        return found
 
     def blocks(self, q: np.ndarray) -> np.ndarray:
         """Return the subjects' blocks, (subject, place), of all coordinates."""
@@ -131,6 +152,7 @@ class Nested:
             return Inner(shared, near.own, near.precision, -np.inf, np.zeros(shared.size))
         precision = self.curvature(shared, own, gradient)
         value -= 0.5 * float(np.linalg.slogdet(precision)[1].sum())
+        value += float(half_normal_score(shared[self._single])[2].sum())
         found = self._slope(shared, own, precision, gradient) if slope else np.zeros(0)
         return Inner(shared, own, precision, value, found)
 
@@ -149,6 +171,7 @@ class Nested:
     def start(self, q: np.ndarray) -> Inner:
         """Return the log density near a point of all coordinates, (coordinate,)."""
         shared, own = q[self.shared], self.blocks(q)
+        shared[self._single] = normal_score(shared[self._single] - self._scale)
         precision = self.curvature(shared, own, self.joint(q)[1])
         near = Inner(shared, own, precision, -np.inf, np.zeros(0))
         return self.at(shared, near)
@@ -215,11 +238,99 @@ class Nested:
             self.joint(self.full(shared, own + side * share * follow))[1] for side in (-1, 1)
         )
         along = (up - down) / (2 * share)
-        return (gradient + bend + along)[self.shared]
+        return self.outer(shared, gradient + bend + along)
+
+
+def half_normal_score(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what of a standard half-normal has the same share below it as u of a standard normal.
+
+    Parameters
+    ----------
+    u : array
+        Standard normal a priori.
+
+    Returns
+    -------
+    log_h, slope : arrays
+        Its logarithm, and how that changes with u.
+    log_slope, bend : arrays
+        The log of that slope, and how it changes with u.
+    """
+    below = u < FEW
+    log_h = log_ndtr(u) + 0.5 * np.log(np.pi / 2)
+    log_h[~below] = np.log(-ndtri(0.5 * ndtr(-u[~below])))
+    square = np.exp(2 * log_h)
+    log_slope = 0.5 * (square - u**2) - np.log(2) - log_h
+    slope = np.exp(log_slope)
+    return log_h, slope, log_slope, (square - 1) * slope - u
+
+
+def normal_score(log_h: np.ndarray) -> np.ndarray:
+    """Return the inverse of `half_normal_score`."""
+    share = np.exp(log_h) / np.sqrt(2)
+    return np.where(share < 1, ndtri(erf(share)), -ndtri(erfc(share)))
 
 
 def _solved(precision: np.ndarray, slope: np.ndarray) -> np.ndarray:
     return np.linalg.solve(precision, slope[:, :, None])[:, :, 0]
+
+
+def _channels(layout: Layout) -> np.ndarray:
+    """Return the channel whose rows alone a coordinate moves, (coordinate + 1,); -1 for none.
+
+    The last entry stands for no coordinate, and is -2.
+    """
+    coordinates = layout.coordinates
+    found = np.full(coordinates.normals + coordinates.halves + 1, -1)
+    found[-1] = -2
+    prefixes = [f"{channel.prefix}_" for channel in layout.program.model.channels]
+    for entry, unit in zip(coordinates.entries, coordinates.unit, strict=True):
+        for number, prefix in enumerate(prefixes):
+            if unit and entry.parameter.startswith(prefix):
+                found[unit - 1] = number
+    return found
+
+
+def _joined(
+    moved: np.ndarray, partner: np.ndarray, channel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join directions within one channel with those within others, which share no row with them.
+
+    Parameters
+    ----------
+    moved : array, (direction, subject, place)
+    partner : array of int, (direction, subject, place)
+        Place whose step a place feels alone.
+    channel : array of int, (subject, place)
+        Channel of each place; -1 for none, -2 where there is no place.
+
+    Returns
+    -------
+    moved, partner : arrays
+        Of fewer directions. As many as before where what belongs to no channel does not come first
+        in the blocks: then columns of the root are not within channels.
+    """
+    ranks = np.where(channel == -2, np.iinfo(int).max, np.minimum(channel, 0))
+    if (np.diff(ranks, axis=1) < 0).any():
+        return moved, partner
+    within = [np.unique(channel[each > 0]) for each in moved]
+    queues: dict[int, list[int]] = {}
+    for direction, found in enumerate(within):
+        queues.setdefault(int(found[0]) if found.size == 1 else -1, []).append(direction)
+    steps, felt = [], []
+    for direction in queues.pop(-1, []):
+        steps.append(moved[direction])
+        felt.append(partner[direction])
+    for together in zip_longest(*queues.values()):
+        step, feels = np.zeros(channel.shape), np.full(channel.shape, -1)
+        for direction in together:
+            if direction is not None:
+                mine = channel == within[direction][0]
+                step += moved[direction]
+                feels[mine] = partner[direction][mine]
+        steps.append(step)
+        felt.append(feels)
+    return np.array(steps), np.array(felt)
 
 
 def _partners(subjects: Subjects) -> np.ndarray:
