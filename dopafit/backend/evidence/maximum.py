@@ -137,8 +137,9 @@ def _climb(nested: Nested, start: Inner, root: np.ndarray, steps: int) -> Inner:
             best = here
         return -here.value, -root.T @ here.slope
 
-    options = {"gtol": FLAT, "maxiter": steps}
-    minimize(cost, np.zeros(len(root)), jac=True, method="BFGS", options=options)
+    options = {"gtol": FLAT, "maxiter": steps, "maxcor": 20}
+    # scipy's BFGS changes the process's filters of warnings, which threads must not
+    minimize(cost, np.zeros(len(root)), jac=True, method="L-BFGS-B", options=options)
     return best
 
 
