@@ -21,6 +21,7 @@ def run_command(
 
     found = read_analysis(analysis)  # a typo is said before the libraries are loaded
 
+    from dopafit.report.folder import read_recovery
     from dopafit.report.record import fit_warnings
     from dopafit.report.run import run
 
@@ -29,7 +30,8 @@ def run_command(
         typer.echo(f"{name}: {fit.verdict.stamp}")
     if result.comparison is not None:
         typer.echo(str(result.comparison))
-    for text in fit_warnings(result.fits):
+    recovery = read_recovery(out).get("warning") if result.comparison is not None else ""
+    for text in filter(None, (*fit_warnings(result.fits), recovery)):
         typer.echo(f"warning: {text}", err=True)
     typer.echo(f"report: {result.report}")
     if not result.converged:
@@ -145,9 +147,12 @@ def compare_command(
 ) -> None:
     """Compare the fits of a run folder by leave-one-out; dopafit report then shows it."""
     from dopafit.fit.progress import auto_progress
+    from dopafit.report.folder import read_recovery
     from dopafit.report.run import compare_folder
 
     typer.echo(str(compare_folder(folder, unit=unit, show=auto_progress(mode=progress))))
+    if text := read_recovery(folder).get("warning"):
+        typer.echo(f"warning: {text}", err=True)
 
 
 @app.command("report")

@@ -15,7 +15,7 @@ from dopafit.report.drawn import Figure, read_figure, read_figures
 from dopafit.report.files import AGAIN, optional_table, read_json, read_table, read_yaml
 from dopafit.report.set.form import ANSWER, DATA, ENVIRONMENT, NOTES, RECOVERY, SPEC, check_form
 
-__all__ = ["RunFolder", "read_answer", "read_spec"]
+__all__ = ["RunFolder", "read_answer", "read_recovery", "read_spec"]
 
 SUMMARY = ("hypothesis parameter mean sd median lower upper interval_kind interval_prob "
            "r_hat ess_bulk ess_tail").split()  # fmt: skip
@@ -307,6 +307,18 @@ def _verdicts(path: Path) -> dict[str, Verdict]:
                 f"{path}: {name}: {error.wrong}", allowed=error.allowed, todo=AGAIN
             ) from None
     return found
+
+
+def read_recovery(folder: str | Path) -> dict[str, Any]:
+    """Return what `dopafit recover` found for a run folder's hypotheses and data; else nothing.
+
+    Raises
+    ------
+    FitError, SpecError
+        A file of the folder is missing or damaged.
+    """
+    root = Path(folder)
+    return _recovery(root, read_spec(root / "spec.yaml"), _checked(root / "data.json", DATA))
 
 
 def _recovery(folder: Path, spec: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dopafit.core.errors import FitError
 from dopafit.design import recovery
 from dopafit.design.confusion import confusion
 from dopafit.report import recovered as module
+from dopafit.report import run
 from dopafit.report.folder import RunFolder
 from dopafit.report.set.html import write_report
 
@@ -148,6 +149,17 @@ def test_the_page_carries_the_warning(make) -> None:
     assert (
         "| [x] | Model recovery on this design | the true hypothesis was chosen in 7" in checklist
     )
+
+
+def test_a_comparison_on_the_command_line_says_it_too(make, monkeypatch, capsys) -> None:
+    root = make()
+    monkeypatch.setattr(run, "compare_folder", lambda *given, **options: "compared")
+    monkeypatch.setattr(sys, "argv", ["dopafit", "compare", str(root), "--progress", "silent"])
+    cli.main()
+    assert tuple(capsys.readouterr()) == ("compared\n", "")  # control
+    recovered(root)
+    cli.main()
+    assert tuple(capsys.readouterr()) == ("compared\n", f"warning: {WARNING}\n")
 
 
 @pytest.mark.parametrize("other", [{"study": "cd" * 32}, {"hypotheses": {"trough": "1"}},
