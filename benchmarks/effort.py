@@ -6,6 +6,9 @@ Choice (take the offer or not) and latency, effort and reward as effects on the 
 clock: trials with their response and clicking times in a row. Events: rewards won, of the size of
 the reward. The folder holds ``effort-mehrhof2025/trials.csv``. Offers are a staircase: accepting
 makes the next one harder, which the model does not know; this is a benchmark, not an analysis.
+The analysis is ``analyses/effort``, whose study this writes:
+
+    DOPAFIT_DATA_MIRROR=FOLDER python -m benchmarks.effort --study analyses/effort/study
 """
 
 from __future__ import annotations
@@ -30,15 +33,8 @@ def make_study(subjects: int | None = None) -> Any:
     import pandas as pd
 
     import dopafit as dp
-    from dopafit.study.datasets import MIRROR
 
-    path = Path(os.environ.get(MIRROR, "")) / "effort-mehrhof2025" / "trials.csv"
-    if MIRROR not in os.environ or not path.is_file():
-        raise BenchmarkError(
-            f"problem C needs the data of the effort study: set {MIRROR} to the folder that holds "
-            "effort-mehrhof2025/trials.csv"
-        )
-    trials = pd.read_csv(path).sort_values(["subject", "trial"], kind="stable")
+    trials = pd.read_csv(_file("trials.csv")).sort_values(["subject", "trial"], kind="stable")
     if subjects is not None:
         trials = trials[trials["subject"] <= subjects]
     trials["subject"] = trials["subject"].map("s{:04d}".format)
@@ -77,6 +73,37 @@ def make_study(subjects: int | None = None) -> Any:
     )
 
 
+def write(folder: Path) -> None:
+    """Write the study of ``analyses/effort``: that of the benchmark, and two scales of people."""
+    import pandas as pd
+
+    from dopafit.study.write import write_study
+
+    people = pd.read_csv(_file("subjects.csv"))
+    scales = people[["aes_total", "shaps_total"]]
+    scales = (scales - scales.mean()) / scales.std()
+    subjects = pd.DataFrame(
+        {
+            "subject": people["subject"].map("s{:04d}".format),
+            "apathy": -scales["aes_total"],  # a high score there is little apathy
+            "anhedonia": scales["shaps_total"],
+        }
+    )
+    write_study(make_study().with_tables({"subjects": subjects}), folder, overwrite=True)
+
+
+def _file(name: str) -> Path:
+    from dopafit.study.datasets import MIRROR
+
+    path = Path(os.environ.get(MIRROR, "")) / "effort-mehrhof2025" / name
+    if MIRROR not in os.environ or not path.is_file():
+        raise BenchmarkError(
+            f"the effort study's data are needed: set {MIRROR} to the folder that holds "
+            f"effort-mehrhof2025/{name}"
+        )
+    return path
+
+
 def make_model(drive: str) -> Any:
     """Return the model of the benchmark."""
     import dopafit as dp
@@ -98,7 +125,10 @@ def main(argv: list[str] | None = None) -> None:
     command = parser(__doc__, draws=750, tune=150, target_accept=0.8)
     command.add_argument("--drive", default="trough")
     command.add_argument("--subjects", type=int, help="the first so many only; nothing is written")
+    command.add_argument("--study", type=Path, help="write the study of analyses/effort, no more")
     options = command.parse_args(argv)
+    if options.study is not None:
+        return write(options.study)
     study, whole = make_study(options.subjects), options.subjects is None
     fit = timed_fit("C", "effort", make_model(options.drive), study, options, keep=whole)
     print(fit)
