@@ -9,5 +9,5 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 page=$(cd "$1" && pwd -P)/report.html
 [ -f "$page" ] || { echo "$page is missing: dopafit run makes it" >&2; exit 1; }
 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
-  --window-size=1280,1000 --screenshot="$2" "file://$page" >/dev/null 2>&1
+  --window-size=1280,1120 --screenshot="$2" "file://$page" >/dev/null 2>&1
 echo "$2"
