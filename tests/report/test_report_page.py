@@ -178,7 +178,7 @@ def test_measured_data_are_not_called_simulated(make):
 
 def test_group_members_are_folded_away(good):
     _, page = good
-    assert len(page.all("details")) == 4 and all("open" not in a for a in page.all("details"))
+    assert len(page.all("details")) == 5 and all("open" not in a for a in page.all("details"))
     assert "trough fit: 3 deviations" in page.part("subjects")
     assert "choice_rest_group" not in page.text
 
