@@ -181,5 +181,5 @@ def test_a_second_run_is_told_and_the_first_is_unharmed(
         child.kill()
         child.communicate()
     (copy.out / "figures" / ".x.png.0123abcd.part").write_bytes(b"half")
-    with running._alone(copy.out, Progress(), "another"):
+    with running.alone(copy.out, Progress(), "another"):
         assert unwhole(copy.out) == [copy.out / ".lock"]  # held anew, the traces removed
