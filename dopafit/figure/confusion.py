@@ -16,8 +16,8 @@ __all__ = ["draw"]
 
 CELL = 7.6  # side of a cell [mm]
 LETTER = 1.35  # generous width of a character of the labels [mm]
-PANELS = (("p", "p(chosen | true), rows add up to 1"),
-          ("inverted", "p(true | chosen), columns add up to 1"))  # fmt: skip
+PANELS = (("p", "p(chosen | true),\nrows add up to 1"),
+          ("inverted", "p(true | chosen),\ncolumns add up to 1"))  # fmt: skip
 
 
 @stamped

@@ -196,7 +196,10 @@ def integrate_subjects(
         """Return log A of every subject, and log A / B of every session."""
         log_value = np.array(log_values).reshape(*shape, -1)
         log_a, log_b = np.split(log_value, [len(subjects.names)], axis=-1)
-        return log_a, log_a[..., subjects.subject] - log_b
+        with np.errstate(invalid="ignore"):
+            log_session = log_a[..., subjects.subject] - log_b
+        # where not even the rest has a density, the session has none either
+        return log_a, np.where(np.isnan(log_session), -np.inf, log_session)
 
     return Integrated(
         subjects.names,
