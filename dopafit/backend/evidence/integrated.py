@@ -222,8 +222,16 @@ def _tails(found: list[Estimate]) -> np.ndarray:
     """Return the tail shape of the weights over their mean, (subject + session,)."""
     result = np.zeros(found[0].log_value.size)
     for place in range(result.size):
-        parts = [each.log_weight[place] - each.log_value[place] for each in found]
-        ratio = np.concatenate(parts)
-        if np.ptp(ratio) > 1e-9:
+        # where there is no density there are no weights; too few draws count say so then
+        parts = [
+            each.log_weight[place] - each.log_value[place]
+            for each in found
+            if np.isfinite(each.log_value[place])
+        ]
+        ratio = np.concatenate([np.zeros(1), *parts])[1:]
+        finite = ratio[np.isfinite(ratio)]
+        if not parts:
+            result[place] = np.inf
+        elif np.ptp(finite) > 1e-9:
             result[place] = importance_weights(ratio)[1]
     return result
