@@ -40,7 +40,7 @@ def world(fits, **changes) -> SimpleNamespace:
         fits=fits,
         trough=fits["trough"],
         session=(layout.sessions["subject"][0], layout.sessions["session"][0]),
-        comparison=compare(fits, unit="session"),
+        comparison=compare(fits, unit="session", refits=0),
         checks=[predictive_check(fit, seed=1, draws=5) for fit in fits.values()],
     )
 
@@ -86,7 +86,7 @@ def test_several_fits_are_named(failed) -> None:
         "trough": replace(failed.fits["trough"], verdict=ROUGH),
         "no_drive": failed.fits["no_drive"],
     }
-    found = compare(fits, unit="session")
+    found = compare(fits, unit="session", refits=0)
     checks = [replace(check, verdict=fits[check.hypothesis].verdict) for check in failed.checks]
     for figure in (plots.comparison(found), plots.signatures(checks), plots.diagnostics(fits)):
         words = [text.get_text() for text in figure.texts]

@@ -42,6 +42,7 @@ ANALYSIS = {
     "effects": {"peak": "drug", "choice_rest": "1"},
     "sampling": {"draws": 50, "max_draws": 50, "tune": 60, "chains": 2},
     "check": {"draws": 10},
+    "controls": {"surrogates": 2},
     "seed": 3,
     "simulate": {
         "drive": "trough",
@@ -52,7 +53,7 @@ ANALYSIS = {
 FILES = """
 spec.yaml data.json environment.json verdict.json identifiability.csv summary.csv comparison.csv
 answer.json truth.csv report.html methods.md checklist.md fits/no_drive.nc fits/trough.nc
-figures/index.json tables/conditions.csv tables/conditions.tex
+figures/index.json tables/conditions.csv tables/conditions.tex tables/evidence.csv
 tables/effects.csv tables/effects.tex
 tables/comparison.csv tables/comparison.tex tables/predictive_checks.csv
 tables/predictive_checks.tex
