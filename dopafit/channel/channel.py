@@ -14,7 +14,7 @@ import pandas as pd
 from dopafit.channel.summed import Signature, Typical
 from dopafit.core.arguments import require
 from dopafit.core.component import Component, Parameter
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
@@ -345,9 +345,9 @@ def named_column(
         raise SpecError(
             f"channel {channel}: the study's observations have no column {column!r}",
             allowed=", ".join(map(str, frame.columns)) or "(the study has no observations)",
-            todo=suggest(column, frame.columns)
-            or otherwise
-            or "name a column of the study's observations",
+            given=column,
+            known=frame.columns,
+            todo=otherwise or "name a column of the study's observations",
         )
     return frame
 

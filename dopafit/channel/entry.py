@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from dopafit.channel.channel import Channel
-from dopafit.core.errors import SpecError, suggest, unknown
+from dopafit.core.errors import SpecError, suggest
 
 __all__ = ["channel_from_dict"]
 
@@ -33,7 +33,7 @@ def channel_from_dict(name: str, options: Mapping[str, Any] | None) -> Channel:
     for option in options:
         if option not in known:
             wrong = f"channels: {name}: option {option!r} is not known"
-            raise unknown(SpecError, wrong, option, ["likelihood", *known])
+            raise SpecError(wrong, given=option, known=["likelihood", *known])
     for option in fields(member):
         value = options.get(option.name, "")
         text = isinstance(value, str) or (value is None and option.type == "str | None")

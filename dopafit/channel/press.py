@@ -22,7 +22,7 @@ from dopafit.channel.quadrature import (
 )
 from dopafit.channel.thinning import draw_presses
 from dopafit.core.component import Parameter
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.study.lasting import input_times
 from dopafit.study.sessions import KEYS
@@ -189,8 +189,9 @@ class Presses(Channel):
             raise SpecError(
                 f"channel presses: the study has no presses of kind {self.kind!r}",
                 allowed=", ".join(kinds) or "(the study has no presses at all)",
-                todo=suggest(self.kind, kinds)
-                or "name the kind of presses, or leave the channel out",
+                given=self.kind,
+                known=kinds,
+                todo="name the kind of presses, or leave the channel out",
             )
         mine = {key: self._marks(key, *found) for key, *found in self._sessions(study)}
         jumps = sum(m.events.size + m.acts.size for _, m, _ in mine.values())
@@ -267,7 +268,9 @@ class Presses(Channel):
                 f"channel presses: pause_after: the study has no events of kind "
                 f"{self.pause_after!r}",
                 allowed=", ".join(kinds) or "(the study has no events at all)",
-                todo=suggest(self.pause_after, kinds) or "name a kind of event, or leave it out",
+                given=self.pause_after,
+                known=kinds,
+                todo="name a kind of event, or leave it out",
             )
 
     def observed(self, study: Study, rows: Rows) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from dopafit.check.surrogates import (
     shifted,
 )
 from dopafit.core.arguments import takes
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 from dopafit.core.files import write_result
 from dopafit.core.machine import available_cores, single_threaded
 from dopafit.core.seed import generator, spawn
@@ -181,7 +181,7 @@ def events_control(
         A word for `randomised` that is none.
     """
     if randomised is not None and randomised not in RANDOMISED:
-        raise unknown(SpecError, f"randomised: {randomised!r}", randomised, RANDOMISED)
+        raise SpecError(f"randomised: {randomised!r}", given=randomised, known=RANDOMISED)
     engine = _Engine(hypotheses, study, "events_control", seed, count, keep, progress)
     moved = [name for name, model in engine.models.items() if model.moved]
     idle = [name for name in engine.models if name not in moved]

@@ -13,7 +13,7 @@ import pandas as pd
 from dopafit.check.residuals import BANDS, LEAST, residuals
 from dopafit.check.signatures import OVER_SESSION, Clock, Lags, Reducer
 from dopafit.core.arguments import takes
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 from dopafit.core.seed import generator
 from dopafit.core.shown import Shown
 from dopafit.fit.fit import Fit
@@ -146,7 +146,9 @@ def predictive_check(
     """
     if source not in SOURCES:
         otherwise = "leave source out for replicates from the posterior"
-        raise unknown(SpecError, f"source {source!r} is not known", source, SOURCES, otherwise)
+        raise SpecError(
+            f"source {source!r} is not known", given=source, known=SOURCES, todo=otherwise
+        )
     lags = Lags(fit.study, None if fit.model.events is None else tuple(fit.model.events))
     within = fit.model.typical_spacing if pair_within is None else float(pair_within)
     rng = generator(seed, f"predict/{source}/{fit.hypothesis}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
 from dopafit.fit.effects import PEAK, TROUGH, contrast_effects, lobe_effects
@@ -213,7 +213,7 @@ def headline(analysis: Analysis, own: Model, study: Study) -> dict[str, str]:
     channel = asked.channel or next(iter(sized), "")
     if channel not in sized:
         wrong = f"multiverse: effect: no effects on {channel or 'any channel'} have a size"
-        raise unknown(SpecError, wrong, channel, sized)
+        raise SpecError(wrong, given=channel, known=sized)
     below = own.drives[channel].reads_below and Kernel.named(own.kernel).goes_below
     return {"channel": channel, "at": asked.at or (TROUGH if below else PEAK)}
 

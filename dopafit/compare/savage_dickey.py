@@ -18,7 +18,7 @@ from scipy.stats import gamma
 from dopafit.backend.diagnostics import effective_size
 from dopafit.backend.evidence.scores import importance_weights
 from dopafit.core.arguments import takes
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
 
 __all__ = ["SCALES", "bayes_factor_at_zero", "savage_dickey"]
@@ -71,7 +71,7 @@ def savage_dickey(
     wrong = next((name for name in names if name not in known), None)
     if wrong is not None or not names:
         what = f"{wrong} is no gain with a normal prior around 0" if names else "no gain is named"
-        raise unknown(SpecError, what, wrong or "", known, "fit the drive encompassing")
+        raise SpecError(what, given=wrong or "", known=known, todo="fit the drive encompassing")
     sd = [fit.model.parameters[name].prior.scale for name in names]
     draws = np.stack([fit.posterior[name].values for name in names], axis=-1)
     return bayes_factor_at_zero(draws, sd, scales=scales)

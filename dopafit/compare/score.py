@@ -10,7 +10,7 @@ import numpy as np
 from dopafit.backend.evidence.integrated import integrate_subjects
 from dopafit.backend.evidence.scores import LooResult, loo
 from dopafit.backend.evidence.subjects import find_subjects
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.fit.fit import Fit
 from dopafit.fit.likelihood import unit_subjects
 
@@ -62,7 +62,7 @@ def check_unit(unit: str, after: float | None) -> float | None:
         An unknown unit, a time that is none, or a time for another unit.
     """
     if unit not in UNITS:
-        raise unknown(SpecError, f"unit {unit!r} cannot be left out", unit, UNITS)
+        raise SpecError(f"unit {unit!r} cannot be left out", given=unit, known=UNITS)
     if unit != "future" and after is not None:
         raise SpecError(
             f"after = {after!r} with unit {unit!r}",

@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 
 __all__ = ["OUTSIDE", "Component", "Landmark", "Parameter"]
@@ -181,7 +181,7 @@ class Component:
         known = members | {old: m for m in members.values() for old in m.formerly}
         if not isinstance(name, str) or name not in known:
             family = cls.__name__.lower()
-            near = unknown(SpecError, f"{family} {name!r} is not known", name, members)
+            near = SpecError(f"{family} {name!r} is not known", given=name, known=members)
             own = f"{near.allowed}; a {family} of your own with --components FILE"
             raise SpecError(near.wrong, allowed=own, todo=near.todo)
         return known[name]

@@ -14,7 +14,6 @@ __all__ = [
     "StudyError",
     "some_of",
     "suggest",
-    "unknown",
 ]
 
 
@@ -29,9 +28,24 @@ class DopafitError(Exception):
         What would have been accepted.
     todo : str
         What to do next.
+    given, known : object and iterable of str, optional
+        A name that is none of those known: what to do is then to take the nearest one, if one is
+        near, and unless said otherwise, all of them are allowed.
     """
 
-    def __init__(self, wrong: str, *, allowed: str = "", todo: str = "") -> None:
+    def __init__(
+        self,
+        wrong: str,
+        *,
+        allowed: str = "",
+        todo: str = "",
+        given: object = "",
+        known: Iterable[str] | None = None,
+    ) -> None:
+        if known is not None:
+            names = [str(name) for name in known]
+            allowed = allowed or ", ".join(names)
+            todo = suggest(str(given), names) or todo or "take one of those allowed"
         self.wrong, self.allowed, self.todo = wrong, allowed, todo
         super().__init__(str(self))
 
@@ -58,32 +72,6 @@ class FitError(DopafitError):
 
 class StoppedError(DopafitError):
     """The user stopped the work; what was finished is kept."""
-
-
-def unknown(
-    kind: type[DopafitError],
-    wrong: str,
-    name: object,
-    known: Iterable[str],
-    otherwise: str = "take one of those allowed",
-) -> DopafitError:
-    """Return the error for a name that is none of those known; it proposes the nearest one.
-
-    Parameters
-    ----------
-    kind : type of DopafitError
-    wrong : str
-        What is said of the name.
-    name : object
-        What was given.
-    known : iterable of str
-        All that would be accepted.
-    otherwise : str
-        What to do where no known name is near.
-    """
-    names = list(known)
-    todo = suggest(str(name), names) or otherwise
-    return kind(wrong, allowed=", ".join(names), todo=todo)
 
 
 def some_of(names: Iterable[str], most: int = 8) -> str:

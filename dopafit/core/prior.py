@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.core.xp import sigmoid
 
 __all__ = ["FAMILIES", "Prior"]
@@ -53,7 +53,7 @@ class Prior:
     def __post_init__(self) -> None:
         if not isinstance(self.family, str) or self.family not in FAMILIES:
             wrong = f"prior family {self.family!r} is not known"
-            raise unknown(SpecError, wrong, self.family, FAMILIES)
+            raise SpecError(wrong, given=self.family, known=FAMILIES)
         if not all(_is_number(value) for value in (self.location, self.scale)):
             raise SpecError(
                 f"prior {self.family}({self.location!r}, {self.scale!r})",
@@ -121,7 +121,7 @@ class Prior:
         family, arguments = next(iter(spec.items()))
         if family not in FAMILIES:
             wrong = f"{where}: prior family {family!r} is not known"
-            raise unknown(SpecError, wrong, family, FAMILIES)
+            raise SpecError(wrong, given=family, known=FAMILIES)
         names = [n for n in FAMILIES[family] if n is not None]
         if not isinstance(arguments, Mapping) or set(arguments) != set(names):
             raise SpecError(

@@ -22,7 +22,7 @@ from dopafit.backend.evidence.marginal import Marginal
 from dopafit.backend.evidence.proposals import log_mean
 from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 from dopafit.core.machine import available_cores, single_threaded
 from dopafit.core.seed import generator, integer_seed
 from dopafit.core.shown import Shown
@@ -250,7 +250,9 @@ def _own_truths(
     for key in truth:
         if key not in every:
             wrong = f"truth: {key!r} is not a quantity of any hypothesis"
-            raise unknown(SpecError, wrong, key, [name for name in every if "_group[" not in name])
+            raise SpecError(
+                wrong, given=key, known=[name for name in every if "_group[" not in name]
+            )
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.sampler.compiled import RowDensity
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.model.layout.layout import Layout
 from dopafit.study.sessions import session_names
 
@@ -32,7 +32,7 @@ def unit_labels(layout: Layout, unit: str) -> tuple[dict[str, np.ndarray], list[
         An unknown unit.
     """
     if unit not in UNITS:
-        raise unknown(SpecError, f"unit {unit!r} cannot be left out", unit, UNITS)
+        raise SpecError(f"unit {unit!r} cannot be left out", given=unit, known=UNITS)
     labels = _unit_names(layout.units, unit)
     group = np.arange(len(labels))
     if unit == "session":

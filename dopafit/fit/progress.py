@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from dopafit.backend.sampler.draw import Snapshot
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 
 __all__ = ["LogProgress", "NotebookProgress", "Progress", "TerminalProgress", "auto_progress"]
 
@@ -233,7 +233,7 @@ def auto_progress(stream: TextIO | None = None, mode: str = "auto") -> Progress:
         Unknown mode.
     """
     if mode not in MODES:
-        raise unknown(SpecError, f"progress {mode!r} is not known", mode, MODES)
+        raise SpecError(f"progress {mode!r} is not known", given=mode, known=MODES)
     target = sys.stderr if stream is None else stream
     if mode == "auto":
         if stream is None and _in_kernel():

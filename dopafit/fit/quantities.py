@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.diagnostics import scalars
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
 from dopafit.fit.derived import implied_gains, kernel_shape
 from dopafit.model.layout.coordinates import natural, on_link, to_link
@@ -60,7 +60,9 @@ def _needs_trace(fit: Fit) -> None:
 def _draws(fit: Fit, source: str) -> xr.Dataset:
     if source not in SOURCES:
         otherwise = "leave source out for draws from the posterior"
-        raise unknown(SpecError, f"source {source!r} is not known", source, SOURCES, otherwise)
+        raise SpecError(
+            f"source {source!r} is not known", given=source, known=SOURCES, todo=otherwise
+        )
     return fit.posterior if source == "posterior" else fit.prior
 
 

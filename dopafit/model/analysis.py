@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from dopafit.channel import Channel, channel_from_dict
 from dopafit.core.arguments import PATH, takes
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_text
 from dopafit.core.yaml_text import parse_yaml
@@ -273,7 +273,7 @@ def _smallest(given: float | dict[str, float], channels: list[Channel]) -> dict[
     for prefix in given:
         if prefix not in words:
             what = f"compare: smallest_effect: there is no channel {prefix!r}"
-            raise unknown(SpecError, what, prefix, words)
+            raise SpecError(what, given=prefix, known=words)
     return {prefix: float(size) for prefix, size in given.items()}
 
 

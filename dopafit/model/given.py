@@ -13,7 +13,7 @@ import numpy as np
 
 from dopafit.channel import Channel
 from dopafit.core.component import Parameter
-from dopafit.core.errors import DopafitError, SpecError, suggest, unknown
+from dopafit.core.errors import DopafitError, SpecError
 from dopafit.core.prior import Prior
 from dopafit.drive import Drive
 from dopafit.model.formula.language import number_text
@@ -53,7 +53,7 @@ def is_finite(value: object) -> bool:
 
 def no_parameter(where: str, name: str, known: Collection[str]) -> DopafitError:
     """Return the error for a name that is no parameter's."""
-    return unknown(SpecError, f"{where}: {name!r} is not a parameter of this model", name, known)
+    return SpecError(f"{where}: {name!r} is not a parameter of this model", given=name, known=known)
 
 
 def as_data(prior: Any) -> Any:
@@ -102,7 +102,7 @@ def checked_drive(drive: Any, prefixes: list[str]) -> str | Mapping[str, str]:
         return str(Drive.named(drive).name)
     for prefix in drive:
         if prefix not in prefixes:
-            raise unknown(SpecError, f"drive: no channel is called {prefix!r}", prefix, prefixes)
+            raise SpecError(f"drive: no channel is called {prefix!r}", given=prefix, known=prefixes)
     for prefix in prefixes:
         if prefix not in drive:
             raise SpecError(
@@ -127,7 +127,9 @@ def plain_names(
             raise SpecError(
                 f"{key}: {name!r}: no trace or channel is called {owner!r}",
                 allowed=", ".join(f"{owner}.PARAMETER" for owner in owners),
-                todo=suggest(owner, owners) or f"write {own or 'the parameter'} alone",
+                given=owner,
+                known=owners,
+                todo=f"write {own or 'the parameter'} alone",
             )
         if dot:
             stem = own if owner == trace else f"{owner}_{own}"
@@ -225,7 +227,8 @@ def checked_priors(priors: Mapping[str, Any], declared: Declared) -> dict[str, P
             raise SpecError(
                 f"priors: {name!r} is not a parameter of this model",
                 allowed=", ".join(sorted(known)) + "; with _effect or _sd for their effects",
-                todo=suggest(stem, names) or "take one of those allowed",
+                given=stem,
+                known=names,
             )
         prior = Prior.from_dict(prior, where=f"priors: {name}")
         parameter, part = _part(stem, base)
@@ -292,7 +295,7 @@ def checked_reference(
         if column not in known:
             wrong = f"reference: no formula uses a column {column!r}"
             otherwise = "leave it out, or name a column of a formula"
-            raise unknown(SpecError, wrong, column, sorted(known), otherwise)
+            raise SpecError(wrong, given=column, known=sorted(known), todo=otherwise)
         if isinstance(level, bool) or not isinstance(level, (str, Real)):
             raise SpecError(
                 f"reference: {column}: {level!r} is not the name of a level",

@@ -14,7 +14,7 @@ import pandas as pd
 from dopafit.channel import Channel, Rows
 from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.core.outside import named_if_it_fails
 from dopafit.core.seed import generator
 from dopafit.model.claim import Model
@@ -187,7 +187,7 @@ def simulate(
     for name in truth or {}:
         if name not in values:
             wrong = f"truth: {name!r} is not a quantity of this model"
-            raise unknown(SpecError, wrong, name, [k for k in values if "_group[" not in k])
+            raise SpecError(wrong, given=name, known=[k for k in values if "_group[" not in k])
     drawn = replicator.draw(theta, generator(seed, "simulate/behaviour"), limit=limit)
     study = blank
     for channel in model.channels:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.arguments import require, takes
-from dopafit.core.errors import SpecError, suggest, unknown
+from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.given import no_parameter
 from dopafit.model.layout.coordinates import in_range
@@ -52,7 +52,7 @@ class Event:
                 todo="give how long the event's input goes on, or leave it out",
             )
         if self.shape not in SHAPES:
-            raise unknown(SpecError, f"Event: shape {self.shape!r}", self.shape, SHAPES)
+            raise SpecError(f"Event: shape {self.shape!r}", given=self.shape, known=SHAPES)
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,9 @@ class _Session:
                 f"the task: an offer to the channel {offer.channel!r}",
                 allowed="channels of the model whose outcomes belong to single moments: "
                 + (", ".join(momentary) or "it has none"),
-                todo=suggest(offer.channel, momentary) or "offer one of those allowed",
+                given=offer.channel,
+                known=momentary,
+                todo="offer one of those allowed",
             )
         prefix, drive = channel.prefix, self.model.drives[channel.prefix]
         own = {name: self.values[f"{prefix}_{name}"] for name in channel.active()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from dopafit.core.errors import SpecError, StudyError, suggest, unknown
+from dopafit.core.errors import SpecError, StudyError
 from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.layout.layout import build_layout
 from dopafit.study.datasets import list_datasets, load_dataset
@@ -75,7 +75,9 @@ def open_study(analysis: Analysis, *, behaviour: bool = True) -> Opened:
             "set",
             allowed=f"a folder relative to {analysis.path.parent}, or one of: "
             + ", ".join(list_datasets()),
-            todo=suggest(analysis.study, list_datasets()) or "correct the name after study:",
+            given=analysis.study,
+            known=list_datasets(),
+            todo="correct the name after study:",
         )
     if behaviour:
         _check_named(analysis, study)
@@ -125,4 +127,4 @@ def _check_named(analysis: Analysis, study: Study) -> None:
             where = f"{analysis.path}: channels: {channel}"
             wrong = f"{where}: the study's observations have no column {column!r}"
             otherwise = "name another, or write censored: null if every wait ended with a response"
-            raise unknown(SpecError, wrong, column, columns, otherwise)
+            raise SpecError(wrong, given=column, known=columns, todo=otherwise)

@@ -14,7 +14,7 @@ from dopafit.compare.fits import compare
 from dopafit.compare.loo import Comparison
 from dopafit.compare.refit import LIMIT
 from dopafit.core.arguments import PATH, takes
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 from dopafit.drive import Drive
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress, auto_progress
@@ -316,7 +316,7 @@ def chosen_hypotheses(analysis: Analysis, names: tuple[str, ...] | None) -> list
     for name in names:
         if name not in analysis.models:
             what = f"the analysis has no hypothesis {name!r}"
-            raise unknown(SpecError, what, name, analysis.models)
+            raise SpecError(what, given=name, known=analysis.models)
     return list(names)
 
 

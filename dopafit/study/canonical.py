@@ -12,7 +12,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import StudyError, suggest
+from dopafit.core.errors import StudyError
 from dopafit.study.tables import DEFAULTS, MISSING, REQUIRED, TABLES, TEXT_KEYS, UNITS, is_numeric
 
 __all__ = [
@@ -165,7 +165,9 @@ def canonical_table(role: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple
         raise StudyError(
             f"table {role!r}: column {column!r} is missing (found: {there})",
             allowed=f"{role} has the columns {', '.join(keys)}",
-            todo=suggest(column, columns) or f"add the column {column!r}",
+            given=column,
+            known=columns,
+            todo=f"add the column {column!r}",
         )
     done: dict[str, pd.Series] = {}
     unreadable = []

@@ -17,7 +17,7 @@ import yaml
 
 from dopafit.core.arguments import PATH, takes
 from dopafit.core.cache import CACHE, cache_folder
-from dopafit.core.errors import StudyError, unknown
+from dopafit.core.errors import StudyError
 from dopafit.core.files import read_regular, write_whole
 from dopafit.study.fed3 import read_fed3
 from dopafit.study.read import read_study
@@ -156,7 +156,7 @@ def bundled(name: str) -> Path:
         Unknown name, or the folder is not where it should be.
     """
     if name not in BUNDLED:
-        raise unknown(StudyError, f"no study {name!r} ships with dopafit", name, BUNDLED)
+        raise StudyError(f"no study {name!r} ships with dopafit", given=name, known=BUNDLED)
     package = Path(__file__).resolve().parents[1]
     places = [package.parent / "data" / name, package / "data" / name]
     for place in places:
@@ -174,7 +174,7 @@ def _entry(name: str) -> dict[str, Any]:
         return _registry()[name]
     except KeyError:
         wrong = f"there is no data set {name!r}"
-        raise unknown(StudyError, wrong, name, list_datasets()) from None
+        raise StudyError(wrong, given=name, known=list_datasets()) from None
 
 
 def _mark(entry: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.arguments import takes
-from dopafit.core.errors import SpecError, some_of, suggest
+from dopafit.core.errors import SpecError, some_of
 from dopafit.study.exclusion import Exclusion, exclusions_from
 from dopafit.study.rows import KEY
 from dopafit.study.study import Study
@@ -111,7 +111,9 @@ def _check_names(study: Study, rule: Exclusion, where: str) -> None:
                 raise SpecError(
                     f"{where}: {column} {name!r} does not occur in study {study.name!r}",
                     allowed=some_of(known),
-                    todo=suggest(name, known) or "correct the name, or take it out",
+                    given=name,
+                    known=known,
+                    todo="correct the name, or take it out",
                 )
     for column, values in rule.where.items():
         table = _home(study, column, where)
@@ -122,7 +124,9 @@ def _check_names(study: Study, rule: Exclusion, where: str) -> None:
                     f"{where}: where: {column} is never "
                     + ("missing" if value is None else repr(value)),
                     allowed=some_of(known),
-                    todo=suggest(str(value), known) or "correct the value, or take the rule out",
+                    given=str(value),
+                    known=known,
+                    todo="correct the value, or take the rule out",
                 )
 
 
@@ -137,7 +141,9 @@ def _home(study: Study, column: str, where: str) -> pd.DataFrame:
     raise SpecError(
         f"{where}: where: sessions, subjects and observations have no column {column!r}",
         allowed=some_of(known) or "(there is none)",
-        todo=suggest(column, known) or "use subjects:, sessions:, before: or after:",
+        given=column,
+        known=known,
+        todo="use subjects:, sessions:, before: or after:",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 
 __all__ = ["Exclusion", "exclusions_from"]
 
@@ -119,7 +119,7 @@ def _rule(given: Any, where: str) -> Exclusion:
     for key in given:
         if key not in keys:
             wrong = f"{where}: {key!r} is not known"
-            raise unknown(SpecError, wrong, key, keys, f"write e.g. {_EXAMPLE}")
+            raise SpecError(wrong, given=key, known=keys, todo=f"write e.g. {_EXAMPLE}")
     columns = given.get("where") or {}
     if not isinstance(columns, Mapping):
         raise SpecError(

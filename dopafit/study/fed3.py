@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import StudyError, suggest, unknown
+from dopafit.core.errors import StudyError
 from dopafit.study.fed3_log import SIDES, Fed3Log, read_log
 from dopafit.study.report import Finding, Report
 from dopafit.study.study import Study
@@ -89,7 +89,7 @@ def read_fed3(
     """
     if active is not None and active not in SIDES:
         otherwise = "leave it out, and the logs say which side is active"
-        raise unknown(StudyError, f"active = {active!r}", active, SIDES, otherwise)
+        raise StudyError(f"active = {active!r}", given=active, known=SIDES, todo=otherwise)
     logs, report = _read(paths, session_types, active)
     report.raise_errors()
     if not logs:
@@ -109,7 +109,9 @@ def read_fed3(
             raise StudyError(
                 f"subjects does not say who was in {stem!r}",
                 allowed="an entry for every file stem",
-                todo=suggest(stem, subjects) or f"add {stem!r}",
+                given=stem,
+                known=subjects,
+                todo=f"add {stem!r}",
             )
         if stems.count(stem) > 1:
             raise StudyError(

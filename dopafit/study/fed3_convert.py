@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dopafit.core.errors import StudyError, suggest
+from dopafit.core.errors import StudyError
 from dopafit.study.fed3 import read_fed3
 from dopafit.study.study import Study
 from dopafit.study.suffixes import read_table
@@ -71,7 +71,9 @@ def _who(path: Path) -> tuple[dict[str, str], pd.DataFrame]:
             raise StudyError(
                 f"{path.name} has no column {column!r}",
                 allowed="columns file and subject, and any covariates of the sessions",
-                todo=suggest(column, table.columns) or f"add the column {column}",
+                given=column,
+                known=table.columns,
+                todo=f"add the column {column}",
             )
     names = table["file"].str.strip()
     logs = names.str.lower().str.endswith(".csv")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dopafit.core.errors import StudyError, some_of, suggest, unknown
+from dopafit.core.errors import StudyError, some_of
 from dopafit.core.shown import Shown
 from dopafit.study.canonical import canonical_table, content_hash
 from dopafit.study.tables import REQUIRED, TABLES
@@ -141,7 +141,7 @@ class Study(Shown):
         """
         for role in tables:
             if role not in _TABLES:
-                raise unknown(StudyError, f"a study has no table {role!r}", role, TABLES)
+                raise StudyError(f"a study has no table {role!r}", given=role, known=TABLES)
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         return Study(**(kept | dict(tables)))
 
@@ -174,7 +174,8 @@ class Study(Shown):
                     raise StudyError(
                         f"{column} {name!r} does not occur in study {self.name!r}",
                         allowed=some_of(map(repr, known)),
-                        todo=suggest(name, known) or "take one of those allowed",
+                        given=name,
+                        known=known,
                     )
             keep &= table[column].isin(names)
         table = table[keep]

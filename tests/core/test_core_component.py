@@ -156,3 +156,12 @@ def test_suggest() -> None:
     assert suggest("trogh", ["trough", "peak"]) == "did you mean 'trough'?"
     assert suggest("zzz", ["trough", "peak"]) == ""
     assert suggest("x", []) == ""
+
+
+def test_an_error_about_a_name_proposes_the_nearest_known_one() -> None:
+    near = SpecError("x", given="trogh", known=["trough", "peak"], todo="leave it out")
+    assert (near.allowed, near.todo) == ("trough, peak", "did you mean 'trough'?")
+    far = SpecError("x", given=None, known=["peak"])
+    assert (far.allowed, far.todo) == ("peak", "take one of those allowed")
+    own = SpecError("x", given="zzz", known=["peak"], allowed="a peak", todo="leave it out")
+    assert (own.allowed, own.todo) == ("a peak", "leave it out")

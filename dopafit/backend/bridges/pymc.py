@@ -19,7 +19,7 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from dopafit.backend.sampler.compiled import Density
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.model.layout.coordinates import Coordinates, on_link
 from dopafit.model.layout.layout import Layout
@@ -133,7 +133,7 @@ def pymc_model(
             known = [str(variable.name) for variable in model.free_RVs]
             wrong = next(iter(changed))
             what = f"priors: {wrong!r} is no free variable of this model"
-            raise unknown(SpecError, what, wrong, known)
+            raise SpecError(what, given=wrong, known=known)
         pm.Potential("log_likelihood", LogLikelihood(layout)(theta)[0])
         if landmarks is not None:
             _derived(layout, model, landmarks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dopafit.core.errors import FitError, SpecError, unknown
+from dopafit.core.errors import FitError, SpecError
 
 __all__ = ["BACKENDS", "known_backend", "require_backend"]
 
@@ -18,7 +18,7 @@ def known_backend(name: str) -> str:
         It is not.
     """
     if name not in BACKENDS:
-        raise unknown(SpecError, f"backend {name!r} is not known", name, BACKENDS)
+        raise SpecError(f"backend {name!r} is not known", given=name, known=BACKENDS)
     return name
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.backend.sampler.backends import known_backend
-from dopafit.core.errors import SpecError, unknown
+from dopafit.core.errors import SpecError
 from dopafit.model.analysis_file import MOST_CHAINS, MOST_DRAWS
 
 __all__ = ["ADAPTATIONS", "SamplerSettings"]
@@ -103,7 +103,7 @@ class SamplerSettings:
         for name, known in (("adaptation", ADAPTATIONS), ("sampler", SAMPLERS)):
             value = getattr(self, name)
             if value not in known:
-                raise unknown(SpecError, f"sampler: {name} {value!r} is not known", value, known)
+                raise SpecError(f"sampler: {name} {value!r} is not known", given=value, known=known)
         if known_backend(self.backend) != "numba" and self.sampler == "pymc":
             raise SpecError(
                 f"sampler pymc with backend {self.backend}",

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.core.component import Parameter
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
@@ -177,7 +177,9 @@ class Coordinates:
                 if "[" in name
                 else f"priors: {name!r}: no formula makes such an effect",
                 allowed=", ".join([*stems, *known]) or "no prior of an effect, as there are none",
-                todo=suggest(name, [*known, *stems]) or "leave the prior out, or add the term",
+                given=name,
+                known=[*known, *stems],
+                todo="leave the prior out, or add the term",
             )
 
     @cached_property

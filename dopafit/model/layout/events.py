@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import SpecError, StudyError, unknown
+from dopafit.core.errors import SpecError, StudyError
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
@@ -34,7 +34,7 @@ def moving_events(model: Model, study: Study) -> pd.DataFrame:
             if kind not in kinds:
                 wrong = f"events: the study has no events of kind {kind!r}"
                 todo = "name kinds that occur, or leave the key out"
-                raise unknown(SpecError, wrong, kind, kinds, todo)
+                raise SpecError(wrong, given=kind, known=kinds, todo=todo)
         events = events[events["kind"].isin(model.events)]
     for column in ("time", "magnitude"):
         bad = ~np.isfinite(events[column].to_numpy(float))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.model.given import is_finite
 
 __all__ = ["MEDIAN", "as_plain", "checked_unit", "in_unit_events", "unit_event"]
@@ -116,7 +116,9 @@ def in_unit_events(
         raise SpecError(
             f"unit_magnitude says nothing about events of kind {kind!r}",
             allowed="every kind that moves the trace: " + ", ".join(sorted(set(kinds))),
-            todo=suggest(kind, set(named) - set(kinds)) or f"add {kind}",
+            given=kind,
+            known=set(named) - set(kinds),
+            todo=f"add {kind}",
         )
     return MappingProxyType(dict(sorted(found.items()))), size / kinds.map(found).to_numpy(float)
 

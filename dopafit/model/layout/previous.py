@@ -6,7 +6,7 @@ import numpy as np
 
 from dopafit.channel import Channel
 from dopafit.channel.channel import with_columns
-from dopafit.core.errors import SpecError, suggest
+from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.formula.language import Previous, spelled
 from dopafit.model.notation import formulas
@@ -54,7 +54,9 @@ def with_previous(model: Model, study: Study) -> Study:
                 raise SpecError(
                     f"effects: {name}: {term.name}: the observations have no column {term.of!r}",
                     allowed=", ".join(known) or "(the study has no observations)",
-                    todo=suggest(term.of, known) or "name a column of the study's observations",
+                    given=term.of,
+                    known=known,
+                    todo="name a column of the study's observations",
                 )
             values[term.name] = sessions[term.of].shift()
     return with_columns(study, values | {TURN: sessions.cumcount()}) if values else study
