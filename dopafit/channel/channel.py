@@ -85,6 +85,10 @@ class Rows:
         What about these rows the user should know before believing a result.
     moments : Moments or None
         When the rows read the trace; at their own time where None.
+    coding : DataFrame or None
+        Rows on which formulas are coded (levels, means, knots), where those of the likelihood
+        depend on a grid: a finer grid and a simulation must give the same parameters the same
+        meaning. `frame` where None.
     """
 
     frame: pd.DataFrame
@@ -93,6 +97,7 @@ class Rows:
     excluded: int = 0
     warnings: tuple[str, ...] = ()
     moments: Moments | None = None
+    coding: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -216,14 +221,6 @@ class Channel(Component, family=True):
     def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return the rows a simulation needs: those of the likelihood unless a member differs."""
         return self.rows(study, at, scales)
-
-    def design_frame(self, study: Study, at: At, rows: Rows) -> pd.DataFrame:
-        """Return the rows on which formulas are coded: levels, means, knots.
-
-        Those of the likelihood unless a member's rows depend on a grid: a finer grid and a
-        simulation must give the same parameters the same meaning.
-        """
-        return rows.frame
 
     def blank(self, study: Study) -> Study:
         """Return the study with a placeholder outcome in every row, to lay out a simulation.

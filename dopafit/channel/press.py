@@ -40,6 +40,8 @@ PAUSE_SHARPNESS = 2.5
 """How much finer than the time since an event the grid is where there is a pause."""
 
 Key = tuple[str, str]
+Times = dict[str, np.ndarray]
+"""Sorted times of a session by table [s]."""
 
 
 def _history_column(tau: float) -> str:
@@ -193,7 +195,8 @@ class Presses(Channel):
                 known=kinds,
                 todo="name the kind of presses, or leave the channel out",
             )
-        mine = {key: self._marks(key, *found) for key, *found in self._sessions(study)}
+        sessions = self._sessions(study)
+        mine = {key: self._marks(key, *found) for key, *found in sessions}
         jumps = sum(m.events.size + m.acts.size for _, m, _ in mine.values())
         # errors after different marks are independent: they add up like a square root
         share = min(TOLERANCE / np.sqrt(jumps + 1), LARGEST_SHARE)
@@ -219,7 +222,7 @@ class Presses(Channel):
         frame = at(frame)
         data = {name: frame[name].to_numpy(float) for name in ("is_press", "weight")}
         data["since_event_power"] = _power(frame["since_event"])
-        return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
+        return self._rows(frame, data, sessions, at)
 
     def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return both ends of every segment on which the log rate is taken as linear.
@@ -227,8 +230,9 @@ class Presses(Channel):
         No press is needed; the self-history's columns are zero, and the simulation adds it.
         """
         self._check_pause(study)
+        sessions = self._sessions(study)
         parts, points = [], 0
-        for key, bounds, lists in self._sessions(study):
+        for key, bounds, lists in sessions:
             marks = Marks(lists["events"], np.empty(0), lists["cuts"], sharpness=self._sharpness)
             pieces = segments(bounds, marks, self._resolved(scales))
             points += pieces.size
@@ -242,20 +246,28 @@ class Presses(Channel):
         frame = at(pd.concat(parts, ignore_index=True))
         frame = frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
         data = {"since_event_power": _power(frame["since_event"])}
-        return Rows(frame, data, frame["trial_number"].to_numpy(np.int64))
+        return self._rows(frame, data, sessions, at)
 
-    def design_frame(self, study: Study, at: At, rows: Rows) -> pd.DataFrame:
-        """Return evenly spaced times of every window and all covariate steps, whatever the grid."""
-        count = int(np.clip(20_000 // max(len(study.windows), 1), 2, 200))
+    def _rows(
+        self,
+        frame: pd.DataFrame,
+        data: dict[str, np.ndarray],
+        sessions: list[tuple[Key, np.ndarray, Times]],
+        at: At,
+    ) -> Rows:
+        """Return rows, coded on evenly spaced times of every window and all covariate steps."""
+        windows = sum(len(bounds) for _, bounds, _ in sessions)
+        count = int(np.clip(20_000 // windows, 2, 200))
         parts = []
-        for key, bounds, lists in self._sessions(study):
+        for key, bounds, lists in sessions:
             even = np.linspace(bounds[:, 0], bounds[:, 1], count).ravel()
             steps = lists["cuts"]
             window = np.searchsorted(bounds[:, 0], steps, side="right") - 1
             inside = (window >= 0) & (steps < bounds[np.maximum(window, 0), 1])
             parts.append(_frame(key, np.sort(np.append(even, steps[inside])), lists["pauses"]))
-        frame = at(pd.concat(parts, ignore_index=True))
-        return frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
+        coding = at(pd.concat(parts, ignore_index=True))
+        coding = coding.assign(**{_history_column(tau): 0.0 for tau in self.history})
+        return Rows(frame, data, frame["trial_number"].to_numpy(np.int64), coding=coding)
 
     def _own(self, study: Study) -> pd.DataFrame:
         return study.presses[study.presses["kind"] == self.kind]
@@ -311,7 +323,7 @@ class Presses(Channel):
         presses = pd.concat([others, drawn.assign(kind=self.kind)], ignore_index=True)
         return study.with_tables({"presses": presses})
 
-    def _sessions(self, study: Study) -> list[tuple[Key, np.ndarray, dict[str, np.ndarray]]]:
+    def _sessions(self, study: Study) -> list[tuple[Key, np.ndarray, Times]]:
         """Return every session with its windows (window, 2) and its sorted times by table [s]."""
         tables = {
             "events": input_times(study.events),
@@ -334,7 +346,7 @@ class Presses(Channel):
         return found
 
     def _marks(
-        self, key: Key, bounds: np.ndarray, lists: dict[str, np.ndarray]
+        self, key: Key, bounds: np.ndarray, lists: Times
     ) -> tuple[np.ndarray, Marks, np.ndarray]:
         where = f"channel presses: subject {key[0]}, session {key[1]}"
         refuse_misplaced(where, lists["acts"], bounds, self.refractory)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dopafit.model.claim import Model
-from dopafit.model.layout.events import moving_events
+from dopafit.model.layout.events import in_unit_events, moving_events
 from dopafit.model.layout.layout import Layout
-from dopafit.model.layout.magnitude import in_unit_events
 from dopafit.study import Study
 from dopafit.trace.kernel import LOAD, Kernel
 

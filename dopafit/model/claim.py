@@ -18,7 +18,7 @@ from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.core.shown import Shown
 from dopafit.drive import Drive
-from dopafit.model.formula import used_columns
+from dopafit.model.formula import Parsed, parse, used_columns
 from dopafit.model.given import (
     as_data,
     check_prefixes,
@@ -186,7 +186,6 @@ class Model(Shown):
                     allowed=f"effects on {name} together with a prior for it",
                     todo=f"give a prior, e.g. {name}: {{logit_normal: {{median: 0.05, sigma: 1}}}}",
                 )
-
         own, rivals = self._columns(self.effects), self._columns(self._given["effects"])
         reference = checked_reference(self.reference, own, rivals)
         put("reference", MappingProxyType(dict(sorted(reference.items()))))
@@ -234,14 +233,22 @@ class Model(Shown):
         own = {name: channel.prefix for name, channel in self.owners.items() if channel}
         return MappingProxyType(varies | own)
 
+    @functools.cached_property
+    def formulas(self) -> Mapping[str, Parsed]:
+        """The formulas, read, that hold more than the population value."""
+        read = {name: parse(text, f"effects: {name}") for name, text in self.effects.items()}
+        return MappingProxyType({k: v for k, v in read.items() if v.terms or v.groups})
+
+    @functools.cached_property
+    def own_terms(self) -> Mapping[str, Mapping[str, Prior]]:
+        """What channels add to their resting predictors: terms with their priors, by parameter."""
+        return MappingProxyType({f"{c.prefix}_rest": c.extra_terms() for c in self.channels})
+
     @property
     def _usual(self) -> str:
         """The name of a hypothesis that was given none."""
-        return (
-            self.drive
-            if isinstance(self.drive, str)
-            else "_".join(dict.fromkeys(self.drive.values()))
-        )
+        named = self.drive
+        return named if isinstance(named, str) else "_".join(dict.fromkeys(named.values()))
 
     @property
     def _usual_family(self) -> str:
@@ -286,9 +293,8 @@ class Model(Shown):
 
     @staticmethod
     def _columns(effects: Mapping[str, str]) -> set[str]:
-        return set().union(
-            *(used_columns(str(text), where=f"effects: {name}") for name, text in effects.items())
-        )
+        read = (used_columns(str(text), where=f"effects: {name}") for name, text in effects.items())
+        return set().union(*read)
 
     @functools.cached_property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -313,13 +319,7 @@ class Model(Shown):
         for key in prior_keys(name, part, label):
             if key in self.priors:
                 return self.priors[key]
-        extra = {
-            term: prior
-            for channel in self.channels
-            if name == f"{channel.prefix}_rest"
-            for term, prior in channel.extra_terms().items()
-        }
-        return extra.get(label, default)
+        return self.own_terms.get(name, {}).get(label, default)
 
     # as a value
     def with_drive(self, drive: str) -> Model:

@@ -16,7 +16,6 @@ from dopafit.model.notation import (
     at_one,
     bar,
     drives,
-    formulas,
     motivation,
     place,
     plain,
@@ -99,7 +98,7 @@ def conventions(model: object, study: Study | None = None) -> list[str]:
 
 def _row_before(model: object) -> list[str]:
     """Say what is taken of the row before, and what leaving a trial out means then."""
-    columns = [c for parsed in formulas(model).values() for c in parsed.columns]
+    columns = [c for parsed in model.formulas.values() for c in parsed.columns]
     terms = {c.name: c.of for c in columns if isinstance(c, Previous)}
     lines = [
         f"{term} is {column} in the session's row before, less 1/2 if its values are 0 and 1, else "
@@ -124,7 +123,7 @@ def _unit(model: object) -> list[str]:
     if peak is None or peak.prior is not None:
         return []
     if peak.fixed == 1.0:
-        whose = "The population's peak" if "peak" in formulas(model) else "The peak"
+        whose = "The population's peak" if "peak" in model.formulas else "The peak"
         return [f"{whose} after one unit event is the unit of the trace (peak := 1)."]
     return [f"The population's peak after one unit event is fixed at {peak.fixed:g}."]
 
@@ -146,7 +145,7 @@ def _lasting(model: object, study: Study | None) -> list[str]:
 
 def _common(model: object) -> list[str]:
     """Say which of gain and peak differ between whom."""
-    found, lines = formulas(model), []
+    found, lines = model.formulas, []
     common = [name for name in model.gains if name not in found]
     if len(common) == len(model.gains):
         lines.append("A channel's gain is common to all subjects and sessions.")
@@ -225,7 +224,7 @@ def _effects(model: object) -> list[str]:
     """Return how parameters vary: fixed effects and the deviations of group members."""
     shared: dict[str, list[str]] = {}
     factors: dict[str, None] = {}
-    for name, parsed in formulas(model).items():
+    for name, parsed in model.formulas.items():
         where, link = place(model, name), model.parameters[name].link
         scale = {"identity": "{}", "log": r"\ln {}", "logit": r"\mathrm{{logit}}({})"}[link]
         terms = [] if at_one(model, name) else [scale.format(bar(where.symbol))]

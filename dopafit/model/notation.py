@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from dopafit.core.component import Component
 from dopafit.drive import RECTIFIER, Drive
-from dopafit.model.formula.language import Parsed
-from dopafit.model.formula.parse import parse
 from dopafit.trace.kernel import Kernel
 
 __all__ = [
@@ -17,7 +15,6 @@ __all__ = [
     "at_one",
     "bar",
     "drives",
-    "formulas",
     "motivation",
     "place",
     "plain",
@@ -92,12 +89,6 @@ def motivation(drive: type[Drive]) -> list[tuple[str, str]]:
     return [(gain, f"M{mark}(t)") for gain, mark in zip(gains, marks, strict=True)]
 
 
-def formulas(model: object) -> dict[str, Parsed]:
-    """Return the formulas that hold more than the population value."""
-    read = {name: parse(text, f"effects: {name}") for name, text in model.effects.items()}
-    return {name: found for name, found in read.items() if found.terms or found.groups}
-
-
 def symbols(model: object) -> dict[str, str]:
     """Return what every symbol of the equations means, each once."""
     kernel, moving = Kernel.named(model.kernel), drives(model)
@@ -169,7 +160,7 @@ def _of_channels(model: object) -> dict[str, str]:
 
 def _of_effects(model: object) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, parsed in formulas(model).items():
+    for name, parsed in model.formulas.items():
         if not at_one(model, name):
             symbol = place(model, name).symbol
             found[bar(symbol)] = "population value of that parameter, on its own scale"

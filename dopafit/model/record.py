@@ -14,7 +14,7 @@ from dopafit.model.equations import (
     latex,
     parameter_table,
 )
-from dopafit.model.notation import drives, formulas, symbols
+from dopafit.model.notation import drives, symbols
 from dopafit.model.nuisance import curves, nuisance_words, usual_prior
 from dopafit.study.study import Study
 from dopafit.trace.kernel import LOAD, Kernel
@@ -85,8 +85,7 @@ def prior_records(model: object) -> list[dict[str, Any]]:
     owners = {name: "gain" for name in model.gains}
     owners |= {name: "kernel" for name in Kernel.named(model.kernel).parameters}
     owners |= {name: "drive" for drive in drives(model) for name in drive.parameters}
-    rests = {f"{channel.prefix}_rest": channel.extra_terms() for channel in model.channels}
-    parsed, found = formulas(model), []
+    rests, parsed, found = model.own_terms, model.formulas, []
     for entry in parameter_table(model).to_dict(orient="records"):
         name = entry["parameter"]
         parameter, default = model.parameters[name], str(plain[name].prior or "")

@@ -11,9 +11,9 @@ import pandas as pd
 
 from dopafit.channel import Channel, Rows
 from dopafit.core.errors import SpecError
+from dopafit.model.layout.covariates import TURN
 from dopafit.model.layout.layout import Layout
 from dopafit.model.layout.matrices import table_matrix
-from dopafit.model.layout.previous import TURN
 from dopafit.model.program import MATRIX, Operations
 from dopafit.study.sessions import KEYS, session_numbers
 

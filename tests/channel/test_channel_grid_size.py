@@ -17,8 +17,8 @@ from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
 from dopafit.fit.quadrature import integral_error, quadrature_check
 from dopafit.model.claim import Model
+from dopafit.model.layout.events import FLOOR, scales_of
 from dopafit.model.layout.layout import build_layout
-from dopafit.model.layout.reads import FLOOR, scales_of
 from dopafit.study import Study
 from dopafit.trace.dynamics import Exponentials
 from dopafit.trace.kernel import Kernel

@@ -20,8 +20,8 @@ from dopafit.channel.quadrature import (
     segments,
 )
 from dopafit.model.claim import Model
+from dopafit.model.layout.events import scales_of
 from dopafit.model.layout.layout import build_layout
-from dopafit.model.layout.reads import scales_of
 from dopafit.model.numpy_operations import evaluate
 from dopafit.study import Study
 

@@ -12,7 +12,7 @@ import yaml
 
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Sampling, read_analysis
-from dopafit.model.layout.magnitude import in_unit_events
+from dopafit.model.layout.events import in_unit_events
 from dopafit.model.nuisance import ALL, NONE
 from dopafit.model.rivals import RIVALS
 from dopafit.model.schedule import Schedule, timetable

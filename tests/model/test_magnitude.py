@@ -9,8 +9,9 @@ import pytest
 from dopafit.channel.choice import Choice
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
+from dopafit.model.layout.events import in_unit_events
 from dopafit.model.layout.layout import build_layout, resolved
-from dopafit.model.layout.magnitude import checked_unit, in_unit_events, unit_event
+from dopafit.model.layout.magnitude import checked_unit, unit_event
 from dopafit.model.numpy_operations import evaluate
 from dopafit.model.play import simulate
 

@@ -1,18 +1,70 @@
-"""Join everything a formula may name to any set of points in time."""
+"""Everything a formula may name: columns of the row before, and covariates at any point in time."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from dopafit.channel.channel import times_by_session
-from dopafit.core.errors import StudyError
+from dopafit.core.errors import SpecError, StudyError
+from dopafit.model.claim import Model
+from dopafit.model.formula.language import Previous, spelled
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
-__all__ = ["Joiner"]
+__all__ = ["TURN", "Joiner", "with_previous"]
+
+TURN = "place in the session"
+"""Column of `observations` that counts a session's rows, where a formula takes the row before."""
 
 ADVICE = "run dopafit validate FOLDER; it lists every such row"
+
+
+def with_previous(model: Model, study: Study) -> Study:
+    """Return the study with what formulas take of the row before as columns of `observations`.
+
+    The row before is the session's previous row of `observations`, by time and then by its place
+    in the table, whether or not it has an outcome; at a session's first row nothing is taken.
+
+    Raises
+    ------
+    SpecError
+        The formula's parameter has no rows of observations, or these have no such column.
+    """
+    rows, values = study.observations, {}
+    sessions = rows.groupby(KEYS, sort=False)
+    for name, parsed in model.formulas.items():
+        for term in (*parsed.terms, *(t for group in parsed.groups for t in group.terms)):
+            if sum(isinstance(factor, Previous) for factor in term) > 1:
+                raise SpecError(
+                    f"effects: {name}: {spelled(term)} takes two columns of the row before",
+                    allowed="one previous(...) in an interaction",
+                    todo="add them with +, or compute the column in the table",
+                )
+        for term in (c for c in parsed.columns if isinstance(c, Previous)):
+            owner = model.owners[name]
+            if owner is None or owner.table != "observations":
+                raise SpecError(
+                    f"effects: {name}: {term.name} is of the row before, and {name} does not "
+                    "belong to rows of observations",
+                    allowed="previous(...) in formulas of channels of trials",
+                    todo="take the term out of this formula",
+                )
+            if term.of not in rows or term.of in (*KEYS, "time"):
+                known = [column for column in rows if column not in (*KEYS, "time")]
+                raise SpecError(
+                    f"effects: {name}: {term.name}: the observations have no column {term.of!r}",
+                    allowed=", ".join(known) or "(the study has no observations)",
+                    given=term.of,
+                    known=known,
+                    todo="name a column of the study's observations",
+                )
+            values[term.name] = sessions[term.of].shift()
+    if not values:
+        return study
+    return replace(study, observations=rows.assign(**values, **{TURN: sessions.cumcount()}))
 
 
 def _refuse(rows: pd.DataFrame, what: str, allowed: str) -> None:

@@ -24,7 +24,6 @@ def find_designs(
     model: Model,
     study: Study,
     frames: Mapping[str, pd.DataFrame],
-    own: Mapping[str, Collection[str]],
 ) -> dict[str, Design]:
     """Return the encodings of the parameters that vary, over the tables of their formulas.
 
@@ -36,8 +35,6 @@ def find_designs(
         The data.
     frames : mapping of str to DataFrame
         Tables by channel, and by what a kernel's parameter varies with.
-    own : mapping of str to collection of str
-        Terms that a channel adds to its resting predictor, by channel.
 
     Raises
     ------
@@ -48,8 +45,7 @@ def find_designs(
     for name, home in model.homes.items():
         frame = frames[home]
         _check_columns(model, study, name, frame.columns)
-        added = own[home] if name == f"{home}_rest" else ()
-        formula = " + ".join([model.effects.get(name, "1"), *added])
+        formula = " + ".join([model.effects.get(name, "1"), *model.own_terms.get(name, ())])
         found = design(formula, frame, where=f"effects: {name}", reference=model.reference)
         if found.columns or found.groups:
             designs[name] = found

@@ -38,9 +38,7 @@ CONSTANT, DEPENDENT = 1e-12, 1e-13
 _NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?(e[-+]?[0-9]+)?")
 
 
-def check_designs(
-    model: Model, designs: Mapping[str, Design], own: Mapping[str, Collection[str]]
-) -> None:
+def check_designs(model: Model, designs: Mapping[str, Design]) -> None:
     """Refuse fixed effects that the data cannot tell from each other or from the population value.
 
     Parameters
@@ -49,8 +47,6 @@ def check_designs(
         The claim.
     designs : mapping of str to Design
         Encodings by parameter, on the tables that they were made from.
-    own : mapping of str to collection of str
-        Columns that a channel adds and fills in later, by channel.
 
     Raises
     ------
@@ -58,7 +54,9 @@ def check_designs(
         A column that is the same in every row, or follows exactly from others.
     """
     for name, found in designs.items():
-        _check_independent(name, found, own.get(model.homes[name], ()))
+        # a channel's own terms are columns that it fills in later
+        own = model.own_terms.get(f"{model.homes[name]}_rest", ())
+        _check_independent(name, found, own)
 
 
 def doubts(

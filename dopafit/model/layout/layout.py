@@ -14,14 +14,12 @@ from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
 from dopafit.model.formula import Design
 from dopafit.model.layout.coordinates import Coordinates
-from dopafit.model.layout.covariates import Joiner
+from dopafit.model.layout.covariates import Joiner, with_previous
 from dopafit.model.layout.designs import find_designs
 from dopafit.model.layout.doubts import check_designs, doubts, references
-from dopafit.model.layout.events import moving_events
-from dopafit.model.layout.magnitude import in_unit_events
+from dopafit.model.layout.events import in_unit_events, input_changes, moving_events, scales_of
 from dopafit.model.layout.matrices import table_arrays
-from dopafit.model.layout.previous import follows, with_previous
-from dopafit.model.layout.reads import input_changes, scales_of, trace_arrays
+from dopafit.model.layout.reads import row_arrays, trace_arrays
 from dopafit.model.program import Program
 from dopafit.study.sessions import KEYS, session_numbers
 from dopafit.study.study import Study
@@ -129,6 +127,7 @@ def build_layout(
         unit, magnitude = in_unit_events(unit, events)
         events = events.assign(magnitude=magnitude)
     scales = scales_of(model, study, refine=refine)
+    inputs = input_changes(model, events)
     rows = {}
     for channel in model.channels:
         lay = channel.simulation_rows if simulation else channel.rows
@@ -142,18 +141,17 @@ def build_layout(
             )
     session_of = {p: session_numbers(sessions, r.frame) for p, r in rows.items()}
     # the tables of the formulas: by channel, and by what a kernel's parameter varies with
-    frames = {c.prefix: c.design_frame(study, at, rows[c.prefix]) for c in model.channels}
+    frames = {p: r.frame if r.coding is None else r.coding for p, r in rows.items()}
     frames |= {"by event": at(events), "by session": at(sessions.assign(time=sessions["start"]))}
     frames["by population"] = frames["by session"]  # a formula of nothing but a constant
     session = np.empty(0, int)
     if len(events):
         session = session_numbers(sessions, events)
-    inputs = input_changes(model, events, session)
     arrays = trace_arrays(model, events, inputs, session, len(sessions), rows, session_of)
-    own = {channel.prefix: tuple(channel.extra_terms()) for channel in model.channels}
-    designs = find_designs(model, study, frames, own)
+    arrays |= row_arrays(model, rows, session_of)
+    designs = find_designs(model, study, frames)
     if not simulation:
-        check_designs(model, designs, own)
+        check_designs(model, designs)
     told, reference = doubts(model, events, designs, frames), references(designs)
     used = {prefix: found.frame for prefix, found in rows.items()}
     if inputs is not None:
@@ -167,14 +165,6 @@ def build_layout(
     coordinates = Coordinates(model, designs)
     kernel = [name for name in designs if model.owners[name] is None and name != "peak"]
     arrays |= table_arrays(coordinates, designs, kernel, len(sessions))
-    for prefix, found in rows.items():
-        arrays[f"{prefix}.zero"] = np.zeros(len(found))
-        arrays |= {f"{prefix}.data.{k}": np.asarray(v, float) for k, v in found.data.items()}
-    for channel in model.channels:
-        if channel.sequential:
-            prefix = channel.prefix
-            time = rows[prefix].frame["time"].to_numpy(float)
-            arrays[f"{prefix}.follows"] = follows(channel, session_of[prefix], time)
     arrays |= coordinates.arrays
     kinds = {n: np.int64 if v.dtype.kind in "iu" else np.float64 for n, v in arrays.items()}
     arrays = {n: np.ascontiguousarray(arrays[n], dtype=kinds[n]) for n in sorted(arrays)}

@@ -17,7 +17,7 @@ import pandas as pd
 from dopafit.core.errors import SpecError
 from dopafit.model.given import is_finite
 
-__all__ = ["MEDIAN", "as_plain", "checked_unit", "in_unit_events", "unit_event"]
+__all__ = ["MEDIAN", "as_plain", "checked_unit", "unit_event"]
 
 MEDIAN = "median"
 """What an analysis writes for the median of a kind's own magnitudes."""
@@ -71,67 +71,6 @@ def _refused(wrong: str) -> SpecError:
         allowed=FORMS,
         todo="leave it out to make the median magnitude one unit event",
     )
-
-
-def in_unit_events(
-    unit: Unit, events: pd.DataFrame
-) -> tuple[float | Mapping[str, float], np.ndarray]:
-    """Return the unit as numbers, medians taken over the events, and their sizes in it.
-
-    Parameters
-    ----------
-    unit : Unit
-        As declared.
-    events : DataFrame, (event,)
-        `kind` and `magnitude` of all events that move the trace.
-
-    Returns
-    -------
-    float or mapping of str to float
-        The unit, or that of each kind.
-    array, (event,)
-        Magnitudes [unit events], sign kept.
-
-    Raises
-    ------
-    SpecError
-        A kind without a unit, or magnitudes that are all 0.
-    """
-    size = events["magnitude"].to_numpy(float)
-    if unit is None:
-        unit = _median(events, "")
-    if isinstance(unit, float):
-        return unit, size / unit
-    found = {}
-    for group in [(kind,) for kind in unit] if isinstance(unit, Mapping) else unit:
-        given = unit[group[0]] if isinstance(unit, Mapping) else MEDIAN
-        own = events[events["kind"].isin(group)]
-        if given != MEDIAN:
-            found |= dict.fromkeys(group, given)
-        elif len(own):
-            found |= dict.fromkeys(group, _median(own, " of kind " + " or ".join(group)))
-    kinds = events["kind"].astype(str)
-    for kind in sorted(set(kinds) - set(found)):
-        named = [*unit] if isinstance(unit, Mapping) else [one for group in unit for one in group]
-        raise SpecError(
-            f"unit_magnitude says nothing about events of kind {kind!r}",
-            allowed="every kind that moves the trace: " + ", ".join(sorted(set(kinds))),
-            given=kind,
-            known=set(named) - set(kinds),
-            todo=f"add {kind}",
-        )
-    return MappingProxyType(dict(sorted(found.items()))), size / kinds.map(found).to_numpy(float)
-
-
-def _median(events: pd.DataFrame, what: str) -> float:
-    size = np.abs(events["magnitude"].to_numpy(float))
-    if not (size > 0).any():
-        raise SpecError(
-            f"the magnitudes of all events{what} are 0: none of them could move the trace",
-            allowed="at least one event with a magnitude other than 0",
-            todo="give the events their sizes, or leave the column out: each then counts 1",
-        )
-    return float(np.median(size[size > 0]))
 
 
 def as_plain(unit: Unit) -> Any:

@@ -1,4 +1,4 @@
-"""When events move the trace and rows read it, how finely, and how far back."""
+"""The channels' rows as arrays: when they read the trace, how far back, and what they hold."""
 
 from __future__ import annotations
 
@@ -7,96 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dopafit.channel import Rows, Scales
+from dopafit.channel import Channel, Rows
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
-from dopafit.study.lasting import input_of
-from dopafit.study.study import Study
 from dopafit.trace.dynamics import Pairs
 from dopafit.trace.gaps import pair_counts
 from dopafit.trace.kernel import Kernel
-from dopafit.trace.lasting import Changes, changes, lasting_dynamics
+from dopafit.trace.lasting import Changes
 
-__all__ = ["FLOOR", "MOST_PAIRS", "input_changes", "scales_of", "trace_arrays"]
-
-FLOOR = 1e-3
-"""Shortest time [s] that a grid resolves: no behaviour is timed more finely."""
+__all__ = ["MOST_PAIRS", "row_arrays", "trace_arrays"]
 
 MOST_PAIRS = 20_000_000
 """Pairs of a read and an event before it: 0.6 gigabytes, and about half a second a gradient."""
-
-
-def scales_of(model: Model, study: Study, *, refine: int = 1) -> Scales:
-    """Time scales that a grid has to resolve under the model's prior.
-
-    The finest is half the prior's 10 % quantile of the kernel's shortest time [s], but no less
-    than `FLOOR`.
-
-    Raises
-    ------
-    SpecError
-        The kernel's shortest time is no number, or below 0.
-    """
-    if not model.moved:
-        finest = np.inf
-    else:
-        rng = np.random.default_rng(0)
-        kernel = Kernel.named(model.kernel)()
-        draws = {}
-        for name in kernel.parameters:
-            parameter = model.parameters[name]
-            if name != "peak":
-                draws[name] = (
-                    parameter.prior.sample(rng, 2000)
-                    if parameter.prior
-                    else np.full(2000, parameter.fixed)
-                )
-        finest = max(0.5 * _shortest(kernel, draws), FLOOR)
-    span = float((study.windows["end"] - study.windows["start"]).max())
-    coarsest = min(3600.0, span / 4)
-    return Scales(min(finest, coarsest), coarsest, refine)
-
-
-def _shortest(kernel: Kernel, draws: Mapping[str, np.ndarray]) -> float:
-    """Return the 10 % quantile over draws of a kernel's shortest time [s]."""
-    times = np.asarray(kernel.shortest_time(**draws), dtype=float)
-    bad = ~(times >= 0)
-    if bad.any():
-        raise SpecError(
-            f"kernel {kernel.name}: its shortest_time is {times[bad].flat[0]} s at a draw of the "
-            "prior",
-            allowed="times [s], 0 or above",
-            todo="correct the kernel's shortest_time, or leave it out: then the fastest of its "
-            "exponentials tells",
-        )
-    return float(np.quantile(times, 0.1))
-
-
-def input_changes(model: Model, events: pd.DataFrame, session: np.ndarray) -> Changes | None:
-    """Return when the events' input to the trace changes; None where none lasts.
-
-    Parameters
-    ----------
-    model : Model
-        The claim.
-    events : DataFrame, (event,)
-        The events that move the trace.
-    session : array of int, (event,)
-        Their sessions.
-
-    Raises
-    ------
-    SpecError
-        The kernel cannot carry events that last.
-    StudyError
-        A duration or shape of an event is none.
-    """
-    duration, ramp = input_of(events)
-    found = changes(session, events["time"].to_numpy(float), duration, ramp)
-    if not model.moved or found.event.size == len(events):
-        return None
-    lasting_dynamics(Kernel.named(model.kernel))
-    return found
 
 
 def trace_arrays(
@@ -182,3 +104,56 @@ def _pair_horizon(model: Model, arrays: Mapping[str, np.ndarray]) -> dict[str, n
             "another kernel",
         )
     return found
+
+
+def row_arrays(
+    model: Model, rows: Mapping[str, Rows], session_of: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return what every channel has by row: a zero, its data, and where it takes it, `_follows`.
+
+    Raises
+    ------
+    SpecError
+        Rows whose likelihood takes the row before are not in the order of their times.
+    """
+    arrays = {}
+    for channel in model.channels:
+        prefix, found = channel.prefix, rows[channel.prefix]
+        arrays[f"{prefix}.zero"] = np.zeros(len(found))
+        arrays |= {f"{prefix}.data.{k}": np.asarray(v, float) for k, v in found.data.items()}
+        if channel.sequential:
+            time = found.frame["time"].to_numpy(float)
+            arrays[f"{prefix}.follows"] = _follows(channel, session_of[prefix], time)
+    return arrays
+
+
+def _follows(channel: Channel, session: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return 1 where the row before belongs to the same session, 0 at a session's first row.
+
+    A channel's rows are those of its table: sorted by session and time, rows of the same time in
+    the order of the table, rows without an outcome left out.
+
+    Parameters
+    ----------
+    channel : Channel
+        Whose rows.
+    session : array of int, (row,)
+        Their sessions.
+    time : array, (row,)
+        Their times [s].
+
+    Raises
+    ------
+    SpecError
+        The rows are in another order.
+    """
+    same = np.diff(session) == 0
+    late = np.diff(session) < 0
+    if (late | (same & (np.diff(time) < 0))).any():
+        raise SpecError(
+            f"channel {channel.prefix}: its likelihood takes the row before, and its rows are not "
+            "in the order of their times",
+            allowed="rows sorted by session and, within it, by time",
+            todo="sort the frame that the channel's method rows returns, and its data with it",
+        )
+    return np.append(0.0, same.astype(float))
