@@ -40,8 +40,8 @@ PAUSE_SHARPNESS = 2.5
 """How much finer than the time since an event the grid is where there is a pause."""
 
 Key = tuple[str, str]
-Times = dict[str, np.ndarray]
-"""Sorted times of a session by table [s]."""
+Session = tuple[Key, np.ndarray, dict[str, np.ndarray]]
+"""A session with its windows, (window, 2), and its sorted times by table [s]."""
 
 
 def _history_column(tau: float) -> str:
@@ -222,7 +222,8 @@ class Presses(Channel):
         frame = at(frame)
         data = {name: frame[name].to_numpy(float) for name in ("is_press", "weight")}
         data["since_event_power"] = _power(frame["since_event"])
-        return self._rows(frame, data, sessions, at)
+        unit = frame["trial_number"].to_numpy(np.int64)
+        return Rows(frame, data, unit, coding=self._coding(sessions, at))
 
     def simulation_rows(self, study: Study, at: At, scales: Scales) -> Rows:
         """Return both ends of every segment on which the log rate is taken as linear.
@@ -246,18 +247,12 @@ class Presses(Channel):
         frame = at(pd.concat(parts, ignore_index=True))
         frame = frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
         data = {"since_event_power": _power(frame["since_event"])}
-        return self._rows(frame, data, sessions, at)
+        unit = frame["trial_number"].to_numpy(np.int64)
+        return Rows(frame, data, unit, coding=self._coding(sessions, at))
 
-    def _rows(
-        self,
-        frame: pd.DataFrame,
-        data: dict[str, np.ndarray],
-        sessions: list[tuple[Key, np.ndarray, Times]],
-        at: At,
-    ) -> Rows:
-        """Return rows, coded on evenly spaced times of every window and all covariate steps."""
-        windows = sum(len(bounds) for _, bounds, _ in sessions)
-        count = int(np.clip(20_000 // windows, 2, 200))
+    def _coding(self, sessions: list[Session], at: At) -> pd.DataFrame:
+        """Return evenly spaced times of every window and all covariate steps, whatever the grid."""
+        count = int(np.clip(20_000 // sum(len(bounds) for _, bounds, _ in sessions), 2, 200))
         parts = []
         for key, bounds, lists in sessions:
             even = np.linspace(bounds[:, 0], bounds[:, 1], count).ravel()
@@ -265,9 +260,8 @@ class Presses(Channel):
             window = np.searchsorted(bounds[:, 0], steps, side="right") - 1
             inside = (window >= 0) & (steps < bounds[np.maximum(window, 0), 1])
             parts.append(_frame(key, np.sort(np.append(even, steps[inside])), lists["pauses"]))
-        coding = at(pd.concat(parts, ignore_index=True))
-        coding = coding.assign(**{_history_column(tau): 0.0 for tau in self.history})
-        return Rows(frame, data, frame["trial_number"].to_numpy(np.int64), coding=coding)
+        frame = at(pd.concat(parts, ignore_index=True))
+        return frame.assign(**{_history_column(tau): 0.0 for tau in self.history})
 
     def _own(self, study: Study) -> pd.DataFrame:
         return study.presses[study.presses["kind"] == self.kind]
@@ -323,8 +317,7 @@ class Presses(Channel):
         presses = pd.concat([others, drawn.assign(kind=self.kind)], ignore_index=True)
         return study.with_tables({"presses": presses})
 
-    def _sessions(self, study: Study) -> list[tuple[Key, np.ndarray, Times]]:
-        """Return every session with its windows (window, 2) and its sorted times by table [s]."""
+    def _sessions(self, study: Study) -> list[Session]:
         tables = {
             "events": input_times(study.events),
             "acts": self._own(study),
@@ -346,7 +339,7 @@ class Presses(Channel):
         return found
 
     def _marks(
-        self, key: Key, bounds: np.ndarray, lists: Times
+        self, key: Key, bounds: np.ndarray, lists: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, Marks, np.ndarray]:
         where = f"channel presses: subject {key[0]}, session {key[1]}"
         refuse_misplaced(where, lists["acts"], bounds, self.refractory)

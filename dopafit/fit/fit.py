@@ -21,9 +21,9 @@ from dopafit.core.errors import DopafitError, FitError
 from dopafit.core.seed import generator, integer_seed
 from dopafit.core.shown import Shown
 from dopafit.fit.derived import name_draws
-from dopafit.fit.looks import Looks, budget, check_room, looks_text
+from dopafit.fit.looks import Looks, budget, looks_text
 from dopafit.fit.progress import Progress, auto_progress
-from dopafit.fit.sampling import draw, prepared
+from dopafit.fit.sampling import check_room, draw, prepared
 from dopafit.fit.stored import contradiction
 from dopafit.fit.verdict import Verdict
 from dopafit.model.claim import Model

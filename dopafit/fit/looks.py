@@ -7,14 +7,13 @@ draws say about the claim.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dopafit.backend.sampler.draw import SamplerSettings
-from dopafit.core.errors import SpecError
-from dopafit.core.machine import free_memory
 from dopafit.fit.derived import name_draws
 from dopafit.fit.judge import judge_draws
 from dopafit.fit.modes import judge_modes, largest_weights, nearest_mode
@@ -28,16 +27,11 @@ from dopafit.study.study import Study
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Looks", "budget", "check_room", "looks_text"]
+__all__ = ["Looks", "budget", "looks_text"]
 
 LASTING = frozenset({"chains", "finite", "divergences", "step size", "step size ratio"})
 """Checks that stay failed however long the chains go on: counts whose limit is 0, and what tuning
 has fixed."""
-
-COPIES = 5
-"""Times that draws lie in memory: in the sampler, on the way from it, named, and judged."""
-
-STATISTICS = 40  # numbers that the sampler records of each draw, about
 
 
 def budget(draws: int) -> int:
@@ -45,6 +39,7 @@ def budget(draws: int) -> int:
     return max(BUDGET, draws) if isinstance(draws, Integral) else BUDGET  # the settings refuse it
 
 
+@dataclass(eq=False)
 class Looks:
     """Judges draws, and remembers what every look saw.
 
@@ -58,18 +53,13 @@ class Looks:
         What the pilot found, once it has: ``modes`` and ``places``.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        model: Model,
-        study: Study,
-        settings: SamplerSettings,
-        notes: Mapping[str, Any],
-    ) -> None:
-        self._layout, self._model, self._study = layout, model, study
-        self.settings, self._notes = settings, notes
-        self.record: list[dict[str, Any]] = []
-        self._latest: tuple[int, Any] | None = None
+    layout: Layout
+    model: Model
+    study: Study
+    settings: SamplerSettings
+    notes: Mapping[str, Any]
+    record: list[dict[str, Any]] = field(init=False, default_factory=list)
+    _latest: tuple[int, Any] | None = field(init=False, default=None)
 
     def __call__(self, tree: xr.DataTree) -> tuple[bool, str]:
         """Return whether sampling may end here, and what the draws show in words."""
@@ -94,12 +84,10 @@ class Looks:
             return self._latest[1]
         coordinates = tree["posterior"].to_dataset()[["x", "h"]]
         x, h = coordinates["x"].values, coordinates["h"].values
-        posterior = name_draws(self._layout, self._study, x, h)
+        posterior = name_draws(self.layout, self.study, x, h)
         stats = tree["sample_stats"].to_dataset()
-        extra = [
-            self._modes(x, h),
-            *quadrature_check(self._layout, self._model, self._study, coordinates),
-        ]
+        finer = quadrature_check(self.layout, self.model, self.study, coordinates)
+        extra = [self._modes(x, h), *finer]
         if stopped:
             extra.append(_stopped(draws, self.settings.max_draws))
         verdict = judge_draws(posterior, stats, extra=extra)
@@ -108,43 +96,17 @@ class Looks:
         return self._latest[1]
 
     def _modes(self, x: np.ndarray, h: np.ndarray) -> Diagnostic:
-        shares = [mode["share"] for mode in self._notes["modes"]]
+        shares = [mode["share"] for mode in self.notes["modes"]]
         if len(shares) < 2:
             return judge_modes(shares, None)
         from dopafit.backend.geometry.search import population_values
 
-        which = population_values(self._layout.coordinates)
+        which = population_values(self.layout.coordinates)
         draws = np.concatenate([x, np.log(h)], axis=-1)[..., which]
-        nearest = nearest_mode(self._notes["places"][:, which], draws)
-        for mode, most in zip(self._notes["modes"], largest_weights(shares, nearest), strict=True):
+        nearest = nearest_mode(self.notes["places"][:, which], draws)
+        for mode, most in zip(self.notes["modes"], largest_weights(shares, nearest), strict=True):
             mode["most"] = most
         return judge_modes(shares, nearest)
-
-
-def check_room(settings: SamplerSettings, layout: Layout) -> None:
-    """Refuse draws that memory cannot hold, before anything is compiled.
-
-    Raises
-    ------
-    SpecError
-        With the number of draws per chain that fits.
-    """
-    free = free_memory()
-    coordinates = layout.coordinates
-    size = coordinates.normals + coordinates.halves + len(coordinates.entries) + STATISTICS
-    row = 8 * size * COPIES * settings.chains
-    if free is None or row * (settings.max_draws + settings.tune) <= free:
-        return
-    most = max(0, free // row - settings.tune)
-    need = row * (settings.max_draws + settings.tune) / 1e9
-    raise SpecError(
-        f"{settings.chains} chains of {settings.tune:,} + {settings.max_draws:,} draws of this "
-        f"model need about {need:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free",
-        allowed=f"max_draws up to about {most:,} with this tune and these chains"
-        if most
-        else "fewer chains or tuning draws",
-        todo="lower max_draws, tune or chains: a verdict rarely needs more than 4,000 draws",
-    )
 
 
 def looks_text(record: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dopafit.backend.sampler.draw import Interrupted, SamplerSettings, run
+from dopafit.core.errors import SpecError
+from dopafit.core.machine import free_memory
 from dopafit.fit.modes import found_modes
 from dopafit.fit.progress import Progress
 from dopafit.model.layout.layout import Layout
@@ -15,7 +17,38 @@ from dopafit.model.layout.layout import Layout
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["draw", "prepared"]
+__all__ = ["check_room", "draw", "prepared"]
+
+COPIES = 5
+"""Times that draws lie in memory: in the sampler, on the way from it, named, and judged."""
+
+STATISTICS = 40  # numbers that the sampler records of each draw, about
+
+
+def check_room(settings: SamplerSettings, layout: Layout) -> None:
+    """Refuse draws that memory cannot hold, before anything is compiled.
+
+    Raises
+    ------
+    SpecError
+        With the number of draws per chain that fits.
+    """
+    free = free_memory()
+    coordinates = layout.coordinates
+    size = coordinates.normals + coordinates.halves + len(coordinates.entries) + STATISTICS
+    row = 8 * size * COPIES * settings.chains
+    if free is None or row * (settings.max_draws + settings.tune) <= free:
+        return
+    most = max(0, free // row - settings.tune)
+    need = row * (settings.max_draws + settings.tune) / 1e9
+    raise SpecError(
+        f"{settings.chains} chains of {settings.tune:,} + {settings.max_draws:,} draws of this "
+        f"model need about {need:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free",
+        allowed=f"max_draws up to about {most:,} with this tune and these chains"
+        if most
+        else "fewer chains or tuning draws",
+        todo="lower max_draws, tune or chains: a verdict rarely needs more than 4,000 draws",
+    )
 
 
 def draw(

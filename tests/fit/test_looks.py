@@ -7,10 +7,9 @@ import pytest
 
 from dopafit.backend.sampler.draw import SamplerSettings
 from dopafit.core.errors import SpecError
-from dopafit.fit import looks as looks_module
 from dopafit.fit import sampling
 from dopafit.fit.fit import fit
-from dopafit.fit.looks import LASTING, Looks, budget, check_room, looks_text
+from dopafit.fit.looks import LASTING, Looks, budget, looks_text
 from dopafit.fit.modes import VISITS, judge_modes, largest_weights, nearest_mode
 from dopafit.fit.verdict import Diagnostic, Verdict
 from dopafit.model.analysis import Sampling
@@ -81,12 +80,12 @@ def test_the_budget() -> None:
 
 def test_draws_that_memory_cannot_hold(tiny_fit, tiny_model, tiny_world, monkeypatch) -> None:
     monkeypatch.setattr(sampling, "run", None)
-    monkeypatch.setattr(looks_module, "free_memory", lambda: 10**7)
+    monkeypatch.setattr(sampling, "free_memory", lambda: 10**7)
     with pytest.raises(SpecError, match="GB of memory") as caught:
         fit(tiny_model("no_drive"), tiny_world, **(OPTIONS | {"max_draws": 1_000_000}))
     assert "max_draws up to about" in caught.value.allowed and "max_draws" in caught.value.todo
-    monkeypatch.setattr(looks_module, "free_memory", lambda: None)  # not known: nothing is refused
-    check_room(SamplerSettings(max_draws=1_000_000), tiny_fit.layout)
+    monkeypatch.setattr(sampling, "free_memory", lambda: None)  # not known: nothing is refused
+    sampling.check_room(SamplerSettings(max_draws=1_000_000), tiny_fit.layout)
 
 
 def test_one_mode_is_no_rival() -> None:
