@@ -139,28 +139,25 @@ def build_layout(
                 todo="leave the channel out",
                 allowed="at least one row with an outcome",
             )
-    session_of = {p: session_numbers(sessions, r.frame) for p, r in rows.items()}
-    # the tables of the formulas: by channel, and by what a kernel's parameter varies with
-    frames = {p: r.frame if r.coding is None else r.coding for p, r in rows.items()}
-    frames |= {"by event": at(events), "by session": at(sessions.assign(time=sessions["start"]))}
-    frames["by population"] = frames["by session"]  # a formula of nothing but a constant
-    session = np.empty(0, int)
-    if len(events):
-        session = session_numbers(sessions, events)
-    arrays = trace_arrays(model, events, inputs, session, len(sessions), rows, session_of)
+    # by channel, and by what a kernel's parameter varies with
+    tables = {prefix: found.frame for prefix, found in rows.items()}
+    tables |= {"by event": at(events), "by session": at(sessions.assign(time=sessions["start"]))}
+    tables["by population"] = tables["by session"]  # a formula of nothing but a constant
+    session_of = {name: session_numbers(sessions, table) for name, table in tables.items()}
+    arrays = trace_arrays(model, events, inputs, len(sessions), rows, session_of)
     arrays |= row_arrays(model, rows, session_of)
-    designs = find_designs(model, study, frames)
+    coded = tables | {p: r.coding for p, r in rows.items() if r.coding is not None}
+    designs = find_designs(model, study, coded)
     if not simulation:
         check_designs(model, designs)
-    told, reference = doubts(model, events, designs, frames), references(designs)
-    used = {prefix: found.frame for prefix, found in rows.items()}
+    told, reference = doubts(model, events, designs, coded), references(designs)
     if inputs is not None:
         # an event is one row of the formula's table, and moves the trace at each change
-        used["by event"] = frames["by event"].iloc[inputs.event]
+        tables["by event"] = tables["by event"].iloc[inputs.event]
     for name, found in designs.items():
         home = model.homes[name]
-        if used.get(home, frames[home]) is not frames[home]:
-            designs[name] = found.evaluate(used[home])
+        if tables[home] is not coded[home]:
+            designs[name] = found.evaluate(tables[home])
     model = model.with_choices(unit_magnitude=unit, reference=reference)
     coordinates = Coordinates(model, designs)
     kernel = [name for name in designs if model.owners[name] is None and name != "peak"]

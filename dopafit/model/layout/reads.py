@@ -25,7 +25,6 @@ def trace_arrays(
     model: Model,
     events: pd.DataFrame,
     inputs: Changes | None,
-    session: np.ndarray,
     sessions: int,
     rows: Mapping[str, Rows],
     session_of: Mapping[str, np.ndarray],
@@ -37,6 +36,7 @@ def trace_arrays(
     """
     if not model.moved:
         return {}
+    session = session_of["by event"]
     order = np.lexsort((events["time"].to_numpy(float), session))
     # `at(events)` keeps the frame's order, so the frame itself must already be in session order
     if not np.array_equal(order, np.arange(len(events))):
@@ -132,20 +132,6 @@ def _follows(channel: Channel, session: np.ndarray, time: np.ndarray) -> np.ndar
 
     A channel's rows are those of its table: sorted by session and time, rows of the same time in
     the order of the table, rows without an outcome left out.
-
-    Parameters
-    ----------
-    channel : Channel
-        Whose rows.
-    session : array of int, (row,)
-        Their sessions.
-    time : array, (row,)
-        Their times [s].
-
-    Raises
-    ------
-    SpecError
-        The rows are in another order.
     """
     same = np.diff(session) == 0
     late = np.diff(session) < 0
