@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 from dopafit.core.component import OUTSIDE, Component
-from dopafit.core.errors import DopafitError, SpecError
+from dopafit.core.errors import SpecError
 from dopafit.core.limits import RECORD_BYTES
 from dopafit.core.reading import ReadingError, read_file
 
-__all__ = ["load_components", "named_if_it_fails"]
+__all__ = ["ComponentError", "load_components"]
 
 GUIDE = "see docs/extending.md"
 
@@ -72,30 +70,26 @@ def load_components(path: str | Path) -> None:
     OUTSIDE[path.name] = hashlib.sha256(source).hexdigest()
 
 
-@contextlib.contextmanager
-def named_if_it_fails(member: type[Component]) -> Iterator[None]:
-    """Say whose an exception is that arises inside a component from outside.
+class ComponentError(SpecError):
+    """An exception inside a component from outside: whose it is, its file and line, and what.
 
-    Raises
-    ------
-    SpecError
-        With the component, its file and line, and the exception; dopafit's own errors pass.
+    Parameters
+    ----------
+    member : type of Component
+        The component.
+    error : Exception
+        What its formula raised.
     """
-    try:
-        yield
-    except DopafitError:
-        raise
-    except Exception as error:  # whatever a stranger's formula may raise
-        if member.__module__.startswith("dopafit."):
-            raise
+
+    def __init__(self, member: type[Component], error: Exception) -> None:
         (family,) = (kind for kind in member.__mro__ if "_members" in vars(kind))
         what = f"{family.__name__.lower()} {member.name!r}"
         path = Path(getattr(sys.modules.get(member.__module__), "__file__", None) or "a notebook")
-        raise SpecError(
+        super().__init__(
             f"the {what} of {path}, {_place(error, path)}{type(error).__name__}: {error}",
             allowed="formulas over the array namespace xp that any values of the parameters fit",
             todo=f"correct the {what}; {GUIDE}",
-        ) from error
+        )
 
 
 def _place(error: Exception, path: Path) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dopafit.fit.verdict import Diagnostic
 from dopafit.model.layout.layout import Layout
 
-if TYPE_CHECKING:
-    from dopafit.backend.geometry.pilot import Pilot
-
-__all__ = ["VISITS", "found_modes", "judge_modes", "largest_weights", "named_modes", "nearest_mode"]
+__all__ = ["VISITS", "judge_modes", "largest_weights", "named_modes", "nearest_mode"]
 
 VISITS = 100
 """Effective draws of a mode's share below which the share is not known (to 0.05)."""
@@ -24,28 +21,8 @@ ADVICE = (
 )
 
 
-def found_modes(layout: Layout, pilot: Pilot) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Return what a reader is told of each mode of comparable mass, and where it lies.
-
-    Returns
-    -------
-    list of dict
-        `share` of their mass by the Laplace approximation; `values`, natural, by population
-        parameter.
-    array, (mode, coordinate)
-        x and log h.
-    """
-    from dopafit.backend.geometry.reparametrisation import Reparametrisation
-    from dopafit.backend.geometry.scaled_gains import scaled_gains
-
-    coordinates, normals = layout.coordinates, layout.coordinates.normals
-    plain = Reparametrisation(coordinates, gains=scaled_gains(layout, np.zeros(normals)))
-    places = np.array([plain.to_model(point) for point in pilot.points])
-    return named_modes(layout, places, np.array(pilot.masses[: len(places)])), places
-
-
 def named_modes(layout: Layout, places: np.ndarray, masses: np.ndarray) -> list[dict[str, Any]]:
-    """Return each mode's share of the mass and the population's values there, natural.
+    """Return what a reader is told of each mode of comparable mass.
 
     Parameters
     ----------
@@ -54,6 +31,12 @@ def named_modes(layout: Layout, places: np.ndarray, masses: np.ndarray) -> list[
         x and log h.
     masses : array, (mode,)
         Log masses.
+
+    Returns
+    -------
+    list of dict
+        `share` of their mass by the Laplace approximation; `values`, natural, by population
+        parameter.
     """
     coordinates, normals = layout.coordinates, layout.coordinates.normals
     share = np.exp(masses - masses.max())

@@ -10,7 +10,7 @@ import numpy as np
 from dopafit.backend.sampler.draw import Interrupted, SamplerSettings, run
 from dopafit.core.errors import SpecError
 from dopafit.core.machine import free_memory
-from dopafit.fit.modes import found_modes
+from dopafit.fit.modes import named_modes
 from dopafit.fit.progress import Progress
 from dopafit.model.layout.layout import Layout
 
@@ -161,7 +161,8 @@ def prepared(
     change, used = pilot.change, settings.sampler != "pymc"
     target = sampling_model(density, pilot, chains=settings.chains) if used else layout
     notes["optima"], notes["masses"] = list(pilot.optima), list(pilot.masses)
-    notes["modes"], notes["places"] = found_modes(layout, pilot)
+    notes["places"], known = pilot.points, np.array(pilot.masses[: len(pilot.points)])
+    notes["modes"] = named_modes(layout, pilot.points, known)
     if used:
         notes["scaling"] = "none" if change.shape is None else change.shape.name
         notes["clock"] = change.clock

@@ -15,13 +15,12 @@ from dopafit.channel import Channel, Rows
 from dopafit.channel.thinning import LIMIT
 from dopafit.core.arguments import takes
 from dopafit.core.errors import SpecError
-from dopafit.core.outside import named_if_it_fails
 from dopafit.core.seed import generator
 from dopafit.model.claim import Model
 from dopafit.model.layout.coordinates import Coordinates, in_range
 from dopafit.model.layout.layout import Layout, build_layout
 from dopafit.model.numpy_operations import numpy_operations
-from dopafit.model.program import Operations
+from dopafit.model.program import Operations, named_if_it_fails
 from dopafit.model.turns import Turns
 from dopafit.study.study import Study
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from dopafit.channel import Channel
-from dopafit.core.outside import named_if_it_fails
+from dopafit.core.component import Component
+from dopafit.core.errors import DopafitError
+from dopafit.core.outside import ComponentError
 from dopafit.core.xp import sigmoid
 from dopafit.model.claim import Model
 from dopafit.trace.kernel import Kernel
 from dopafit.trace.lasting import lasting_dynamics
 
-__all__ = ["MATRIX", "Operations", "Program"]
+__all__ = ["MATRIX", "Operations", "Program", "named_if_it_fails"]
 
 MATRIX = ("dense", "columns", "indptr", "indices", "data")
 """Parts of a parameter's table: dense columns and their entries of theta, and the rest as CSR."""
@@ -49,9 +52,30 @@ class Operations:
     previous: Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@contextlib.contextmanager
+def named_if_it_fails(member: type[Component]) -> Iterator[None]:
+    """Say whose an exception is that arises inside a component from outside.
+
+    Raises
+    ------
+    ComponentError
+        Of such a component; dopafit's own errors pass.
+    """
+    try:
+        yield
+    except DopafitError:
+        raise
+    except Exception as error:  # whatever a stranger's formula may raise
+        if member.__module__.startswith("dopafit."):
+            raise
+        raise ComponentError(member, error) from error
+
+
+@dataclass(frozen=True, eq=False)
 class Program:
     """What of a model decides the graph, as opposed to the data that flow through it.
+
+    Two programs are equal where one function computes both, over arrays of the same names.
 
     Parameters
     ----------
@@ -66,6 +90,31 @@ class Program:
     model: Model
     places: Mapping[str, int]
     varying: frozenset[str]
+
+    @cached_property
+    def _structure(self) -> tuple[Any, ...]:
+        model = self.model
+        constants = tuple(
+            (name, parameter.fixed)
+            for name, parameter in model.parameters.items()
+            if parameter.prior is None and name not in self.varying
+        )
+        return (
+            # classes: a cell of a notebook may define one of the same name again
+            Kernel.named(model.kernel),
+            tuple(model.drives.values()),
+            # a channel's options may be numbers in its formula
+            tuple((type(channel), repr(channel)) for channel in model.channels),
+            self.varying,
+            constants,
+            tuple(self.places.items()),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self._structure == other._structure
+
+    def __hash__(self) -> int:
+        return hash(self._structure)
 
     def value(self, name: str, arrays: Mapping[str, Any], theta: Any, m: Operations) -> Any:
         """Return a parameter's natural value: a number, or one per row of its table."""

@@ -217,22 +217,6 @@ class Kernel(Component, family=True):
         _, rates = self.exponentials(np, **shape)
         return 4.0 * np.log(2.0) / np.min(np.broadcast_arrays(*rates), axis=0)
 
-    @classmethod
-    def clock(cls, name: str, log_shape: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return ln(time of a landmark / `clock_unit`), and its slopes by `log_shape`.
-
-        Parameters
-        ----------
-        name : str
-            One of `clocks`.
-        log_shape : array, (len(clock_by),)
-            Logarithms of the parameters in `clock_by`.
-        """
-        if name not in cls.clocks:
-            raise TypeError(f"this kernel has no clock {name!r}")
-        slopes = np.empty(len(cls.clock_by))
-        return cls.clock_code()(cls.clocks.index(name), log_shape, slopes), slopes
-
     @staticmethod
     def clock_code() -> Any:
         """Return the compiled (which, log_shape, slopes) -> ln(time / `clock_unit`), or None.

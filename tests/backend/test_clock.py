@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.geometry.landmark_time import best_landmark, deviation
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
+from dopafit.backend.geometry.reparametrisation import (
+    Reparametrisation,
+    best_landmark,
+    deviation,
+)
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.model.layout.layout import build_layout
 from dopafit.trace.opponent import Opponent

@@ -20,6 +20,7 @@ from dopafit.fit.explore import explore
 from dopafit.fit.fit import Fit, fit
 from dopafit.model.analysis import Sampling
 from dopafit.model.layout.layout import Layout, build_layout
+from dopafit.model.program import Program
 from dopafit.model.rivals import RIVALS
 from tests.backend.claims import (
     check_gradient,
@@ -88,14 +89,21 @@ def test_threads_get_their_own_answers_and_may_change_them(tiny) -> None:
         gradient += 1.0
 
 
-def test_other_data_share_the_function_and_the_process_is_left_alone() -> None:
+def test_other_data_share_the_function_and_the_process_is_left_alone(monkeypatch) -> None:
     import jax
 
     first = JaxDensity(build_layout(plain("no_drive"), study()))
     other = build_layout(plain("no_drive"), study(7, trials=12))
     second = JaxDensity(other)
-    assert not second.fresh and not second.centred(np.zeros(other.coordinates.normals)).fresh
+    assert first.layout.program == other.program and first.layout.program is not other.program
     before = first(np.zeros(first.size))[0]
+    seen = study().observations
+    flipped = study().with_tables({"observations": seen.assign(pursue=1.0 - seen["pursue"])})
+    other_data = JaxDensity(build_layout(plain("no_drive"), flipped))
+    with monkeypatch.context() as patch:  # of the same sizes: nothing is traced again
+        patch.setattr(Program, "logp", None)
+        for density in (other_data, other_data.centred(np.zeros(other.coordinates.normals))):
+            assert np.isfinite(density(np.zeros(density.size))[0])
     assert compare(oracle(other), second, points(other)) >= 3
     assert first(np.zeros(first.size))[0] == before != second(np.zeros(second.size))[0]
     assert not jax.config.jax_enable_x64 and jax.numpy.ones(1).dtype == np.float32

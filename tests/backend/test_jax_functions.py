@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from dopafit.backend.bridges import jax_operations
+from dopafit.backend.bridges import jax_density
 from dopafit.backend.bridges.jax_functions import namespace
 from dopafit.backend.codegen import special as fast_loops
 from dopafit.trace import newton
@@ -124,7 +124,7 @@ def test_the_level_and_its_pullback(terms) -> None:
     trains = Trains(event_time, size, offsets[0], read_time, offsets[1], row)
     expected, slopes_of = double_sum(trains, coef, rate)
     weight = rng.standard_normal(read_time.size)
-    arrays = jax_operations.prepared(
+    arrays = jax_density.prepared(
         {
             "event_time": event_time,
             "event_offset": offsets[0],
@@ -135,7 +135,7 @@ def test_the_level_and_its_pullback(terms) -> None:
     )
 
     def level_of(arrays):
-        operations = jax_operations.jax_operations(arrays)
+        operations = jax_density.jax_operations(arrays)
         dynamics = Exponentials(terms)
 
         def level(size, coefficients, rates):
@@ -167,8 +167,8 @@ def test_a_table_s_rows() -> None:
         "p.indices": rest.indices,
         "p.data": rest.data,
     }
-    ready = jax_operations.prepared(parts)
-    rows = jax_operations.jax_operations(ready).linear_rows
+    ready = jax_density.prepared(parts)
+    rows = jax_density.jax_operations(ready).linear_rows
 
     @jax.jit
     def product(theta):

@@ -13,7 +13,6 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import minimize
 
-from dopafit.backend.codegen.kept import structure
 from dopafit.backend.sampler.compiled import Density
 from dopafit.channel import press
 from dopafit.channel.choice import Choice
@@ -170,7 +169,7 @@ def test_durations_of_0_are_none() -> None:
     assert zeros.hash != without.hash
     one, other = build_layout(RICH, without), build_layout(RICH, zeros)
     layouts = (one, other, build_layout(RICH, two_sessions()))
-    first, second, lasts = (structure(each.program, each.arrays) for each in layouts)
+    first, second, lasts = ((each.program, *each.arrays) for each in layouts)
     assert first == second != lasts and "event_input" not in other.arrays
     assert one.arrays.keys() == other.arrays.keys()
     for name, values in one.arrays.items():

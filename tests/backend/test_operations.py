@@ -257,7 +257,8 @@ class Claim:
 
 def bound(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return all that the generated function takes, where coordinates are not changed."""
-    coordinates: Any = SimpleNamespace(normals=arrays["x_centring"].size, halves=1)
+    size, uncentred = arrays["x_centring"].size, lambda _: {}
+    coordinates: Any = SimpleNamespace(normals=size, halves=1, centred_arrays=uncentred)
     return arrays | Reparametrisation(coordinates).arrays | memory()
 
 

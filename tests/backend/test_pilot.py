@@ -11,10 +11,16 @@ from scipy.optimize import minimize_scalar
 from dopafit.backend.diagnostics import scalars
 from dopafit.backend.geometry import pilot as pilots
 from dopafit.backend.geometry.curvature import FLOOR
-from dopafit.backend.geometry.mode import RELIABLE, SURE
 from dopafit.backend.geometry.pilot import find_pilot
 from dopafit.backend.geometry.reparametrisation import Reparametrisation
-from dopafit.backend.geometry.search import MODES, REACH, STARTS, starting_points
+from dopafit.backend.geometry.search import (
+    MODES,
+    REACH,
+    RELIABLE,
+    STARTS,
+    SURE,
+    starting_points,
+)
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.channel.choice import Choice
 from dopafit.channel.latency import Latency

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from dopafit.backend.bridges.jax_operations import jax_operations, prepared
+from dopafit.backend.bridges.jax_density import jax_operations, prepared
 from dopafit.backend.codegen.bound import Bound, memory
 from dopafit.backend.codegen.load import load
 from dopafit.backend.codegen.tables import prepare
@@ -135,7 +135,8 @@ def hold(claim, arrays, theta, expected, slopes) -> None:
     assert by_numpy == pytest.approx(expected, rel=1e-11)
 
     whole = prepare(arrays) | coordinates(6)
-    whole |= Reparametrisation(SimpleNamespace(normals=6, halves=1)).arrays | memory()
+    plain = SimpleNamespace(normals=6, halves=1, centred_arrays=lambda _: {})
+    whole |= Reparametrisation(plain).arrays | memory()
     call = Bound(load(claim, whole, gradient=True), whole, 7)
     value, gradient = call(np.append(theta, 0.0))
     assert value + 0.5 * theta @ theta == pytest.approx(expected, rel=1e-11)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
-from dopafit.backend.geometry.scaled_gains import scaled_gains
+from dopafit.backend.geometry.reparametrisation import Reparametrisation, scaled_gains
 from dopafit.backend.sampler.compiled import compile_layout
 from dopafit.model.layout.layout import Layout, build_layout
 from tests.backend.claims import flat

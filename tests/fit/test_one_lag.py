@@ -18,7 +18,7 @@ from dopafit.backend.geometry import pilot as pilots
 from dopafit.backend.geometry.search import DISTINCT
 from dopafit.backend.sampler.compiled import chain_modes, compile_layout
 from dopafit.fit.fit import fit
-from dopafit.fit.modes import found_modes
+from dopafit.fit.modes import named_modes
 from dopafit.model.layout.layout import build_layout
 from dopafit.study.read import read_study
 
@@ -57,7 +57,8 @@ def test_both_modes_are_found_from_any_seed(made, study, seed) -> None:
     layout = build_layout(made.model(), study)
     density = compile_layout(layout)
     pilot = pilots.locate(layout, density, seed=seed)
-    modes, places = found_modes(layout, pilot)
+    places = pilot.points
+    modes = named_modes(layout, places, np.array(pilot.masses[: len(places)]))
     assert len(modes) == len(places) == 2
     top = sorted(modes, key=lambda mode: mode["values"]["choice_gain_peak"])
     deficit, excess = (mode["values"] for mode in top)

@@ -22,8 +22,8 @@ def subclasses() -> set[str]:
     return known
 
 
-# Interrupted takes draws and passes three parts on to its base
-ERRORS = subclasses() - {"Interrupted"}
+# they take what went wrong (draws; a component and its exception) and pass on three parts
+ERRORS = subclasses() - {"ComponentError", "Interrupted"}
 
 
 def silent(value: ast.expr) -> bool:

@@ -1,13 +1,15 @@
 """Compile a claim's log density into one function, whose machine code is kept on disk.
 
-The source follows from the claim alone. It is written anew in every process, which takes
-milliseconds, and run from memory; the machine code comes from `dopafit.core.machine_code`.
+The source follows from the claim alone: claims that differ in data only share the function. It is
+written anew in every process, which takes milliseconds, and run from memory; the machine code comes
+from `dopafit.core.machine_code`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections import OrderedDict
 from collections.abc import Mapping
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
@@ -16,24 +18,28 @@ from typing import Any
 
 import numpy as np
 
-from dopafit.backend.codegen.kept import kept_code
 from dopafit.model.program import Program
 from dopafit.trace.kernel import Kernel
 
 __all__ = ["load", "loaded"]
 
+_COMPILED: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+_KEEP = 16
 
-class _Text(InspectLoader):
-    """A module's source at hand: nothing of it is read from a disk."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def get_source(self, fullname: str) -> str:
-        return self.source
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.source, f"<{fullname}>")
+def loaded(
+    program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool
+) -> tuple[Any, bool]:
+    """Return what `load` does, made once for all data, and whether it had to be made."""
+    key = (gradient, program, *arrays)
+    code = _COMPILED.get(key)
+    fresh = code is None
+    if fresh:
+        code = _COMPILED[key] = load(program, arrays, gradient=gradient)
+        while len(_COMPILED) > _KEEP:
+            _COMPILED.popitem(last=False)
+    _COMPILED.move_to_end(key)
+    return code, fresh
 
 
 def load(program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool) -> Any:
@@ -62,12 +68,14 @@ def load(program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool) 
     return module.density if gradient else module.rows_of
 
 
-def loaded(
-    program: Program, arrays: Mapping[str, np.ndarray], *, gradient: bool
-) -> tuple[Any, bool]:
-    """Return what `load` does, made once for all data, and whether it had to be made."""
+class _Text(InspectLoader):
+    """A module's source at hand: nothing of it is read from a disk."""
 
-    def build() -> Any:
-        return load(program, arrays, gradient=gradient)
+    def __init__(self, source: str) -> None:
+        self.source = source
 
-    return kept_code("density" if gradient else "rows", program, arrays, build)
+    def get_source(self, fullname: str) -> str:
+        return self.source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.source, f"<{fullname}>")

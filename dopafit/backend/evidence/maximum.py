@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from dopafit.backend.evidence.nested import Inner, Nested
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
-from dopafit.backend.geometry.scaled_gains import scaled_gains
+from dopafit.backend.geometry.reparametrisation import Reparametrisation, scaled_gains
 from dopafit.backend.geometry.search import find_optima
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout

@@ -22,10 +22,9 @@ from dopafit.backend.evidence.proposals import log_mean
 from dopafit.backend.evidence.subjects import find_subjects
 from dopafit.backend.geometry.blocks import Blocks, find_blocks
 from dopafit.backend.geometry.curvature import Arrowhead
-from dopafit.backend.geometry.mode import measured_mode
 from dopafit.backend.geometry.pilot import LARGEST
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
-from dopafit.backend.geometry.search import population_values
+from dopafit.backend.geometry.reparametrisation import Reparametrisation, scaled_gains
+from dopafit.backend.geometry.search import measured_mode, population_values
 from dopafit.backend.sampler.compiled import Density, Sampled
 from dopafit.backend.sampler.draw import SamplerSettings, run
 from dopafit.backend.sampler.engine import Target
@@ -107,12 +106,13 @@ class Refits:
         dense = self.density.size <= LARGEST
         owners = Blocks(np.arange(self.density.size), ()) if dense else find_blocks(layout)
         if owners.shared.size > LARGEST:  # each keeps its own scale
-            self.change = Reparametrisation(coordinates, middle)
+            change = Reparametrisation(coordinates, middle)
         else:
             variance = self.points[:, : coordinates.normals].var(axis=0)
             measure = partial(Arrowhead.measure, blocks=owners)
             scaled = self.density.scaled
-            self.change = measured_mode(coordinates, scaled, middle, variance, measure).change
+            change = measured_mode(coordinates, scaled, middle, variance, measure).change
+        self.change = replace(change, gains=scaled_gains(layout, change.centring))
 
     def rows(self, unit: str, place: int) -> dict[str, np.ndarray]:
         """Return which rows belong to a unit, by channel."""

@@ -4,31 +4,27 @@ Group effects are centred as far as the data inform them, and the sampler works 
 which the posterior is round: q = m + L u. This changes the speed, never the posterior. Of the
 optima that `search` finds the one with the largest mass gives the scale, and every other one of
 comparable mass is a place to start from.
-
-References
-----------
-Partial centring: Papaspiliopoulos, Roberts & Skold (2007), recalled, not re-read; Gorinova,
-Moore & Hoffman (2020), recalled, not re-read.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from dopafit.backend.geometry.blocks import Blocks, find_blocks
 from dopafit.backend.geometry.curvature import Arrowhead
-from dopafit.backend.geometry.mode import Mode, measured_mode
-from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation
+from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation, scaled_gains
 from dopafit.backend.geometry.search import (
     FAR,
     STARTS,
+    Mode,
     find_optima,
     find_spreads,
+    measured_mode,
     starting_points,
 )
 from dopafit.core.machine import single_threaded
@@ -66,15 +62,18 @@ class Pilot:
     masses : tuple of float
         Log mass (Laplace) of the best distinct optima, largest first; their log density where
         there are too many coordinates to measure a shape.
-    points : tuple of array, (coordinate,)
-        Modes with more than about one per cent of the largest one's mass, that one first, in
-        coordinates that are not centred: where chains start.
+    points : array, (mode, coordinate)
+        Modes with more than about one per cent of the largest one's mass, that one first: x and
+        log h.
+    starts : tuple of array, (coordinate,)
+        Where chains start in them, in the coordinates of `change`.
     """
 
     change: Reparametrisation
     optima: tuple[float, ...]
     masses: tuple[float, ...]
-    points: tuple[np.ndarray, ...] = ()
+    points: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    starts: tuple[np.ndarray, ...] = ()
 
 
 def find_pilot(
@@ -84,6 +83,7 @@ def find_pilot(
     seed: int,
     starts: int = STARTS,
     blocks: Callable[[], Blocks] | None = None,
+    gains: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
 ) -> Pilot:
     """Optimise from several starts, find the spreads, and measure the shape.
 
@@ -99,6 +99,8 @@ def find_pilot(
         How many.
     blocks : callable () -> Blocks, optional
         Finds which coordinates belong to one subject; called only where there are many.
+    gains : callable (centring) -> arrays, optional
+        The change to gains at the mean peak that `density` holds, as `scaled_gains` returns it.
     """
     plain = density(np.zeros(coordinates.normals))
     found = find_optima(coordinates, plain, starting_points(coordinates, seed, starts))
@@ -109,22 +111,27 @@ def find_pilot(
     if size > LARGEST and blocks is not None:
         owners = blocks()
     if owners.shared.size > LARGEST:  # each keeps its own scale
-        masses = tuple(value for _, value in near)
-        points = tuple(point for point, value in near if masses[0] - value < RIVAL)
-        return Pilot(Reparametrisation(coordinates, points[0]), optima, masses, points)
-    measure = functools.partial(Arrowhead.measure, blocks=owners)
-    measured = []
-    for optimum, _ in near[:MEASURED]:
-        point, variance = find_spreads(coordinates, plain, optimum, measure)
-        measured.append(measured_mode(coordinates, density, point, variance, measure))
-    modes: list[Mode] = []
-    for one in sorted(measured, key=lambda mode: -mode.mass):
-        # another one lies further away than the posterior around those before reaches
-        if all(np.abs(other.change.from_model(one.point)).max() > APART for other in modes):
-            modes.append(one)
+        modes = [Mode(value, point, Reparametrisation(coordinates, point)) for point, value in near]
+    else:
+        measure = functools.partial(Arrowhead.measure, blocks=owners)
+        modes = []
+        measured = []
+        for optimum, _ in near[:MEASURED]:
+            point, variance = find_spreads(coordinates, plain, optimum, measure)
+            measured.append(measured_mode(coordinates, density, point, variance, measure))
+        for one in sorted(measured, key=lambda mode: -mode.mass):
+            # another one lies further away than the posterior around those before reaches
+            if all(np.abs(other.change.from_model(one.point)).max() > APART for other in modes):
+                modes.append(one)
     masses = tuple(one.mass for one in modes)
-    points = tuple(one.point for one in modes if masses[0] - one.mass < RIVAL)
-    return Pilot(modes[0].change, optima, masses, points)
+    change = modes[0].change
+    points = [one.point for one in modes if masses[0] - one.mass < RIVAL]
+    starts = (np.zeros(size), *(change.from_model(point) for point in points[1:]))
+    there = Reparametrisation(coordinates)
+    if gains is not None:
+        change = replace(change, gains=gains(change.centring))
+        there = replace(there, gains=gains(there.centring))
+    return Pilot(change, optima, masses, np.array([there.to_model(p) for p in points]), starts)
 
 
 @single_threaded()
@@ -145,6 +152,7 @@ def locate(layout: Layout, density: Any, *, seed: int) -> Pilot:
         density.scaled,
         seed=pilot_seed(layout, seed),
         blocks=functools.partial(find_blocks, layout),
+        gains=functools.partial(scaled_gains, layout),
     )
 
 

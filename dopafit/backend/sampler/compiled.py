@@ -9,7 +9,6 @@ step passes through Python, and chains run side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +17,7 @@ from dopafit.backend.codegen.bound import Bound, memory
 from dopafit.backend.codegen.load import loaded
 from dopafit.backend.codegen.tables import prepare
 from dopafit.backend.geometry.pilot import Pilot
-from dopafit.backend.geometry.reparametrisation import Reparametrisation
-from dopafit.backend.geometry.scaled_gains import scaled_gains
+from dopafit.backend.geometry.reparametrisation import Reparametrisation, scaled_gains
 from dopafit.backend.sampler.backends import require_backend
 from dopafit.backend.sampler.engine import Target
 from dopafit.model.layout.coordinates import identity_arrays
@@ -98,7 +96,7 @@ class Density(Bound):
 
     def changed(self, change: Reparametrisation) -> Density:
         """Return the density as a function of other coordinates; the data are shared."""
-        return self.centred(change.centring).replaced(change.arrays)
+        return self.replaced(change.arrays)
 
     def of_theta(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return the log likelihood and its gradient as a function of theta (entry,).
@@ -152,18 +150,11 @@ class Sampled:
     density : Density or JaxDensity
         A compiled log density.
     change : Reparametrisation
-        From a `Pilot`: start and scale. It gets gains at the mean peak as well.
-
-    Attributes
-    ----------
-    change : Reparametrisation
-        With these.
+        From a `Pilot`: start and scale.
     """
 
     def __init__(self, density: Density | JaxDensity, change: Reparametrisation) -> None:
-        self.change = replace(change, gains=scaled_gains(density.layout, change.centring))
-        self.density = density.changed(self.change)
-        self.size = density.size
+        self.change, self.density, self.size = change, density.changed(change), density.size
 
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density (up to a constant) and its gradient."""
@@ -207,8 +198,8 @@ def sampling_model(density: Density | JaxDensity, pilot: Pilot, *, chains: int =
     """
     logp = Sampled(density, pilot.change)
     size, coordinates = logp.size, density.layout.coordinates
-    modes = chain_modes(pilot.masses[: max(1, len(pilot.points))], chains)
-    places = [np.zeros(size), *(pilot.change.from_model(point) for point in pilot.points[1:])]
+    places = pilot.starts or (np.zeros(size),)
+    modes = chain_modes(pilot.masses[: len(places)], chains)
     origins = [logp(place)[0] for place in places]
 
     def start(seed: int, rank: int) -> np.ndarray:
