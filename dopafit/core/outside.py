@@ -91,6 +91,10 @@ class ComponentError(SpecError):
             todo=f"correct the {what}; {GUIDE}",
         )
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # to another process its words go, not the class
+        return (SpecError, *super().__reduce__()[1:])
+
 
 def _place(error: Exception, path: Path) -> str:
     """Return the line of a file at which an error arose."""

@@ -116,6 +116,10 @@ class Program:
     def __hash__(self) -> int:
         return hash(self._structure)
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        # less the classes in `_structure`: in a process of its own, a notebook's are not found
+        return Program, (self.model, self.places, self.varying)
+
     def value(self, name: str, arrays: Mapping[str, Any], theta: Any, m: Operations) -> Any:
         """Return a parameter's natural value: a number, or one per row of its table."""
         parameter = self.model.parameters[name]

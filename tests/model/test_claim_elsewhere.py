@@ -46,6 +46,18 @@ def test_copies_are_equal_and_hold_only_plain_data() -> None:
     assert Model.from_dict(model.to_dict()) == model
 
 
+def test_a_program_takes_no_class_along(tiny_world) -> None:
+    program, other = (
+        build_layout(Model(drive=drive, channels=[dp.Choice("pursue")]), tiny_world).program
+        for drive in ("trough", "peak")
+    )
+    assert program != other and len({program, other}) == 2
+    data = pickle.dumps(program)
+    assert b"Opponent" not in data
+    for twin in (pickle.loads(data), copy.copy(program)):
+        assert twin == program and hash(twin) == hash(program)
+
+
 def test_names_are_part_of_the_claim_only_where_they_say_something() -> None:
     plain = Model(drive="trough", channels=[dp.Choice("pursue")])
     same = Model(drive={"choice": "trough"}, channels=[dp.Choice("pursue", called="choice")])

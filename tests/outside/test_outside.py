@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,7 @@ def test_an_exception_in_a_component_names_it(tmp_path, tiny_design, claim, wron
         evaluate(layout)
     assert wrong.format(path=path) in caught.value.wrong
     assert caught.value.allowed and caught.value.todo and caught.value.__cause__
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     for family, name in ((Drive, "odd"), (Channel, "never"), (Kernel, "wavy")):
         del family._members[name]
     del OUTSIDE["wrong.py"]
