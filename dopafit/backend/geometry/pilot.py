@@ -114,8 +114,7 @@ def find_pilot(
         modes = [Mode(value, point, Reparametrisation(coordinates, point)) for point, value in near]
     else:
         measure = functools.partial(Arrowhead.measure, blocks=owners)
-        modes = []
-        measured = []
+        modes, measured = [], []
         for optimum, _ in near[:MEASURED]:
             point, variance = find_spreads(coordinates, plain, optimum, measure)
             measured.append(measured_mode(coordinates, density, point, variance, measure))
@@ -126,12 +125,12 @@ def find_pilot(
     masses = tuple(one.mass for one in modes)
     change = modes[0].change
     points = [one.point for one in modes if masses[0] - one.mass < RIVAL]
-    starts = (np.zeros(size), *(change.from_model(point) for point in points[1:]))
+    begin = (np.zeros(size), *(change.from_model(point) for point in points[1:]))
     there = Reparametrisation(coordinates)
     if gains is not None:
         change = replace(change, gains=gains(change.centring))
         there = replace(there, gains=gains(there.centring))
-    return Pilot(change, optima, masses, np.array([there.to_model(p) for p in points]), starts)
+    return Pilot(change, optima, masses, np.array([there.to_model(p) for p in points]), begin)
 
 
 @single_threaded()
