@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dopafit.check.any_shape import ANY_SHAPE
 from dopafit.check.identifiability import identifiability
 from dopafit.check.predict import PredictiveCheck
+from dopafit.check.superposition import Superposition
+from dopafit.check.superposition import response as any_response
 from dopafit.compare.loo import Comparison
 from dopafit.core.arguments import PATH, require, takes
 from dopafit.core.errors import SpecError
@@ -39,6 +42,7 @@ __all__ = [
     "gain_plane",
     "kernel",
     "prior_posterior",
+    "response",
     "save",
     "signatures",
     "trace",
@@ -220,6 +224,22 @@ def signatures(
     verdicts = {check.hypothesis: check.verdict for check in found}
     marks = _joint_marks(verdicts, any(check.simulated for check in found))
     return module.draw(table, ax=ax, **marks)
+
+
+@takes(found=Superposition, fit=Fit)
+def response(
+    found: Superposition, fit: Fit, *, ax: Axes | None = None, tables: Tables | None = None
+) -> Figure:
+    """Draw typical outcomes after one event, by a response of any shape and by a fit."""
+    from dopafit.figure import response as module
+
+    table = (tables or response_tables(found, fit))["response"]
+    return module.draw(table, free=ANY_SHAPE, event=_event(fit), ax=ax, **_marks(fit))
+
+
+def response_tables(found: Superposition, fit: Fit) -> dict[str, pd.DataFrame]:
+    """Return the table behind `response`."""
+    return {"response": any_response(found, fit)}
 
 
 @takes(found=Comparison)

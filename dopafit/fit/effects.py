@@ -46,7 +46,7 @@ def lobe_effects(fit: Fit) -> list[dict[str, Any]]:
         or in the unit), `before`, `after` (medians), and `bound`, which 95 % of the draws' sizes
         do not exceed.
     """
-    sizes = _lobe_sizes(_Middle(fit, fit.thinned(DRAWS)))
+    sizes = _lobe_sizes(Middle(fit, fit.thinned(DRAWS)))
     return [told | _summary(change) for told, change in sizes]
 
 
@@ -66,7 +66,7 @@ def contrast_effects(fit: Fit) -> list[dict[str, Any]]:
         to a channel's predictor at rest is told on the outcome's scale, times and ratios of the
         response as a ratio, others on the scale on which they add up.
     """
-    sizes = _contrast_sizes(_Middle(fit, fit.thinned(DRAWS)))
+    sizes = _contrast_sizes(Middle(fit, fit.thinned(DRAWS)))
     return [told | _summary(change) for told, change in sizes]
 
 
@@ -84,12 +84,12 @@ def effect_draws(fit: Fit, theta: np.ndarray) -> np.ndarray:
     -------
     array, (effect, draw)
     """
-    middle = _Middle(fit, theta)
+    middle = Middle(fit, theta)
     changes = [change for _, change in (*_lobe_sizes(middle), *_contrast_sizes(middle))]
     return np.array([np.broadcast_to(change, len(theta)) for change in changes])
 
 
-def _lobe_sizes(middle: _Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+def _lobe_sizes(middle: Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Yield what behaviour is like at each lobe, and draws of how far that is from rest."""
     model = middle.fit.model
     for channel in model.channels:
@@ -103,7 +103,7 @@ def _lobe_sizes(middle: _Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
             yield told | {"at": at}, change
 
 
-def _contrast_sizes(middle: _Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+def _contrast_sizes(middle: Middle) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Yield each level of the study's factors against its reference, and draws of its effect."""
     fit = middle.fit
     moved = {f"{c.prefix}_{own}": (c, own) for c in fit.model.channels for own in ("rest", c.moves)}
@@ -127,7 +127,7 @@ def _contrast_sizes(middle: _Middle) -> Iterator[tuple[dict[str, Any], np.ndarra
             yield told | {"parameter": name, "level": label, "against": against}, size
 
 
-class _Middle:
+class Middle:
     """Draws of what is true of a subject in the middle of the population."""
 
     def __init__(self, fit: Fit, theta: np.ndarray) -> None:
@@ -168,6 +168,14 @@ class _Middle:
         motivation = drive().motivation(np, {LEVEL: level}, unit, **own)
         gains = (self.value(f"{channel.prefix}_{gain}") for gain in drive.gains)
         return sum(gain * part for gain, part in zip(gains, motivation, strict=True))
+
+    def after(self, channel: Channel, time: np.ndarray) -> np.ndarray:
+        """Return what one unit event adds to a channel's predictor after a time, (time, draw)."""
+        kernel = Kernel.named(self.fit.model.kernel)()
+        names = [name for name in kernel.parameters if name not in Kernel.elsewhere]
+        shape = {n: self.program.population(n, self.theta, self.operations) for n in names}
+        level = kernel.response(time[:, None], peak=1.0, **shape)
+        return self.moved(channel, level)
 
     def typical(self, channel: Channel, moved: Any = 0.0, **more: Any) -> Any:
         """Return the channel's typical outcome, (draw,)."""

@@ -9,14 +9,15 @@ from dopafit.check.control import Control, events_control, trough_control
 from dopafit.check.earned import same_ratio
 from dopafit.check.lobes import SEEN, lobes_seen
 from dopafit.check.predict import PredictiveCheck
+from dopafit.check.superposition import Superposition, superposition
 from dopafit.compare.claim import Condition
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.analysis_file import Controls
 from dopafit.model.rivals import TROUGH
-from dopafit.report.written import write_table
+from dopafit.report.written import write_json, write_table
 
-__all__ = ["controlled", "looked"]
+__all__ = ["added_up", "controlled", "looked"]
 
 LEFT_OVER = 0.05
 """p-value below which something that changes over the session is left over."""
@@ -70,6 +71,27 @@ def controlled(
         found.append(trough_control(fits, study, keep=folder / "trough_control.json", **shared))
         write_table(folder / "tables" / "evidence.csv", found[0].evidence)
     return [*map(_condition, found), *looked(fits, checks)]
+
+
+def added_up(
+    fits: Mapping[str, Fit], folder: Path, controls: Controls, seed: int, progress: Progress
+) -> Superposition | None:
+    """Ask whether responses add up over events, and write what was found.
+
+    The parameters are those of `controlled`.
+
+    Returns
+    -------
+    Superposition or None
+        None where an analysis asks for no controls.
+    """
+    if not controls.surrogates:
+        return None
+    found = superposition(fits, seed=seed, progress=progress)
+    write_json(folder / "superposition.json", {"reading": found.told})
+    if len(found.table):
+        write_table(folder / "tables" / "superposition.csv", found.table)
+    return found
 
 
 def looked(fits: Mapping[str, Fit], checks: Mapping[str, PredictiveCheck]) -> list[Condition]:

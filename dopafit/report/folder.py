@@ -132,6 +132,8 @@ class RunFolder:
             )
         notes = root / "comparison.json"
         told = _checked(notes, NOTES) if notes.exists() and compared is not None else {}
+        sums = root / "superposition.json"
+        added = _checked(sums, NOTES) if sums.exists() and compared is not None else {}
         claim, effects = read_answer(root) if compared is not None else (Claim.of(()), ())
         data = _checked(root / "data.json", DATA)
         recovery = _recovery(root, spec, data)
@@ -147,7 +149,7 @@ class RunFolder:
             verdicts=verdicts,
             summary=summary,
             **optional,
-            reading=tuple(told.get("reading") or ()),
+            reading=(*(told.get("reading") or ()), *(added.get("reading") or ())),
             warnings=(
                 *(told.get("warnings") or ()),
                 *filter(None, [str(recovery.get("warning") or "")]),

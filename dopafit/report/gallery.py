@@ -10,6 +10,7 @@ import pandas as pd
 
 from dopafit.check.predict import PredictiveCheck
 from dopafit.check.signatures import OVER_SESSION
+from dopafit.check.superposition import Superposition
 from dopafit.compare.loo import Comparison
 from dopafit.figure import plots
 from dopafit.fit import quantities
@@ -60,6 +61,7 @@ def draw_all(
     comparison: Comparison | None,
     checks: Mapping[str, PredictiveCheck],
     prior: Mapping[str, PredictiveCheck | None],
+    added: Superposition | None = None,
 ) -> int:
     """Draw every figure of a run; return how many."""
     remove_figures(folder)  # those of an earlier run that this one does not draw would stay
@@ -86,6 +88,8 @@ def draw_all(
             comparison.best if comparison is not None and comparison.best in traced else traced[0]
         )
         _subjects(gallery, best, fits[best])
+        if added is not None and added.added is not None:
+            _any_shape(gallery, best, fits[best], added)
     tables = plots.diagnostics_tables(fits)
     gallery.add(
         "diagnostics",
@@ -189,6 +193,23 @@ def _one_fit(gallery: _Gallery, name: str, fit: Fit) -> None:
         caption="Contraction is 1 - posterior variance over prior variance, on the scale on which "
         "effects add up.",
     )
+
+
+def _any_shape(gallery: _Gallery, name: str, fit: Fit, added: Superposition) -> None:
+    tables = plots.response_tables(added, fit)
+    if len(tables["response"]):
+        gallery.add(
+            "response_any_shape",
+            plots.response(added, fit, tables=tables),
+            tables,
+            kind="response",
+            fit=name,
+            title=f"Behaviour after one event, {name} and a response of any shape",
+            caption="Typical outcome of a subject in the middle of the population after one unit "
+            f"event ({event_in_words(fit.model, fit.study)}), no other event near. Line and band: "
+            "median and 90 % interval. Grey: smooth bumps over the log of the time since the "
+            "event, of any sign and size, that add up over events (approximate posterior).",
+        )
 
 
 def _subjects(gallery: _Gallery, name: str, fit: Fit) -> None:

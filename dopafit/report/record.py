@@ -57,6 +57,8 @@ DERIVED = (
     "answer.json",
     "tables/predictive_checks.csv",
     "tables/evidence.csv",
+    "tables/superposition.csv",
+    "superposition.json",
 )
 """What is computed from the fits, and must not outlive them."""
 

@@ -22,7 +22,7 @@ from dopafit.model.analysis import Analysis, read_analysis
 from dopafit.model.layout.layout import resolved
 from dopafit.report import record
 from dopafit.report.claimed import answered, kept
-from dopafit.report.controlled import controlled
+from dopafit.report.controlled import added_up, controlled
 from dopafit.report.fitted import alone, fit_file, fitted, kept_fit
 from dopafit.report.folder import read_answer, read_spec
 from dopafit.report.gallery import draw_all
@@ -115,7 +115,7 @@ def run(
         fits, seconds, opened = run_fits(
             found, folder, show, hypotheses=hypotheses, command=command
         )
-        comparison = claim = None
+        comparison = claim = added = None
         if len(fits) > 1:
             comparison = compare(
                 fits,
@@ -139,9 +139,9 @@ def run(
             show.done(f"{checks[name].draws} replicates")
         record.write_checks(folder, checks, prior)
         if comparison is not None:
-            others = controlled(
-                comparison.ranked(fits), checks, folder, found.controls, found.seed, show
-            )
+            ranked, shared = comparison.ranked(fits), (folder, found.controls, found.seed, show)
+            others = controlled(ranked, checks, *shared)
+            added = added_up(ranked, *shared)
             show.phase("answering", found.question or found.title)
             claim, effects = answered(
                 fits,
@@ -156,7 +156,7 @@ def run(
             folder, opened.study, opened.warnings, fits, comparison, excluded=opened.excluded.table
         )
         show.phase("drawing", "figures")
-        drawn = draw_all(folder / "figures", fits, comparison, checks, prior)
+        drawn = draw_all(folder / "figures", fits, comparison, checks, prior, added)
         show.done(f"{drawn} figures")
         record.write_environment(folder, found.seed, started, seconds, command, fits)
         show.phase("writing", "report")

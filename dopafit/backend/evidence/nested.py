@@ -151,9 +151,17 @@ class Nested:
         if not np.isfinite(value):
             return Inner(shared, near.own, near.precision, -np.inf, np.zeros(shared.size))
         precision = self.curvature(shared, own, gradient)
-        value -= 0.5 * float(np.linalg.slogdet(precision)[1].sum())
+        try:
+            # what one session alone has comes first in the root: such columns share no row
+            lower = np.linalg.cholesky(precision[:, ::-1, ::-1])
+        except np.linalg.LinAlgError:  # off the map: one precision dwarfs another
+            return Inner(shared, near.own, near.precision, -np.inf, np.zeros(shared.size))
+        value -= float(np.log(np.einsum("nii->ni", lower)).sum())
         value += float(half_normal_score(shared[self._single])[2].sum())
-        found = self._slope(shared, own, precision, gradient) if slope else np.zeros(0)
+        found = np.zeros(0)
+        if slope:
+            root = np.linalg.inv(lower).transpose(0, 2, 1)[:, ::-1, ::-1]
+            found = self._slope(shared, own, precision, root, gradient)
         return Inner(shared, own, precision, value, found)
 
     def predicted(self, inner: Inner, shared: np.ndarray, pull: np.ndarray) -> Inner:
@@ -220,12 +228,17 @@ class Nested:
         return own, value, gradient
 
     def _slope(
-        self, shared: np.ndarray, own: np.ndarray, precision: np.ndarray, gradient: np.ndarray
+        self,
+        shared: np.ndarray,
+        own: np.ndarray,
+        precision: np.ndarray,
+        root: np.ndarray,
+        gradient: np.ndarray,
     ) -> np.ndarray:
-        """Return the gradient in the shared coordinates, those of the log determinants included."""
-        # what one session alone has comes first in the root: such columns share no row
-        lower = np.linalg.cholesky(precision[:, ::-1, ::-1])
-        root = np.linalg.inv(lower).transpose(0, 2, 1)[:, ::-1, ::-1]
+        """Return the gradient in the shared coordinates, those of the log determinants included.
+
+        The columns of `root` are triangular, with root root' the inverse of `precision`.
+        """
         bend = np.zeros(self.size)
         for moved in self._moved:
             step = ROOT_STEP * np.einsum("nij,nj->ni", root, moved)

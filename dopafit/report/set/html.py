@@ -35,7 +35,7 @@ PNG = "data:image/png;base64,"
 ENLARGE = 1.25  # figures have 7 pt type for print; on a screen they are shown larger
 FIGURES = {
     "comparison": ("comparison", "model_recovery"),
-    "response": ("kernel",),
+    "response": ("kernel", "response"),
     "pursuit": ("gain_plane",),
     "signatures": ("signatures", "prior_predictive"),
     "learning": ("prior_posterior",),

@@ -1,0 +1,181 @@
+"""Claims whose response to an event has any shape and adds up over events, with and without pairs.
+
+The response is a sum of smooth bumps over the log of the time since an event (Pillow et al. 2008,
+Nature 454:995; recalled). Each bump, summed over the events before a row, is a column of the rows;
+its coefficient is the response at that time, on the predictor's scale. So the claim is linear in
+what is learned, and its posterior nearly normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from dopafit.core.errors import SpecError
+from dopafit.model.claim import Model
+from dopafit.model.layout.events import in_unit_events, moving_events
+from dopafit.study.sessions import KEYS
+from dopafit.study.study import Study
+from dopafit.study.tables import DURATION
+
+__all__ = ["ANY_SHAPE", "PAIRS", "any_shape", "basis", "pair_terms"]
+
+ANY_SHAPE, PAIRS = "any_shape", "any_shape_pairs"
+
+REACH = 5.0
+"""Longest time since an event, over the typical spacing of events."""
+
+RANGE = 100.0
+"""The same over the centre of the first bump."""
+
+BUMPS = 7
+"""Of a response of any shape, over the log of the time since an event."""
+
+PAIR_BUMPS = 3
+"""Of each axis of what a pair of events adds: the time between them, and since the second."""
+
+FAINT = 1e-3
+"""Spread of a column over the largest below which it is left out."""
+
+
+def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
+    """Return a claim moved by a response of any shape that adds up, and the study with its columns.
+
+    A smooth bump over the log of the time since an event, summed over events by their magnitudes,
+    is a column; its coefficient is the response at that time, on the predictor's scale.
+
+    Parameters
+    ----------
+    model : Model
+        A claim that was resolved over its study; its resting predictors are kept.
+    study : Study
+        The data.
+
+    Raises
+    ------
+    SpecError
+        A channel has no rows of its own, or events last.
+    """
+    acts = [channel.prefix for channel in model.channels if channel.table != "observations"]
+    if acts:
+        raise SpecError(
+            f"the outcomes of {', '.join(acts)} are acts at times of their own, not rows",
+            allowed="channels of rows",
+        )
+    if DURATION in study.events and (study.events[DURATION].fillna(0.0) > 0).any():
+        raise SpecError("events last, and have no one time since them", allowed="brief events")
+    columns, _ = _columns(model, study)
+    own = {name for name, channel in model.owners.items() if channel} - {*model.gains}
+    kept = [{k: v for k, v in m.items() if _about(k) in own} for m in (model.effects, model.priors)]
+    fixed = {name: value for name, value in model.fixed.items() if name in own}
+    idle = replace(
+        model, drive="no_drive", name=ANY_SHAPE, family="", effects=kept[0], priors=kept[1],
+        fixed=fixed,
+    )  # fmt: skip
+    told = " + ".join(columns)
+    found, wider = _with_columns(idle, study, columns, f"{told} + (0 + {told} | subject)")
+    priors = {
+        f"{channel.prefix}_{channel.moves}_effect[{column}]": channel.gain.prior
+        for channel in model.channels
+        for column in columns
+    }
+    return replace(found, priors={**found.priors, **priors}), wider
+
+
+def pair_terms(model: Model, study: Study, claim: Model) -> tuple[Model, Study]:
+    """Return what `any_shape` returns with terms for pairs of events.
+
+    A pair adds the product of its magnitudes, of a bump over the log of the time between its
+    events, and of one over the log of the time since the second; a column has standard deviation 1.
+
+    Parameters
+    ----------
+    model, study
+        As from `any_shape`.
+    claim : Model
+        The claim that these were made from.
+
+    Raises
+    ------
+    SpecError
+        No event follows another within reach.
+    """
+    _, columns = _columns(claim, study)
+    if not columns:
+        raise SpecError("no event follows another soon enough", allowed="responses that overlap")
+    return _with_columns(replace(model, name=PAIRS), study, columns, " + ".join(columns))
+
+
+def basis(model: Model, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return times since an event [s], (time,), and the bumps there, (time, bump)."""
+    reach = _reach(model)
+    time = np.geomspace(reach / RANGE / 2, reach, points)
+    return time, _bumps(time, _centres(reach, BUMPS), reach)
+
+
+def _about(key: str) -> str:
+    """Return the parameter that a prior's name is about, e.g. that of ``peak_sd[1|subject]``."""
+    stem = str(key).partition("[")[0]
+    return stem.removesuffix("_sd") if "[" in str(key) else stem
+
+
+def _with_columns(
+    model: Model, study: Study, columns: Mapping[str, np.ndarray], terms: str
+) -> tuple[Model, Study]:
+    effects = dict(model.effects)
+    for channel in model.channels:
+        name = f"{channel.prefix}_{channel.moves}"
+        effects[name] = f"{effects.get(name, '1')} + {terms}"
+    wider = study.with_tables({"observations": study.observations.assign(**columns)})
+    return replace(model, effects=effects), wider
+
+
+def _reach(model: Model) -> float:
+    return REACH * model.typical_spacing
+
+
+def _centres(reach: float, count: int) -> np.ndarray:
+    """Return the lags at which bumps are 1, (bump,): even in log time, without the end."""
+    return reach * np.geomspace(1 / RANGE, 1.0, count + 1)[:-1]
+
+
+def _columns(model: Model, study: Study) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return what single events and what pairs of them add to each row, by column name, (row,)."""
+    events = moving_events(model, study)
+    events = events.assign(magnitude=in_unit_events(model.unit_magnitude, events)[1])
+    reach, rows = _reach(model), study.observations
+    single, double = _centres(reach, BUMPS), _centres(reach, PAIR_BUMPS)
+    sums = np.zeros((len(rows), BUMPS))
+    pairs = np.zeros((len(rows), PAIR_BUMPS, PAIR_BUMPS))
+    places = rows.groupby(KEYS, sort=False).indices
+    for key, own in events.groupby(KEYS, sort=False):
+        at = places.get(key)
+        if at is None:
+            continue
+        time, size = own["time"].to_numpy(float), own["magnitude"].to_numpy(float)
+        lag = rows["time"].to_numpy(float)[at, None] - time
+        sums[at] = np.einsum("rja,j->ra", _bumps(lag, single, reach), size)
+        between = _bumps(time[None, :] - time[:, None], double, reach)
+        before = np.einsum("i,ija->ja", size, between)
+        pairs[at] = np.einsum("rjb,ja->rab", _bumps(lag, double, reach), size[:, None] * before)
+    flat = pairs.reshape(len(rows), -1)
+    spread = flat.std(axis=0)
+    kept = np.flatnonzero(spread > FAINT * spread.max(initial=0.0))
+    return {f"after_{k + 1}": sums[:, k] for k in range(BUMPS)}, {
+        f"pairs_{i // PAIR_BUMPS + 1}_{i % PAIR_BUMPS + 1}": flat[:, i] / spread[i] for i in kept
+    }
+
+
+def _bumps(lag: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:
+    """Return raised cosines over the log of a lag, (..., bump); 0 at no lag and beyond reach.
+
+    The first is 1 before its centre, so that they sum to 1 up to the last centre.
+    """
+    width = np.log(reach / centres[-1])
+    inside = (lag > 0) & (lag < reach)
+    distance = (np.log(np.where(inside, lag, reach))[..., None] - np.log(centres)) / width
+    early = (distance < 0) & (np.arange(len(centres)) == 0)
+    bump = 0.5 + 0.5 * np.cos(np.pi * np.clip(distance, -1.0, 1.0))
+    return np.where(inside[..., None], np.where(early, 1.0, bump), 0.0)

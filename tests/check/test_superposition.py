@@ -1,0 +1,113 @@
+"""A response of any shape: its columns by hand, that it finds one, what being cut off shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.claims_studies import claims_of, null_study
+from dopafit.channel.press import Presses
+from dopafit.check.any_shape import (
+    BUMPS,
+    PAIR_BUMPS,
+    RANGE,
+    REACH,
+    any_shape,
+    basis,
+    pair_terms,
+)
+from dopafit.check.superposition import response, superposition
+from dopafit.core.errors import SpecError
+from dopafit.fit.explore import explore
+from dopafit.model.claim import Model
+from dopafit.model.layout.layout import resolved
+from dopafit.model.play import simulate
+
+DENSE = {"recovery_half_life": 12.0, "trough_ratio": 0.8, "onset_ratio": 0.2}
+
+
+@pytest.fixture(scope="module")
+def base():
+    return null_study("none", 7)
+
+
+@pytest.fixture(scope="module")
+def models(base):
+    return {name: resolved(model, base) for name, model in claims_of(base).items()}
+
+
+@pytest.fixture(scope="module")
+def troughs(base, models):
+    """A study in which a level below baseline moves pursuit, strongly."""
+    known = {"choice_rest": -0.3, "choice_rest_sd[1|subject]": 0.5, "choice_gain_trough": 1.6}
+    return simulate(models["trough"], base, seed=3, truth=known | DENSE)[0]
+
+
+def test_columns_are_sums_over_events(base, models) -> None:
+    claim, wide = any_shape(models["trough"], base)
+    _, paired = pair_terms(claim, wide, models["trough"])
+    rows, events = paired.observations, base.events
+    reach = REACH * models["trough"].typical_spacing
+
+    # an independent version: event by event, pair by pair
+    def bump(lag: float, k: int, count: int) -> float:
+        if not 0 < lag < reach:
+            return 0.0
+        knots = np.log(reach / RANGE) + np.log(RANGE) / count * np.arange(count)
+        away = (np.log(lag) - knots[k]) / (np.log(RANGE) / count)
+        if k == 0 and away < 0:
+            return 1.0
+        return 0.5 + 0.5 * np.cos(np.pi * away) if abs(away) < 1 else 0.0
+
+    for place in (3, 40, 777, 1500):
+        row = rows.iloc[place]
+        own = events[(events["subject"] == row["subject"]) & (events["session"] == row["session"])]
+        lags = row["time"] - own["time"].to_numpy()
+        for k in range(BUMPS):
+            assert row[f"after_{k + 1}"] == pytest.approx(sum(bump(s, k, BUMPS) for s in lags))
+    # pairs have standard deviation 1: their ratios are those of the sums
+    sums = []
+    for place in (100, 777, 1500):
+        row = rows.iloc[place]
+        own = events[(events["subject"] == row["subject"]) & (events["session"] == row["session"])]
+        times = own["time"].to_numpy()
+        sums.append(
+            sum(
+                bump(second - first, 2, PAIR_BUMPS) * bump(row["time"] - second, 1, PAIR_BUMPS)
+                for i, first in enumerate(times)
+                for second in times[i + 1 :]
+            )
+        )
+    found = rows["pairs_3_2"].to_numpy()[[100, 777, 1500]]
+    assert found * sums[0] == pytest.approx(np.array(sums) * found[0])
+    assert rows["pairs_3_2"].std(ddof=0) == pytest.approx(1.0)
+    time, bumps = basis(models["trough"], 50)
+    early = time <= reach / RANGE ** (1 / BUMPS)
+    assert bumps[early].sum(axis=1) == pytest.approx(1.0)
+
+
+def test_it_finds_the_response_that_was_put_in(troughs, models) -> None:
+    fits = {n: explore(models[n], troughs, seed=1) for n in ("trough", "peak")}
+    found = superposition(fits, seed=1)
+    table = found.table.set_index("hypothesis")
+    assert table.loc["peak", "behind"] and not table.loc["trough", "behind"]
+    assert set(table.index) == {"any_shape", "any_shape_pairs", "trough", "peak"}
+    assert any("peak is behind" in line for line in found.told)
+    curves = response(found, fits["trough"]).set_index(["source", "time"])
+    free, own = curves.loc["any_shape"], curves.loc["trough"]
+    inside = (own["median"] >= free["lower_90"]) & (own["median"] <= free["upper_90"])
+    # the shape is that of the trough, which put it in, within its band nearly everywhere
+    assert inside[(own.index > 2.0) & (own.index < 60.0)].mean() > 0.7
+    bottom = free["median"].idxmax()
+    assert 8.0 < bottom < 35.0 and free.loc[bottom, "lower_90"] > 0.45
+
+
+def test_where_nothing_is_cut_off_nothing_is_tested(base, models) -> None:
+    found = superposition({"level": explore(models["level"], base, seed=1)}, seed=1)
+    assert found.added is None and found.table.empty
+    assert "not tested: no hypothesis cuts" in found.told[0]
+
+
+def test_acts_have_no_rows(base) -> None:
+    with pytest.raises(SpecError, match="acts at times of their own"):
+        any_shape(Model(drive="trough", channels=[Presses()]), base)
