@@ -146,7 +146,10 @@ def _correlations(fit: Fit) -> list[str]:
         against = np.log(fit.posterior[partner].values.ravel())
         for name in fit.model.gains:
             if name in fit.posterior:
-                correlation = np.corrcoef(fit.posterior[name].values.ravel(), against)[0, 1]
+                gain = fit.posterior[name].values.ravel()
+                if not np.ptp(gain) or not np.ptp(against):  # one draw has all the weight
+                    continue
+                correlation = np.corrcoef(gain, against)[0, 1]
                 found.append(
                     f"Posterior correlation of {name} with ln {partner}: {correlation:.2f}."
                 )

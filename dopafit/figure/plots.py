@@ -234,7 +234,7 @@ def response(
     from dopafit.figure import response as module
 
     table = (tables or response_tables(found, fit))["response"]
-    return module.draw(table, free=ANY_SHAPE, event=_event(fit), ax=ax, **_marks(fit))
+    return module.draw(table, free=ANY_SHAPE, event="one unit event", ax=ax, **_marks(fit))
 
 
 def response_tables(found: Superposition, fit: Fit) -> dict[str, pd.DataFrame]:

@@ -58,7 +58,7 @@ def draw(
             panel.plot(time, numbers(one, "median"), color=ink[source], lw=1.2, gid=source)
         if not np.isfinite(numbers(own, "median")).any():
             style.nothing(panel)
-        log_axis(panel, numbers(own, "time"))
+        log_axis(panel, numbers(own, "time"), seconds=True)
         panel.set_xlabel(f"Time since {event}")
         if len(own):
             words, unit = clean(own["words"].iloc[0], 40), clean(own["unit"].iloc[0], 20)

@@ -271,11 +271,12 @@ def half_normal_score(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """
     below = u < FEW
     log_h = log_ndtr(u) + 0.5 * np.log(np.pi / 2)
-    log_h[~below] = np.log(-ndtri(0.5 * ndtr(-u[~below])))
-    square = np.exp(2 * log_h)
-    log_slope = 0.5 * (square - u**2) - np.log(2) - log_h
-    slope = np.exp(log_slope)
-    return log_h, slope, log_slope, (square - 1) * slope - u
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # off the map
+        log_h[~below] = np.log(-ndtri(0.5 * ndtr(-u[~below])))
+        square = np.exp(2 * log_h)
+        log_slope = 0.5 * (square - u**2) - np.log(2) - log_h
+        slope = np.exp(log_slope)
+        return log_h, slope, log_slope, (square - 1) * slope - u
 
 
 def normal_score(log_h: np.ndarray) -> np.ndarray:
