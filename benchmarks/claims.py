@@ -28,6 +28,14 @@ others; the trough's control where the other conditions of a trough are met. To 
 drawn for a null study whose best log Bayes factor over no drive is under -2 (being ahead by 4 nats
 left out goes with one of about +2), and else from all but the three best only if one of these is
 ahead. Results go to ``benchmarks/results/claims.json`` after every few studies.
+
+    python -m benchmarks.claims --fits [--studies 20]
+
+Confirms the first 20 null studies of a class by the sampler: no drive and the two best hypotheses
+by the engine are fitted, scored by left-out subjects as `dopafit compare` does, and held against
+each other by the same rule; converged or not, each counts. A study in which one is ahead of no
+drive is counted: that alone is no claim, but without it there is none. Results go to
+``benchmarks/results/claims_fits.json``.
 """
 
 from __future__ import annotations
@@ -132,6 +140,48 @@ def claim_of(study: Any, seed: int, *, full: bool, count: int) -> dict[str, Any]
     return {"claim": claim.word, "met": met, "best": next(iter(ranked)), "control": control.told}
 
 
+def fitted(task: tuple[str, int]) -> tuple[str, int, dict[str, Any]]:
+    """Return by how much the best of two fitted hypotheses is ahead of no drive."""
+    from dopafit.compare.difference import difference
+    from dopafit.compare.score import score
+    from dopafit.fit.evidence import log_evidence
+    from dopafit.fit.fit import fit
+
+    kind, number = task
+    study = null_study(kind, number)
+    models = claims_of(study)
+    value = {name: one.value for name, one in log_evidence(models, study).items()}
+    best = sorted(set(models) - {"no_drive"}, key=lambda name: -value[name])[:2]
+    elpd, converged = {}, {}
+    for name in ("no_drive", *best):
+        made = fit(models[name], study, seed=number, cores=1, progress="silent")
+        scored = score(made, "subject", draws=150, seed=number)
+        elpd[name], converged[name] = scored.result.elpd_i, made.verdict.converged
+    gaps = {n: difference(elpd[n], elpd["no_drive"], scored.subjects) for n in best}
+    found = {
+        name: {"ahead_by": gap.total, "se": gap.se, "ahead": gap.ahead, "fine": converged[name]}
+        for name, gap in gaps.items()
+    }
+    return kind, number, {"ahead": any(g.ahead for g in gaps.values()), "hypotheses": found}
+
+
+def confirm(classes: list[str], first: int, last: int) -> None:
+    """Fit what is not stored yet, and store it after every study."""
+    path = RESULTS / "claims_fits.json"
+    kept = json.loads(path.read_text("utf-8"))["studies"] if path.exists() else {}
+    tasks = [(k, i) for i in range(first, last) for k in classes if str(i) not in kept.get(k, {})]
+    with ProcessPoolExecutor(2) as pool:
+        for kind, number, found in pool.map(fitted, tasks):
+            kept.setdefault(kind, {})[str(number)] = found
+            counts = {
+                k: {"studies": len(v), "ahead of no drive": sum(one["ahead"] for one in v.values())}
+                for k, v in kept.items()
+            }
+            told = {"command": "python -m benchmarks.claims --fits", "summary": counts}
+            path.write_text(json.dumps(told | {"studies": kept}, indent=1) + "\n", "utf-8")
+            print(kind, number, json.dumps(found), flush=True)
+
+
 def job(task: tuple[str, int]) -> tuple[str, int, dict[str, Any]]:
     kind, number = task
     null = kind in NULL
@@ -166,7 +216,11 @@ def main() -> None:
     parser.add_argument("--classes", nargs="+", default=[*NULL, *TRUE])
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--fits", action="store_true", help="confirm by the sampler")
     options = parser.parse_args()
+    if options.fits:
+        confirm([k for k in options.classes if k in NULL], options.first, options.studies)
+        return
     path = RESULTS / "claims.json"
     kept = json.loads(path.read_text("utf-8"))["studies"] if path.exists() else {}
     tasks = [

@@ -95,6 +95,7 @@ WRONG = {
     "plot.kernel": [(lambda: dp.plot.kernel(MODEL), "kernel: fit cannot be Model")],
     "plot.prior_posterior": [(lambda: dp.plot.prior_posterior(3), "prior_posterior: fit")],
     "plot.save": [(lambda: dp.plot.save(None, 3, "x"), "save: tables cannot be int 3")],
+    "plot.response": [(lambda: dp.plot.response(3, 4), "response: found cannot be int 3")],
     "plot.signatures": [(lambda: dp.plot.signatures(3), "signatures: checks cannot be int")],
     "plot.trace": [(lambda: dp.plot.trace(3, "a", "b"), "trace: fit cannot be int 3")],
 }
