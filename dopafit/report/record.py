@@ -18,6 +18,7 @@ from dopafit.check.identifiability import close_pairs, identifiability
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.claim import Claim
 from dopafit.compare.loo import Comparison
+from dopafit.compare.selection import Selection, select
 from dopafit.core.component import OUTSIDE
 from dopafit.core.errors import FitError
 from dopafit.core.files import read_regular
@@ -57,6 +58,7 @@ DERIVED = (
     "answer.json",
     "tables/predictive_checks.csv",
     "tables/evidence.csv",
+    "tables/selection.csv",
     "tables/superposition.csv",
     "superposition.json",
 )
@@ -214,15 +216,47 @@ def write_fits(folder: Path, fits: Mapping[str, Fit], study: Study) -> None:
     write_json(folder / "verdict.json", {n: f.verdict.to_dict() for n, f in fits.items()})
 
 
-def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write the comparison's table and its sentences."""
+def write_comparison(folder: Path, comparison: Comparison, fits: Mapping[str, Fit]) -> None:
+    """Write the comparison's table and its sentences; who follows what where subjects are units."""
     write_table(folder / "comparison.csv", comparison.table.reset_index())
+    notes, selection = list(comparison.notes), folder / "tables" / "selection.csv"
+    selection.unlink(missing_ok=True)  # of an earlier comparison by another unit
+    if comparison.unit == "subject":
+        families = {name: fit.model.family for name, fit in fits.items()}
+        several = families if len(set(families.values())) > 1 else None
+        found = select(comparison.pointwise[list(fits)], families=several)
+        write_table(selection, _frequencies(found))
+        notes.append(_most_frequent(found))
     sentences = {
         "reading": list(comparison.reading),
         "warnings": list(comparison.warnings),
-        "notes": list(comparison.notes),
+        "notes": notes,
     }
     write_json(folder / "comparison.json", sentences)
+
+
+def _frequencies(found: Selection) -> pd.DataFrame:
+    """Return one row a hypothesis, then one a family."""
+    parts = []
+    for frequencies in filter(None, (found.hypotheses, found.families)):
+        table = frequencies.table
+        told = {"name": table.index, "omnibus_risk": frequencies.omnibus_risk}
+        parts.append(table.assign(of=table.index.name, **told).reset_index(drop=True))
+    first = ["of", "name"]
+    table = pd.concat(parts, ignore_index=True)
+    return table[[*first, *(column for column in table if column not in first)]]
+
+
+def _most_frequent(found: Selection) -> str:
+    level = found.families or found.hypotheses
+    row = level.table.loc[level.table["frequency"].idxmax()]
+    what = "family" if found.families else "hypothesis"
+    return (
+        f"if each subject follows one {what}, {row.name} is the most frequent with an expected "
+        f"share of {row['frequency']:.2f} and a protected exceedance probability of "
+        f"{row['protected']:.2f} (random-effects selection from left-out densities of subjects; "
+        "it decides no claim)"
+    )
 
 
 def write_answer(folder: Path, claim: Claim, effects: list[dict[str, Any]]) -> None:

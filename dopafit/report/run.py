@@ -126,7 +126,7 @@ def run(
                 keep=folder / "refits.json",
                 progress=show,
             )
-            record.write_comparison(folder, comparison)
+            record.write_comparison(folder, comparison, fits)
             show.phase("comparing", f"all by {found.unit}")
             show.done(comparison.reading[0] if comparison.reading else "")
         checks, prior = {}, {}
@@ -288,7 +288,7 @@ def compare_folder(
         if lost:
             gone = [f"{name} is not compared: fits/{name}.nc is missing" for name in lost]
             found = replace(found, warnings=(*gone, *found.warnings))
-        record.write_comparison(folder, found)
+        record.write_comparison(folder, found, fits)
         before, _ = read_answer(folder)
         claim, effects = answered(
             fits,
