@@ -63,9 +63,14 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
         raise SpecError(
             f"the outcomes of {', '.join(acts)} are acts at times of their own, not rows",
             allowed="channels of rows",
+            todo="nothing: the rest of the run stands",
         )
     if DURATION in study.events and (study.events[DURATION].fillna(0.0) > 0).any():
-        raise SpecError("events last, and have no one time since them", allowed="brief events")
+        raise SpecError(
+            "events last, and have no one time since them",
+            allowed="brief events",
+            todo="nothing: the rest of the run stands",
+        )
     columns, _ = _columns(model, study)
     own = {name for name, channel in model.owners.items() if channel} - {*model.gains}
     kept = [{k: v for k, v in m.items() if _about(k) in own} for m in (model.effects, model.priors)]
@@ -104,7 +109,11 @@ def pair_terms(model: Model, study: Study, claim: Model) -> tuple[Model, Study]:
     """
     _, columns = _columns(claim, study)
     if not columns:
-        raise SpecError("no event follows another soon enough", allowed="responses that overlap")
+        raise SpecError(
+            "no event follows another soon enough",
+            allowed="responses that overlap",
+            todo="nothing: the rest of the run stands",
+        )
     return _with_columns(replace(model, name=PAIRS), study, columns, " + ".join(columns))
 
 
