@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def _contrast_sizes(middle: Middle) -> Iterator[tuple[dict[str, Any], np.ndarray
             effect, parameter = effects[label], fit.model.parameters[name]
             channel, own = moved.get(name, (None, ""))
             if channel is not None and channel.typical_words is not None:
-                sizes = middle.typical(channel), middle.typical(channel, **{own: effect})
+                sizes = middle.typical(channel), middle.typical(channel, more={own: effect})
                 told, size = middle.told(channel, *sizes)
             else:
                 change = "ratio" if parameter.link == "log" else "difference"
@@ -177,8 +178,10 @@ class Middle:
         level = kernel.response(time[:, None], peak=1.0, **shape)
         return self.moved(channel, level)
 
-    def typical(self, channel: Channel, moved: Any = 0.0, **more: Any) -> Any:
-        """Return the channel's typical outcome, (draw,)."""
+    def typical(
+        self, channel: Channel, moved: Any = 0.0, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> Any:
+        """Return the channel's typical outcome, (draw,), with `more` on some parameters' links."""
         prefix, names = channel.prefix, channel.active()
         own = {n: self.value(f"{prefix}_{n}", more.get(n, 0.0)) for n in names}
         own[channel.moves] = own[channel.moves] + moved

@@ -256,26 +256,54 @@ def states_progression_back(gap, size, offset, row, rate, decay, state, by_state
 def states(gap, size, offset, row, rate, decay, state):
     """Write the same for any number of rates."""
     wide()
-    for k in range(rate.shape[1]):
-        for session in range(row.size):
-            first, last = offset[session], offset[session + 1]
-            own, part, speed = gap[first:last], decay[k, first:last], rate[row[session], k]
+    for session in range(row.size):
+        first, last = offset[session], offset[session + 1]
+        own = gap[first:last]
+        for k in range(rate.shape[1]):
+            part, speed = decay[k, first:last], rate[row[session], k]
             for i in range(own.size):
                 part[i] = exp(-speed * own[i])
+        for k in range(0, rate.shape[1] - 2, 3):  # three at once: each waits for its own past only
+            z0 = z1 = z2 = 0.0
+            for e in range(first, last):
+                z0 = z0 * decay[k, e] + size[e]
+                z1 = z1 * decay[k + 1, e] + size[e]
+                z2 = z2 * decay[k + 2, e] + size[e]
+                state[k, e + 1] = z0
+                state[k + 1, e + 1] = z1
+                state[k + 2, e + 1] = z2
+        for k in range(rate.shape[1] // 3 * 3, rate.shape[1]):
             z = 0.0
             for e in range(first, last):
                 z = z * decay[k, e] + size[e]
                 state[k, e + 1] = z
-        state[k, 0] = 0.0
+    state[:, 0] = 0.0
 
 
 @kept(**JIT)
 def states_back(gap, size, offset, row, rate, decay, state, by_state, by_size, by_rate):
     """Write the gradients of sum(by_state * state) by the sizes, and add those by the rates."""
     by_size[:] = 0.0
-    for k in range(rate.shape[1]):
-        for session in range(row.size):
-            first, last = offset[session], offset[session + 1]
+    for session in range(row.size):
+        first, last = offset[session], offset[session + 1]
+        for k in range(0, rate.shape[1] - 2, 3):
+            b0 = b1 = b2 = l0 = l1 = l2 = 0.0
+            for e in range(last - 1, first - 1, -1):
+                b0 += by_state[k, e + 1]
+                b1 += by_state[k + 1, e + 1]
+                b2 += by_state[k + 2, e + 1]
+                by_size[e] += b0 + b1 + b2
+                if e > first:
+                    b0 *= decay[k, e]
+                    b1 *= decay[k + 1, e]
+                    b2 *= decay[k + 2, e]
+                    l0 -= gap[e] * state[k, e] * b0
+                    l1 -= gap[e] * state[k + 1, e] * b1
+                    l2 -= gap[e] * state[k + 2, e] * b2
+            by_rate[row[session], k] += l0
+            by_rate[row[session], k + 1] += l1
+            by_rate[row[session], k + 2] += l2
+        for k in range(rate.shape[1] // 3 * 3, rate.shape[1]):
             b = slope = 0.0
             for e in range(last - 1, first - 1, -1):
                 b += by_state[k, e + 1]
