@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dopafit.check.any_shape import ANY_SHAPE
 from dopafit.check.identifiability import identifiability
 from dopafit.check.predict import PredictiveCheck
-from dopafit.check.superposition import Superposition
-from dopafit.check.superposition import response as any_response
+from dopafit.compare.any_shape import ANY_SHAPE
 from dopafit.compare.loo import Comparison
+from dopafit.compare.superposition import Superposition
+from dopafit.compare.superposition import response as any_response
 from dopafit.core.arguments import PATH, require, takes
 from dopafit.core.errors import SpecError
 from dopafit.fit import quantities

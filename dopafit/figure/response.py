@@ -43,7 +43,7 @@ def draw(
     figure, parent, spec = style.host(ax, width, rows * 56 + 6)
     names = [name for name in curves["source"].unique() if name != free]
     ink = style.colours(names) | {free: style.PRIOR}
-    handles = [Patch(color=style.PRIOR, alpha=0.3, lw=0, label="any shape, 90 %")]
+    handles = [Patch(color=style.PRIOR, alpha=0.3, lw=0, label="any shape, 90 % (approximate)")]
     handles += [Line2D([], [], color=ink[n], lw=1.2, label=clean(n, 24)) for n in names]
     place = style.legend_row(parent, spec, handles)
     panels = style.grid(parent, place, len(channels), columns)

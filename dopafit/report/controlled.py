@@ -9,8 +9,8 @@ from dopafit.check.control import Control, events_control, trough_control
 from dopafit.check.earned import same_ratio
 from dopafit.check.lobes import SEEN, lobes_seen
 from dopafit.check.predict import PredictiveCheck
-from dopafit.check.superposition import Superposition, superposition
 from dopafit.compare.claim import Condition
+from dopafit.compare.superposition import Superposition, superposition
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 from dopafit.model.analysis_file import Controls

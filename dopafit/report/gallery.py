@@ -10,8 +10,8 @@ import pandas as pd
 
 from dopafit.check.predict import PredictiveCheck
 from dopafit.check.signatures import OVER_SESSION
-from dopafit.check.superposition import Superposition
 from dopafit.compare.loo import Comparison
+from dopafit.compare.superposition import Superposition
 from dopafit.figure import plots
 from dopafit.fit import quantities
 from dopafit.fit.fit import Fit

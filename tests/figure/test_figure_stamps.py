@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from dopafit.check.predict import predictive_check
+from dopafit.compare.any_shape import any_shape
 from dopafit.compare.fits import compare
+from dopafit.compare.superposition import Superposition
 from dopafit.core.errors import SpecError
 from dopafit.figure import plots, stamp, style
+from dopafit.fit.explore import explored
 from dopafit.fit.joint import joint_stamp
 from dopafit.fit.verdict import Diagnostic, Verdict
+from dopafit.model.claim import Model
 from tests.pdf_text import pdf_text
 
 DRAW: dict[str, Callable[[SimpleNamespace], Figure]] = {
@@ -24,6 +29,7 @@ DRAW: dict[str, Callable[[SimpleNamespace], Figure]] = {
     "gain_plane": lambda w: plots.gain_plane(w.trough),
     "kernel": lambda w: plots.kernel(w.trough),
     "prior_posterior": lambda w: plots.prior_posterior(w.trough),
+    "response": lambda w: plots.response(w.added, w.trough),
     "signatures": lambda w: plots.signatures(w.checks),
     "trace": lambda w: plots.trace(w.trough, *w.session),
 }
@@ -33,11 +39,12 @@ ROUGH = Verdict(False, (Diagnostic("Pareto k", 0.3, "< 0.7", True),
 USELESS = Verdict(False, (Diagnostic("Pareto k", 1.3, "< 0.7", False),), "Laplace")
 
 
-def world(fits, **changes) -> SimpleNamespace:
+def world(fits, added, **changes) -> SimpleNamespace:
     fits = {name: replace(fit, **changes) for name, fit in fits.items()}
     layout = fits["trough"].layout
     return SimpleNamespace(
         fits=fits,
+        added=added,
         trough=fits["trough"],
         session=(layout.sessions["subject"][0], layout.sessions["session"][0]),
         comparison=compare(fits, unit="session", refits=0),
@@ -46,14 +53,26 @@ def world(fits, **changes) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="module")
-def failed(tiny_fits) -> SimpleNamespace:
-    return world(tiny_fits)
+def added(tiny_fits) -> Superposition:
+    """A response of any shape, however rough: its curve is drawn beside that of a fit."""
+    model, study = tiny_fits["trough"].model, tiny_fits["trough"].study
+    channels = [one for one in model.channels if one.table == "observations"]
+    own = tuple(f"{one.prefix}_" for one in channels)
+    effects = {name: text for name, text in model.effects.items() if name.startswith(own)}
+    rows = Model(drive="trough", channels=channels, effects=effects)
+    claim, study = any_shape(rows, study)
+    return Superposition(pd.DataFrame(), explored(claim, study, seed=1, draws=100)[0])
 
 
 @pytest.fixture(scope="module")
-def sound(tiny_fits) -> SimpleNamespace:
+def failed(tiny_fits, added) -> SimpleNamespace:
+    return world(tiny_fits, added)
+
+
+@pytest.fixture(scope="module")
+def sound(tiny_fits, added) -> SimpleNamespace:
     study = replace(tiny_fits["trough"].study, simulated=False)
-    return world(tiny_fits, verdict=GOOD, study=study)
+    return world(tiny_fits, added, verdict=GOOD, study=study)
 
 
 def test_a_new_figure_is_drawn_here_too() -> None:
@@ -76,7 +95,9 @@ def test_the_pdf_says_it(name, failed, sound, tmp_path) -> None:
 )
 def test_approximations_are_called_so(name, verdict, banner, failed) -> None:
     rough = {"trough": replace(failed.trough, verdict=verdict)}
-    seen = SimpleNamespace(fits=rough, trough=rough["trough"], session=failed.session)
+    seen = SimpleNamespace(
+        fits=rough, trough=rough["trough"], session=failed.session, added=failed.added
+    )
     words = [text.get_text() for text in DRAW[name](seen).texts]
     assert banner in words and any("APPROXIMATE (Laplace, Pareto k" in text for text in words)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from dopafit.core.errors import SpecError
 from dopafit.model.claim import Model
+from dopafit.model.formula import used_columns
 from dopafit.model.layout.events import in_unit_events, moving_events
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
@@ -56,7 +57,7 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
     Raises
     ------
     SpecError
-        A channel has no rows of its own, or events last.
+        A channel has no rows of its own, events last, or the trace follows columns.
     """
     acts = [channel.prefix for channel in model.channels if channel.table != "observations"]
     if acts:
@@ -71,13 +72,22 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
             allowed="brief events",
             todo="nothing: the rest of the run stands",
         )
-    columns, _ = _columns(model, study)
     own = {name for name, channel in model.owners.items() if channel} - {*model.gains}
+    moving = [name for name in model.formulas if name not in own and model.formulas[name].terms]
+    if moving:
+        raise SpecError(
+            f"{', '.join(moving)} follows columns, which a response of any shape does not",
+            allowed="a trace that differs between groups of rows, such as subjects, alone",
+            todo="nothing: the rest of the run stands",
+        )
+    columns, _ = _columns(model, study)
     kept = [{k: v for k, v in m.items() if _about(k) in own} for m in (model.effects, model.priors)]
     fixed = {name: value for name, value in model.fixed.items() if name in own}
+    used = set().union(*(used_columns(text) for text in kept[0].values()))
+    reference = {column: level for column, level in model.reference.items() if column in used}
     idle = replace(
         model, drive="no_drive", name=ANY_SHAPE, family="", effects=kept[0], priors=kept[1],
-        fixed=fixed,
+        fixed=fixed, reference=reference,
     )  # fmt: skip
     told = " + ".join(columns)
     found, wider = _with_columns(idle, study, columns, f"{told} + (0 + {told} | subject)")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.claims_studies import claims_of, null_study
 from dopafit.channel.press import Presses
-from dopafit.check.any_shape import (
+from dopafit.compare.any_shape import (
     BUMPS,
     PAIR_BUMPS,
     RANGE,
@@ -16,7 +16,7 @@ from dopafit.check.any_shape import (
     basis,
     pair_terms,
 )
-from dopafit.check.superposition import response, superposition
+from dopafit.compare.superposition import response, superposition
 from dopafit.core.errors import SpecError
 from dopafit.fit.explore import explore
 from dopafit.model.claim import Model

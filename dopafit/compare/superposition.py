@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.evidence.scores import loo
-from dopafit.check.any_shape import ANY_SHAPE, PAIRS, any_shape, basis, pair_terms
+from dopafit.compare.any_shape import ANY_SHAPE, PAIRS, any_shape, basis, pair_terms
 from dopafit.compare.difference import difference
 from dopafit.core.arguments import takes
 from dopafit.core.errors import DopafitError
@@ -187,11 +187,11 @@ def response(found: Superposition, fit: Fit, *, draws: int = 500) -> pd.DataFram
     free, own = Middle(found.added, found.added.thinned(draws)), Middle(fit, fit.thinned(draws))
     rows = []
     for channel in fit.model.channels:
-        how = channel.typical_words
-        if how is None:
+        how, name = channel.typical_words, f"{channel.prefix}_{channel.moves}"
+        design = found.added.layout.designs.get(name)
+        if how is None or design is None:
             continue
-        name = f"{channel.prefix}_{channel.moves}"
-        effects, design = free.effects(name), found.added.layout.designs[name]
+        effects = free.effects(name)
         places = [design.columns.index(f"after_{k + 1}") for k in range(bumps.shape[1])]
         weights = np.array([effects[design.columns[place]] for place in places])
         # at rest no event has come; a typical outcome has columns at their means
