@@ -14,14 +14,30 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-__all__ = ["NULL", "TRUE", "claims_of", "null_study", "true_study"]
+__all__ = ["NULL", "PILOT", "TRUE", "claims_of", "null_study", "true_study"]
 
 NULL = ("none", "falling", "rising", "practice", "caused")
 TRUE = {
     "trough": ("trough", {"recovery_half_life": 12.0, "trough_ratio": 0.5, "onset_ratio": 0.3}),
     "level": ("level", {}),
-    "two_scales": ("level_two_scales", {}),
+    "two_scales": (
+        "level_two_scales",
+        {"decay_half_life": 60.0, "fast_ratio": 4.0 / 60.0, "slow_weight": 0.3},
+    ),
 }
+HALF_LIVES = (6.0, 12.0, 24.0)
+"""Of the level, in turn [s]."""
+
+GAIN = 2.0
+"""Change of the log odds at the bottom of the trough, or at the top of the level."""
+
+SPREAD = 0.3
+"""Sd of what moves behaviour besides events, of peaks, and of subjects' and sessions' deviations
+other than those of the resting level, which have 0.8."""
+
+PILOT = 5000
+"""Number of the first study from which the power was planned; none of these is counted."""
+
 PEOPLE, SESSIONS, LENGTH, EVERY = 20, 2, 600.0, 12.0
 ANALYSIS = """
 channels:
@@ -93,12 +109,21 @@ def claims_of(study: Any) -> dict[str, Any]:
 
 
 def true_study(kind: str, number: int) -> Any:
-    """Return a study simulated from a hypothesis."""
+    """Return a study simulated from a hypothesis, every value of it stated here."""
     from dopafit.model.play import simulate
 
     base = null_study("none", 1000 + number)
-    hypothesis, truth = TRUE[kind]
+    hypothesis, kernel = TRUE[kind]
+    if kind == "level":
+        kernel = {"decay_half_life": HALF_LIVES[number % len(HALF_LIVES)]}
     model = claims_of(base)[hypothesis]
-    known = {"choice_rest": -0.3, "choice_rest_sd[1|subject]": 0.8}
-    gain = next(name for name in model.gains)
-    return simulate(model, base, seed=number, truth={**known, **truth, gain: 1.0})[0]
+    names = [name for name in simulate(model, base, seed=number)[1] if "_group[" not in name]
+    curve = [name for name in names if "_effect[" in name]
+    drawn = SPREAD * np.random.default_rng([77, number]).standard_normal(len(curve))
+    truth = dict(zip(curve, drawn.tolist(), strict=True))
+    truth |= {name: SPREAD for name in names if "_sd[" in name}
+    truth |= {"choice_rest": -0.3, "choice_rest_sd[1|subject]": 0.8, **kernel}
+    truth |= dict.fromkeys(model.gains, GAIN)
+    unstated = set(names) - set(truth)
+    assert not unstated, f"drawn from its prior: {sorted(unstated)}"
+    return simulate(model, base, seed=number, truth=truth)[0]
