@@ -64,12 +64,13 @@ HOPELESS = -2.0
 def claim_of(study: Any, seed: int, *, full: bool, count: int) -> dict[str, Any]:
     """Return what the fast engine claims of a study, the conditions that it met and the others."""
     from dopafit.check.control import events_control, trough_control
+    from dopafit.check.curve_width import curve_width
     from dopafit.check.predict import predictive_check
     from dopafit.compare.claim import Condition
     from dopafit.fit.effects import lobe_effects
     from dopafit.fit.explore import explored
     from dopafit.report.claimed import conditions
-    from dopafit.report.controlled import looked
+    from dopafit.report.controlled import any_curve, looked
 
     models = claims_of(study)
     families = {name: model.family for name, model in models.items()}
@@ -94,6 +95,7 @@ def claim_of(study: Any, seed: int, *, full: bool, count: int) -> dict[str, Any]
     shared = {"seed": seed, "count": count}
     control = events_control(fits, study, **shared)
     others.append(Condition("events_control", control.met, None, None, control.told))
+    others += any_curve(curve_width(fits, study))
     claim = decided(table, families, others)
     if {c.name for c in claim.unmet} == {"trough_control"}:
         control = trough_control(fits, study, **shared)

@@ -7,9 +7,6 @@ the p-value cannot be .05 any more (Besag & Clifford 1991, recalled), or there a
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.evidence.marginal import Marginal
-from dopafit.backend.evidence.proposals import log_mean
+from dopafit.check.kept import Kept
+from dopafit.check.lead import Lead, events_lead, members, trough_lead
 from dopafit.check.sequential import LIMIT, p_value
 from dopafit.check.surrogates import (
     LEAST,
@@ -32,7 +30,6 @@ from dopafit.check.surrogates import (
 )
 from dopafit.core.arguments import takes
 from dopafit.core.errors import FitError, SpecError
-from dopafit.core.files import write_result
 from dopafit.core.machine import available_cores, single_threaded
 from dopafit.core.seed import generator, spawn
 from dopafit.core.shown import Shown
@@ -58,8 +55,6 @@ RANDOMISED = ("events", "magnitudes", "nothing")
 
 JUDGED = 100
 """Draws by which the approximation of the data's own evidence is judged."""
-
-Statistic = Callable[[Mapping[str, float]], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +178,11 @@ def events_control(
     if randomised is not None and randomised not in RANDOMISED:
         raise SpecError(f"randomised: {randomised!r}", given=randomised, known=RANDOMISED)
     engine = _Engine(hypotheses, study, "events_control", seed, count, keep, progress)
+    statistic = events_lead(engine.models)
+    if statistic is None:
+        return engine.none("a hypothesis with, or without, an effect of events is missing")
     moved = [name for name, model in engine.models.items() if model.moved]
     idle = [name for name in engine.models if name not in moved]
-    if not moved or not idle:
-        return engine.none("a hypothesis with, or without, an effect of events is missing")
-
-    def statistic(value: Mapping[str, float]) -> float:
-        return max(value[name] for name in moved) - max(value[name] for name in idle)
-
     given = [engine.models[name].events for name in moved]
     kinds = None if None in given else sorted(set().union(*given))
     followers = caused(study, kinds) if randomised is None else ()
@@ -245,16 +237,10 @@ def trough_control(
     The other parameters are those of `events_control`.
     """
     engine = _Engine(hypotheses, study, "trough_control", seed, count, keep, progress)
-    family = {name: model.family for name, model in engine.models.items()}
-    trough = [name for name in family if family[name] == TROUGH]
-    plain = [name for name in family if family[name] == NO_TROUGH]
-    if not trough or not plain:
+    statistic = trough_lead(engine.models)
+    if statistic is None:
         return engine.none("a hypothesis with, or without, a trough is missing")
-
-    def statistic(value: Mapping[str, float]) -> float:
-        mixed = log_mean(np.array([value[name] for name in trough]))
-        return float(mixed - max(value[name] for name in plain))
-
+    trough, plain = (members(engine.models, family) for family in (TROUGH, NO_TROUGH))
     if rivals is None:
         best = max(engine.real[name].value for name in plain)
         rivals = [name for name in plain if engine.real[name].value > best - NEAR]
@@ -280,12 +266,7 @@ class _Engine:
         self.models = {k: h.model if isinstance(h, Fit) else h for k, h in hypotheses.items()}
         self.show = Progress() if progress is None else progress
         hashes = [study.hash, name, seed, count, *((k, m.hash) for k, m in self.models.items())]
-        self.key = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
-        self.keep, self.kept = keep, {}
-        if keep is not None:
-            with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-                found = json.loads(keep.read_text("utf-8"))
-                self.kept = found["statistics"] if found["key"] == self.key else {}
+        self.kept = Kept(keep, hashes)
         self.show.phase("controlling", f"{name}: the data")
         self.real = log_evidence(self.models, study, draws=JUDGED)
         self.show.done(", ".join(f"{k} {m.value:.1f}" for k, m in self.real.items()))
@@ -316,7 +297,7 @@ class _Engine:
 
     def compared(
         self,
-        statistic: Statistic,
+        statistic: Lead,
         several: Iterable[Surrogates],
         same: Mapping[str, Marginal] | None = None,
     ) -> Control:
@@ -336,7 +317,7 @@ class _Engine:
 
     def _drawn(
         self,
-        statistic: Statistic,
+        statistic: Lead,
         mine: float,
         surrogates: Surrogates,
         same: Mapping[str, Marginal],
@@ -350,7 +331,7 @@ class _Engine:
                 return np.inf
             return statistic({name: marginal.value for name, marginal in found.items()})
 
-        values = self.kept.setdefault(surrogates.kind, [])
+        values = self.kept.values.setdefault(surrogates.kind, [])
         cores, count = available_cores(), surrogates.count
         with ThreadPoolExecutor(cores) as pool:
             while len(values) < count and p_value(mine, values, count)[1] is None:
@@ -358,9 +339,7 @@ class _Engine:
                 self.show.phase("controlling", f"{surrogates.kind}, {numbers[0] + 1} of {count}")
                 values += pool.map(one, numbers)
                 self.show.done(", ".join(f"{values[i]:.1f}" for i in numbers))
-                if self.keep is not None:
-                    text = json.dumps({"key": self.key, "statistics": self.kept})
-                    write_result(self.keep, text.encode())
+                self.kept.save()
         return values
 
 

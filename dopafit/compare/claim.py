@@ -31,11 +31,13 @@ CONDITIONS = {
     "separable": "the trace is not a trend over the session",
     "time_on_task": "nothing is left over that changes with time in the session",
     "events_control": "events that were exchanged, shifted or simulated explain less",
+    "events_any_curve": "events lead whether behaviour may drift half or twice as much",
     "lobe_seen": "there are observations while the level is below baseline",
     "ahead_of_each_no_trough_rival": "the trough family is ahead of each rival without a trough",
     "none_ahead": "no other hypothesis is ahead of the trough family",
     "encompassing_gain": "with both lobes free, the trough's gain is positive",
     "trough_control": "studies simulated without a trough favour it less",
+    "trough_any_curve": "the trough leads whether behaviour may drift half or twice as much",
     "prior_shift": "no estimate lies where its prior had all but ruled it out",
     "modes_agree": "no second mode says otherwise",
     "trough_effect_small": "whatever the trough does is smaller than what would matter",
@@ -47,9 +49,9 @@ COMPARED = ("converged", "rivals_present", "ahead_of_no_drive", "ahead_of_each_n
 """Those that `decide` finds in a comparison."""
 
 _FOR_EVENTS = ("converged", "rivals_present", "ahead_of_no_drive", "separable", "time_on_task",
-               "events_control")  # fmt: skip
+               "events_control", "events_any_curve")  # fmt: skip
 _FOR_TROUGH = ("lobe_seen", "ahead_of_each_no_trough_rival", "none_ahead", "encompassing_gain",
-               "trough_control", "prior_shift", "modes_agree")  # fmt: skip
+               "trough_control", "trough_any_curve", "prior_shift", "modes_agree")  # fmt: skip
 _FOR_NO_TROUGH = ("trough_effect_small", "lobe_seen", "prior_shift", "modes_agree")
 
 

@@ -9,6 +9,7 @@ of a part of the study and simulations use the same ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -26,7 +27,8 @@ from dopafit.model.given import is_finite
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 
-__all__ = ["ALL", "NONE", "curves", "nuisance_words", "usual_prior", "with_nuisance"]
+__all__ = ["ALL", "NONE", "curves", "nuisance_words", "usual_prior", "with_curve_sd",
+           "with_nuisance"]  # fmt: skip
 
 ALL: Mapping[str, bool | float] = MappingProxyType(
     {"time_on_task": True, "history": True, "sessions": True}
@@ -115,6 +117,40 @@ def with_nuisance(
                 terms.append("(1 | subject:session)")
             effects[name] = parse(" + ".join(terms), f"effects: {name}").canonical
     return model.with_terms(channels, effects, priors)
+
+
+@takes(model=Model)
+def with_curve_sd(model: Model, factor: float) -> Model:
+    """Return a model whose curves over session time have another prior standard deviation.
+
+    Parameters
+    ----------
+    model : Model
+        A claim, with nuisance terms or with curves of its own.
+    factor : float
+        Multiplies the prior standard deviation of every curve's columns.
+
+    Returns
+    -------
+    Model
+        The same model where it has no curve.
+
+    Examples
+    --------
+    >>> model = Model(effects={"choice_rest": "smooth(time, 15, 345, 30, 115.3)"})
+    >>> wider = with_curve_sd(model, 2.0)
+    >>> wider.prior_of("choice_rest", "effect", "smooth(time, 15, 345, 30, 115.3)[cos1]").scale
+    1.0
+    """
+    priors = {}
+    for name, formula in model.effects.items():
+        for curve in curves(parse(formula, f"effects: {name}")):
+            for label in curve.labels:
+                column = f"{curve.text}[{label}]"
+                prior = model.prior_of(name, "effect", column)
+                other = Prior(prior.family, prior.location, factor * prior.scale)
+                priors[f"{name}_effect[{column}]"] = other
+    return replace(model, priors={**model.priors, **priors}) if priors else model
 
 
 def nuisance_words(model: Model, study: Study) -> list[str]:

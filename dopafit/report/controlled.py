@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from dopafit.check.control import Control, events_control, trough_control
+from dopafit.check.curve_width import curve_width
 from dopafit.check.earned import same_ratio
 from dopafit.check.lobes import SEEN, lobes_seen
 from dopafit.check.predict import PredictiveCheck
 from dopafit.compare.claim import Condition
+from dopafit.compare.difference import SMALL
 from dopafit.compare.superposition import Superposition, superposition
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
@@ -17,7 +21,7 @@ from dopafit.model.analysis_file import Controls
 from dopafit.model.rivals import TROUGH
 from dopafit.report.written import write_json, write_table
 
-__all__ = ["added_up", "controlled", "looked"]
+__all__ = ["added_up", "any_curve", "controlled", "looked"]
 
 LEFT_OVER = 0.05
 """p-value below which something that changes over the session is left over."""
@@ -51,8 +55,9 @@ def controlled(
     Returns
     -------
     list of Condition
-        `events_control`, `trough_control`, `time_on_task` and `lobe_seen`; the first two only
-        where surrogates are asked for, the last two where a fit has what they are about.
+        `events_control`, `trough_control`, `events_any_curve` and `trough_any_curve`, only where
+        surrogates are asked for; `time_on_task` and `lobe_seen`, where a fit has what they are
+        about.
     """
     found = []
     if controls.surrogates:
@@ -70,7 +75,10 @@ def controlled(
         )
         found.append(trough_control(fits, study, keep=folder / "trough_control.json", **shared))
         write_table(folder / "tables" / "evidence.csv", found[0].evidence)
-    return [*map(_condition, found), *looked(fits, checks)]
+        widths = curve_width(fits, study, keep=folder / "curve_width.json", progress=progress)
+        write_table(folder / "tables" / "curve_width.csv", widths)
+        return [*map(_condition, found), *any_curve(widths), *looked(fits, checks)]
+    return looked(fits, checks)
 
 
 def added_up(
@@ -103,6 +111,29 @@ def looked(fits: Mapping[str, Fit], checks: Mapping[str, PredictiveCheck]) -> li
         As in `controlled`.
     """
     return [*_seen(fits), *_left_over(fits, checks)]
+
+
+def any_curve(widths: pd.DataFrame) -> list[Condition]:
+    """Return `events_any_curve` and `trough_any_curve`.
+
+    Parameters
+    ----------
+    widths : DataFrame
+        From `curve_width`. A lead that could not be computed is no condition; where no hypothesis
+        has a curve, its width cannot matter.
+    """
+    found = []
+    for name in ("events", "trough"):
+        condition = f"{name}_any_curve"
+        if widths.empty:
+            found.append(Condition(condition, True, None, SMALL, "no hypothesis has such a curve"))
+        elif widths[name].notna().all():
+            lead = float(widths[name].min())
+            each = ", ".join(f"{r.sd_times:g} times its sd {getattr(r, name):.1f}"
+                             for r in widths.itertuples())  # fmt: skip
+            told = f"lead in log marginal likelihood with the curve at {each}"
+            found.append(Condition(condition, lead >= SMALL, lead, SMALL, told))
+    return found
 
 
 def _condition(control: Control) -> Condition:

@@ -58,6 +58,7 @@ DERIVED = (
     "answer.json",
     "tables/predictive_checks.csv",
     "tables/evidence.csv",
+    "tables/curve_width.csv",
     "tables/selection.csv",
     "tables/superposition.csv",
     "superposition.json",

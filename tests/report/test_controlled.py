@@ -35,7 +35,8 @@ def calls(monkeypatch):
 def test_conditions_of_controls(calls, tiny_fits, tmp_path) -> None:
     controls = Controls(surrogates=39, randomised="events")
     found = module.controlled(tiny_fits, {}, tmp_path, controls, 7, Progress())
-    events, trough = found
+    events, trough, *curves = found
+    assert [one.name for one in curves] == ["events_any_curve", "trough_any_curve"]
     assert (events.name, events.met, events.value, events.limit) == (
         "events_control",
         True,

@@ -54,7 +54,7 @@ FILES = """
 spec.yaml data.json environment.json verdict.json identifiability.csv summary.csv comparison.csv
 answer.json truth.csv report.html methods.md checklist.md fits/no_drive.nc fits/trough.nc
 figures/index.json tables/conditions.csv tables/conditions.tex tables/evidence.csv
-tables/effects.csv tables/effects.tex
+tables/curve_width.csv tables/effects.csv tables/effects.tex
 tables/comparison.csv tables/comparison.tex tables/predictive_checks.csv
 tables/predictive_checks.tex
 """.split()

@@ -193,11 +193,13 @@ class Nested:
         found = np.tile(np.eye(places), (subjects, 1, 1))
         for moved, partner in zip(self._moved, self._partner, strict=True):
             moved_gradient = self.joint(self.full(shared, own + STEP * moved))[1]
-            change = self.blocks(gradient - moved_gradient) / STEP
+            with np.errstate(over="ignore", invalid="ignore"):  # off the map
+                change = self.blocks(gradient - moved_gradient) / STEP
             subject, place = np.nonzero(partner >= 0)
             other = partner[subject, place]
             found[subject, place, other] = change[subject, place]
             found[subject, other, place] = change[subject, place]
+        found[~np.isfinite(found).all(axis=(1, 2))] = np.eye(places)
         value, vector = np.linalg.eigh(0.5 * (found + found.transpose(0, 2, 1)))
         if not (value < LEAST).any():
             return found
