@@ -34,6 +34,10 @@ drawn for a null study whose best log Bayes factor over no drive is under -2 (be
 left out goes with one of about +2), and else from all but the three best only if one of these is
 ahead. Results go to ``benchmarks/results/claims.json`` after every few studies.
 
+    python -m benchmarks.claims --curves
+
+Adds the conditions on curves of other widths to claims that were stored before there were such.
+
     python -m benchmarks.claims --fits [--studies 20]
 
 Confirms the first 20 null studies of a class by the sampler: no drive and the two best hypotheses
@@ -149,6 +153,43 @@ def confirm(classes: list[str], first: int, last: int) -> None:
             print(kind, number, json.dumps(found), flush=True)
 
 
+def curved(task: tuple[str, int, dict[str, Any]]) -> tuple[str, int, dict[str, Any]]:
+    """Return a stored claim with the conditions on curves of other widths."""
+    from dopafit.check.curve_width import curve_width
+    from dopafit.compare.claim import Claim, Condition
+    from dopafit.report.controlled import any_curve
+
+    kind, number, told = task
+    study = true_study(kind, number) if kind in TRUE else null_study(kind, number)
+    new = any_curve(curve_width(claims_of(study), study))
+    met = sorted({*told["met"], *(one.name for one in new if one.met)})
+    unmet = {one.name: [one.value, one.limit, one.told] for one in new if not one.met}
+    word = Claim.of(Condition(name, True) for name in met).word
+    return kind, number, told | {"claim": word, "met": met, "unmet": told.get("unmet", {}) | unmet}
+
+
+def add_curves(path: Any) -> None:
+    """Add to every stored claim other than undecided what it lacks."""
+    kept = json.loads(path.read_text("utf-8"))["studies"]
+    lacking = [
+        (kind, int(number), told)
+        for kind, studies in kept.items()
+        for number, told in studies.items()
+        if told["claim"] != "undecided"
+        and "events_any_curve" not in {*told["met"], *told.get("unmet", ())}
+    ]
+    with ProcessPoolExecutor(2) as pool:
+        for kind, number, told in pool.map(curved, lacking):
+            kept[kind][str(number)] = told
+            write(path, kept)
+            print(kind, number, told["claim"], told["unmet"], flush=True)
+
+
+def write(path: Any, kept: dict[str, Any]) -> None:
+    told = {"command": "python -m benchmarks.claims", "summary": summary(kept), "studies": kept}
+    path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+
+
 def job(task: tuple[str, int]) -> tuple[str, int, dict[str, Any]]:
     kind, number = task
     null = kind in NULL
@@ -183,12 +224,16 @@ def main() -> None:
     parser.add_argument("--classes", nargs="+", default=[*NULL, *TRUE])
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--curves", action="store_true", help="add conditions to stored claims")
     parser.add_argument("--fits", action="store_true", help="confirm by the sampler")
     options = parser.parse_args()
     if options.fits:
         confirm([k for k in options.classes if k in NULL], options.first, options.studies)
         return
     path = RESULTS / "claims.json"
+    if options.curves:
+        add_curves(path)
+        return
     kept = json.loads(path.read_text("utf-8"))["studies"] if path.exists() else {}
     tasks = [
         (kind, i)
@@ -200,8 +245,7 @@ def main() -> None:
         for done, (kind, number, found) in enumerate(pool.map(job, tasks), start=1):
             kept.setdefault(kind, {})[str(number)] = found
             if done % 5 == 0 or done == len(tasks) or found["claim"] != "undecided":
-                text = {"command": "python -m benchmarks.claims", "summary": summary(kept)}
-                path.write_text(json.dumps(text | {"studies": kept}, indent=1) + "\n", "utf-8")
+                write(path, kept)
             print(
                 kind,
                 number,
