@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.evidence.marginal import Marginal
+from dopafit.check.caused import caused
 from dopafit.check.kept import Kept
 from dopafit.check.lead import Lead, events_lead, members, trough_lead
 from dopafit.check.sequential import LIMIT, p_value
 from dopafit.check.surrogates import (
     LEAST,
     Surrogates,
-    caused,
     exchanged,
     redrawn,
     replicated,
@@ -185,7 +185,11 @@ def events_control(
     idle = [name for name in engine.models if name not in moved]
     given = [engine.models[name].events for name in moved]
     kinds = None if None in given else sorted(set().union(*given))
-    followers = caused(study, kinds) if randomised is None else ()
+    followers = ()
+    if randomised is None:
+        channels = (channel for model in engine.models.values() for channel in model.channels)
+        explained = {column for channel in channels for column in channel.explained}
+        followers = caused(study, kinds, explained.intersection(study.observations))
     rng = generator(seed, "events_control")
     if randomised == "magnitudes":
         found = redrawn(study, kinds, rng, count)

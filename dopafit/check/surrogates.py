@@ -18,9 +18,8 @@ from dopafit.model.claim import Model
 from dopafit.model.play import Replicator
 from dopafit.study.sessions import KEYS, session_numbers
 from dopafit.study.study import Study
-from dopafit.study.tables import is_duration
 
-__all__ = ["LEAST", "Surrogates", "caused", "exchanged", "redrawn", "replicated", "shifted"]
+__all__ = ["LEAST", "Surrogates", "exchanged", "redrawn", "replicated", "shifted"]
 
 LEAST = 20
 """With fewer distinct surrogates than this no p-value can be .05."""
@@ -33,9 +32,6 @@ LENGTH = 1.1
 
 TREND = 0.05
 """Events are taken to come evenly over sessions unless a test of that has a p-value below it."""
-
-SOON = 0.1
-"""An event is soon after an act where so small a share of all moments are as soon after one."""
 
 FRUITLESS = 200
 """Draws in a row that bring nothing new, after which there is taken to be no more."""
@@ -187,30 +183,6 @@ def replicated(
     return Surrogates(kind, len(draws), make)
 
 
-def caused(study: Study, kinds: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the kinds of event that follow acts: at least half come soon after one.
-
-    Acts are presses, and responses: an observation at its time and latency, or just after it where
-    it has no latency. Soon is a lag that a tenth of all observed moments have.
-
-    Parameters
-    ----------
-    study : Study
-        The data.
-    kinds : sequence of str or None
-        Kinds of event that are looked at; all where None.
-    """
-    events, _ = _moving(study, kinds)
-    windows, share = study.windows, np.linspace(0.0, 1.0, 201)
-    moments = windows.loc[windows.index.repeat(share.size), KEYS]
-    start, end = (windows[name].to_numpy(float)[:, None] for name in ("start", "end"))
-    acts = _acts(study)
-    anytime = _since(acts, moments.assign(time=(start + share * (end - start)).ravel()))
-    soon = np.sort(anytime)[int(SOON * anytime.size)]
-    early = pd.Series(_since(acts, events) <= soon).groupby(events["kind"].to_numpy()).mean()
-    return tuple(str(kind) for kind in early.index[early >= 0.5] if np.isfinite(soon))
-
-
 def _in_place(study: Study, drawn: pd.DataFrame) -> pd.DataFrame:
     """Return outcomes that were drawn with rows for those that are missing.
 
@@ -220,26 +192,6 @@ def _in_place(study: Study, drawn: pd.DataFrame) -> pd.DataFrame:
     if first not in table or table[first].notna().sum() != len(drawn):
         return drawn
     return drawn.set_axis(table.index[table[first].notna()]).reindex(table.index)
-
-
-def _acts(study: Study) -> pd.DataFrame:
-    """Return when somebody acted: `subject`, `session` and `time` [s]."""
-    rows = study.observations
-    waits = [rows[name].to_numpy(float) for name in rows if is_duration(name)]
-    # the row's own event, at its very time, does not follow from it
-    waits = waits or [np.nextafter(rows["time"], np.inf) - rows["time"]]
-    acts = [rows[KEYS].assign(time=rows["time"] + wait) for wait in waits]
-    found = [table for table in (study.presses[[*KEYS, "time"]], *acts) if len(table)]
-    return (pd.concat(found) if found else study.presses[[*KEYS, "time"]]).dropna()
-
-
-def _since(acts: pd.DataFrame, points: pd.DataFrame) -> np.ndarray:
-    """Return the time since the session's last act, sorted by point; infinite without one."""
-    acts = acts.assign(act=acts["time"]).sort_values("time")
-    place = points[[*KEYS, "time"]].reset_index(drop=True).sort_values("time")
-    found = pd.merge_asof(place, acts, on="time", by=KEYS)
-    lag = pd.Series((found["time"] - found["act"]).to_numpy(), place.index).sort_index()
-    return lag.fillna(np.inf).to_numpy()
 
 
 def _moving(study: Study, kinds: Sequence[str] | None) -> tuple[pd.DataFrame, np.ndarray]:

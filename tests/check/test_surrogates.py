@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from dopafit.check.earned import same_ratio
-from dopafit.check.surrogates import caused, exchanged, redrawn, replicated, shifted
+from dopafit.check.surrogates import exchanged, redrawn, replicated, shifted
 from dopafit.core.errors import SpecError
 from dopafit.model.play import Replicator
 from dopafit.study.study import Study
@@ -167,27 +167,6 @@ def test_redrawn_magnitudes_leave_the_times() -> None:
         pd.testing.assert_frame_equal(other.events[[*KEYS, "time"]], study.events[[*KEYS, "time"]])
         old, new = (sorted(train[1:] for train in trains(one).values()) for one in (study, other))
         assert old == new and other != study
-
-
-def test_events_that_follow_acts_are_seen_and_others_are_not() -> None:
-    rng = np.random.default_rng(5)
-    study = made(rng)
-    assert caused(study, None) == ()
-    presses = study.observations[[*KEYS, "time"]].assign(kind="press")
-    earned = presses.groupby(KEYS).nth(slice(None, None, 3))
-    pellets = earned.assign(kind="pellet", magnitude=1.0, time=earned["time"] + 0.3)
-    both = study.with_tables(
-        {"presses": presses, "events": pd.concat([study.events, pellets], ignore_index=True)}
-    )
-    assert caused(both, None) == ("pellet",)
-    assert caused(both, ["cue"]) == ()
-    # what comes at the time of an observation is its cue; after a response, its effect
-    rows = study.observations
-    cues = rows[[*KEYS, "time"]].assign(kind="cue", magnitude=1.0)
-    assert caused(study.with_tables({"events": cues}), None) == ()
-    timed = rows.assign(latency=rng.uniform(0.2, 2.0, len(rows)))
-    late = cues.assign(time=cues["time"].to_numpy() + timed["latency"].to_numpy())
-    assert caused(study.with_tables({"events": late, "observations": timed}), None) == ("cue",)
 
 
 def test_simulated_behaviour_leaves_events_and_missing_outcomes(tiny_model, tiny_world) -> None:
