@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from dopafit.backend.evidence.nested import Inner, Nested
 from dopafit.backend.geometry.reparametrisation import Reparametrisation, scaled_gains
-from dopafit.backend.geometry.search import find_optima
+from dopafit.backend.geometry.search import find_optima, threads
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 
@@ -94,7 +95,8 @@ def locate_maxima(
     change = Reparametrisation(coordinates, gains=_shared_gains(layout))
     nested = Nested(layout, density.changed(change))
     found = find_optima(coordinates, nested.joint, points, scout=SCOUT, most=followed)
-    maxima = [find_maximum(nested, coordinates, optimum) for optimum, _ in found]
+    with ThreadPoolExecutor(threads(coordinates)) as pool:
+        maxima = list(pool.map(lambda one: find_maximum(nested, coordinates, one[0]), found))
     return Located(nested, change, sorted(maxima, key=lambda one: -one.log_mass))
 
 

@@ -14,12 +14,14 @@ Moore & Hoffman (2020), recalled, not re-read.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dopafit.backend.geometry.curvature import Arrowhead
 from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation, best_landmark
+from dopafit.core.machine import available_cores
 from dopafit.model.layout.coordinates import Coordinates
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "measured_mode",
     "population_values",
     "starting_points",
+    "threads",
 ]
 
 STARTS = 8
@@ -60,6 +63,9 @@ MODES = 6
 
 FAR = 40.0
 """Distance [nats] behind the best point beyond which another one's optimum does not matter."""
+
+MANY = 1000
+"""Coordinates from which on searches run side by side."""
 
 ROUNDS = 6
 """Times that the standard deviations are found anew, at most."""
@@ -119,10 +125,17 @@ def find_optima(
         Optima, from the best, that are followed to the end.
     """
     free, population = _free(coordinates), population_values(coordinates)
-    scouts = [_climb(density, start, free, scout) for start in points]
-    top = max(value for _, value in scouts)
-    best = [one for one in _distinct(scouts, population)[:most] if top - one[1] < FAR]
-    return _distinct([_climb(density, point, free) for point, _ in best], population)
+    with ThreadPoolExecutor(threads(coordinates)) as pool:
+        scouts = list(pool.map(lambda start: _climb(density, start, free, scout), points))
+        top = max(value for _, value in scouts)
+        best = [one for one in _distinct(scouts, population)[:most] if top - one[1] < FAR]
+        followed = list(pool.map(lambda one: _climb(density, one[0], free), best))
+    return _distinct(followed, population)
+
+
+def threads(coordinates: Coordinates) -> int:
+    """Return how many searches run side by side: one where taking turns costs too much."""
+    return available_cores() if coordinates.normals >= MANY else 1
 
 
 def _distinct(found: list[Found], population: np.ndarray) -> list[Found]:
