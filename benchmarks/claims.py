@@ -59,7 +59,7 @@ from scipy import stats
 
 from benchmarks.claims_engine import Approximate, decided
 from benchmarks.claims_studies import NULL, TRUE, claims_of, null_study, true_study
-from benchmarks.record import RESULTS
+from benchmarks.record import record, recorded
 
 HOPELESS = -2.0
 """Log Bayes factor below which no hypothesis can be ahead of no drive by 4 nats left out."""
@@ -138,8 +138,7 @@ def fitted(task: tuple[str, int]) -> tuple[str, int, dict[str, Any]]:
 
 def confirm(classes: list[str], first: int, last: int) -> None:
     """Fit what is not stored yet, and store it after every study."""
-    path = RESULTS / "claims_fits.json"
-    kept = json.loads(path.read_text("utf-8"))["studies"] if path.exists() else {}
+    kept = recorded("claims_fits").get("studies", {})
     tasks = [(k, i) for i in range(first, last) for k in classes if str(i) not in kept.get(k, {})]
     with ProcessPoolExecutor(2) as pool:
         for kind, number, found in pool.map(fitted, tasks):
@@ -149,7 +148,7 @@ def confirm(classes: list[str], first: int, last: int) -> None:
                 for k, v in kept.items()
             }
             told = {"command": "python -m benchmarks.claims --fits", "summary": counts}
-            path.write_text(json.dumps(told | {"studies": kept}, indent=1) + "\n", "utf-8")
+            record("claims_fits", told | {"studies": kept})
             print(kind, number, json.dumps(found), flush=True)
 
 
@@ -168,9 +167,9 @@ def curved(task: tuple[str, int, dict[str, Any]]) -> tuple[str, int, dict[str, A
     return kind, number, told | {"claim": word, "met": met, "unmet": told.get("unmet", {}) | unmet}
 
 
-def add_curves(path: Any) -> None:
+def add_curves() -> None:
     """Add to every stored claim other than undecided what it lacks."""
-    kept = json.loads(path.read_text("utf-8"))["studies"]
+    kept = recorded("claims").get("studies", {})
     lacking = [
         (kind, int(number), told)
         for kind, studies in kept.items()
@@ -181,13 +180,14 @@ def add_curves(path: Any) -> None:
     with ProcessPoolExecutor(2) as pool:
         for kind, number, told in pool.map(curved, lacking):
             kept[kind][str(number)] = told
-            write(path, kept)
+            store(kept)
             print(kind, number, told["claim"], told["unmet"], flush=True)
 
 
-def write(path: Any, kept: dict[str, Any]) -> None:
+def store(kept: dict[str, Any]) -> None:
+    """Store claims by class and study, with their counts."""
     told = {"command": "python -m benchmarks.claims", "summary": summary(kept), "studies": kept}
-    path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    record("claims", told)
 
 
 def job(task: tuple[str, int]) -> tuple[str, int, dict[str, Any]]:
@@ -230,11 +230,10 @@ def main() -> None:
     if options.fits:
         confirm([k for k in options.classes if k in NULL], options.first, options.studies)
         return
-    path = RESULTS / "claims.json"
     if options.curves:
-        add_curves(path)
+        add_curves()
         return
-    kept = json.loads(path.read_text("utf-8"))["studies"] if path.exists() else {}
+    kept = recorded("claims").get("studies", {})
     tasks = [
         (kind, i)
         for i in range(options.first, options.studies)
@@ -245,7 +244,7 @@ def main() -> None:
         for done, (kind, number, found) in enumerate(pool.map(job, tasks), start=1):
             kept.setdefault(kind, {})[str(number)] = found
             if done % 5 == 0 or done == len(tasks) or found["claim"] != "undecided":
-                write(path, kept)
+                store(kept)
             print(
                 kind,
                 number,

@@ -26,10 +26,7 @@ class Approximate:
     """
 
     def __init__(self, models: dict[str, Any], study: Any, seed: int) -> None:
-        from dopafit.backend.evidence.marginal import STARTS, coordinate_names
-        from dopafit.backend.evidence.maximum import locate_maxima
-        from dopafit.backend.geometry.search import starting_points
-        from dopafit.backend.sampler.compiled import Density
+        from dopafit.backend.evidence.marginal import located_marginal
         from dopafit.model.layout.layout import build_layout
 
         known: dict[str, float] = {}
@@ -40,16 +37,9 @@ class Approximate:
         self._points: dict[str, np.ndarray] = {}
         for name, model in models.items():
             layout = build_layout(model, study)
-            start = starting_points(layout.coordinates, 0, STARTS)
-            names = coordinate_names(layout.coordinates)
-            for point in start:
-                point[:] = [known.get(n, v) for n, v in zip(names, point, strict=True)]
-            located = locate_maxima(layout, start, Density(layout))
-            nested, best = located.nested, located.maxima[0]
-            scale = np.log(2.0 / np.array(layout.coordinates.half_scale)).sum()
-            self.value[name], self._found[name] = best.log_mass + scale, (layout, located)
-            mode = located.change.to_model(nested.full(best.inner.shared, best.inner.own))
-            known = known or dict(zip(names, mode, strict=True))
+            marginal, located = located_marginal(layout, known)
+            self.value[name], self._found[name] = marginal.value, (layout, located)
+            known = known or dict(marginal.mode)
         self.order = sorted(self.value, key=lambda name: -self.value[name])
         """Names, the largest marginal likelihood first."""
 

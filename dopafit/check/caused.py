@@ -70,13 +70,14 @@ def _after_one_response(
     values = rows[column].unique()
     if len(values) > 2:
         return set()
-    found = set()
+    found, sessions = set(), [moments[key].to_numpy() for key in KEYS]
+    before, last = (_last(rows, points, column, same=False) for points in (moments, events))
     for value in values:
-        responses = rows.assign(same=(rows[column] == value).astype(float))
-        last = _last(responses, moments).groupby([moments[key].to_numpy() for key in KEYS])
         # of the session's time, how much has this as its last response
-        share = last.mean().rename("share").rename_axis(KEYS).reset_index()
-        told = events[[*KEYS, "kind"]].assign(same=_last(responses, events).to_numpy())
+        share = (before == value).where(before.notna()).astype(float).groupby(sessions).mean()
+        share = share.rename("share").rename_axis(KEYS).reset_index()
+        same = (last == value).where(last.notna()).astype(float)
+        told = events[[*KEYS, "kind"]].assign(same=same.to_numpy())
         told = told.merge(share, on=KEYS).dropna()
         each = told.groupby("kind").agg(count=("same", "size"), same=("same", "sum"),
                                         expected=("share", "sum"))  # fmt: skip
@@ -88,17 +89,15 @@ def _after_one_response(
     return found
 
 
-def _last(rows: pd.DataFrame, points: pd.DataFrame) -> pd.Series:
-    """Return `same` of the session's last row before each point, in their order; NaN before any."""
+def _last(rows: pd.DataFrame, points: pd.DataFrame, column: str, *, same: bool) -> pd.Series:
+    """Return a column of the session's last row before each point, in their order; NaN before any.
+
+    `same` says whether a row at the very time of a point is before it.
+    """
+    rows = rows[[*KEYS, "time"]].assign(value=rows[column]).sort_values("time", kind="stable")
     place = points[[*KEYS, "time"]].reset_index(drop=True).sort_values("time", kind="stable")
-    found = pd.merge_asof(
-        place,
-        rows[[*KEYS, "time", "same"]].sort_values("time", kind="stable"),
-        on="time",
-        by=KEYS,
-        allow_exact_matches=False,
-    )
-    return pd.Series(found["same"].to_numpy(), place.index).sort_index()
+    found = pd.merge_asof(place, rows, on="time", by=KEYS, allow_exact_matches=same)
+    return pd.Series(found["value"].to_numpy(), place.index).sort_index()
 
 
 def _acts(study: Study) -> pd.DataFrame:
@@ -113,9 +112,6 @@ def _acts(study: Study) -> pd.DataFrame:
 
 
 def _since(acts: pd.DataFrame, points: pd.DataFrame) -> np.ndarray:
-    """Return the time since the session's last act, sorted by point; infinite without one."""
-    acts = acts.assign(act=acts["time"]).sort_values("time")
-    place = points[[*KEYS, "time"]].reset_index(drop=True).sort_values("time")
-    found = pd.merge_asof(place, acts, on="time", by=KEYS)
-    lag = pd.Series((found["time"] - found["act"]).to_numpy(), place.index).sort_index()
+    """Return the time since the session's last act, of each point; infinite without one."""
+    lag = points["time"].to_numpy() - _last(acts, points, "time", same=True)
     return lag.fillna(np.inf).to_numpy()

@@ -18,7 +18,7 @@ import pandas as pd
 from dopafit.backend.evidence.marginal import Marginal
 from dopafit.check.caused import caused
 from dopafit.check.kept import Kept
-from dopafit.check.lead import Lead, events_lead, members, trough_lead
+from dopafit.check.lead import Lead, events_lead, members, models_of, trough_lead
 from dopafit.check.sequential import LIMIT, p_value
 from dopafit.check.surrogates import (
     LEAST,
@@ -267,7 +267,7 @@ class _Engine:
     ) -> None:
         self.given, self.study, self.name = hypotheses, study, name
         self.seed, self.count = seed, count
-        self.models = {k: h.model if isinstance(h, Fit) else h for k, h in hypotheses.items()}
+        self.models = models_of(hypotheses)
         self.show = Progress() if progress is None else progress
         hashes = [study.hash, name, seed, count, *((k, m.hash) for k, m in self.models.items())]
         self.kept = Kept(keep, hashes)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from dopafit.check.kept import Kept
-from dopafit.check.lead import events_lead, trough_lead
+from dopafit.check.lead import events_lead, models_of, trough_lead
 from dopafit.core.arguments import takes
 from dopafit.core.machine import single_threaded
 from dopafit.fit.evidence import log_evidence
@@ -59,7 +59,7 @@ def curve_width(
         they do not, and that of the trough family above the best without a trough [nats]; NaN where
         one side is missing. No row where no hypothesis has such a curve.
     """
-    given = {k: h.model if isinstance(h, Fit) else h for k, h in hypotheses.items()}
+    given = models_of(hypotheses)
     models = {f: {k: with_curve_sd(m, f) for k, m in given.items()} for f in FACTORS}
     leads = {"events": events_lead(given), "trough": trough_lead(given)}
     if models[FACTORS[0]] == given:

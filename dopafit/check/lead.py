@@ -7,13 +7,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dopafit.backend.evidence.proposals import log_mean
+from dopafit.fit.fit import Fit
 from dopafit.model.claim import Model
 from dopafit.model.rivals import NO_TROUGH, TROUGH
 
-__all__ = ["Lead", "events_lead", "members", "trough_lead"]
+__all__ = ["Lead", "events_lead", "members", "models_of", "trough_lead"]
 
 Lead = Callable[[Mapping[str, float]], float]
 """From log marginal likelihoods by hypothesis to a difference [nats]."""
+
+
+def models_of(hypotheses: Mapping[str, Model | Fit]) -> dict[str, Model]:
+    """Return the models of hypotheses, some of which may have been fitted."""
+    return {name: h.model if isinstance(h, Fit) else h for name, h in hypotheses.items()}
 
 
 def events_lead(models: Mapping[str, Model]) -> Lead | None:

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from dopafit.core.errors import SpecError
-from dopafit.core.prior import Prior
 from dopafit.drive import Drive
 from dopafit.fit.effects import PEAK, TROUGH, contrast_effects, lobe_effects
 from dopafit.fit.fit import Fit
@@ -171,7 +170,7 @@ def _widened(model: Model, kernel: float, gain: float) -> Model:
     for name, factor in factors.items():
         prior = model.parameters[name].prior if name in model.parameters else None
         if prior is not None and factor != 1.0:
-            priors[name] = Prior(prior.family, prior.location, factor * prior.scale)
+            priors[name] = replace(prior, scale=factor * prior.scale)
     return replace(model, priors={**model.priors, **priors}) if priors else model
 
 

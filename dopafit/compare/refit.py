@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from dopafit.backend.sampler.draw import Interrupted
 from dopafit.compare.score import Score
 from dopafit.core.errors import FitError
 from dopafit.core.files import write_result
-from dopafit.core.machine import available_cores
+from dopafit.core.machine import available_cores, side_by_side
 from dopafit.fit.fit import Fit
 from dopafit.fit.progress import Progress
 
@@ -76,7 +74,7 @@ def refitted(
             except FitError:  # its chains broke down: the unit stays as it was
                 return None
 
-        results = _each(made, todo, workers)
+        results = side_by_side(made, todo, workers)
         for number, place in enumerate(todo, start=1):
             label = score.labels[place]
             show.phase("refitting", f"{name} without {label}, {number} of {len(todo)}")
@@ -92,20 +90,6 @@ def _told(one: Refit | None, before: float) -> str:
         return "its chains broke down"
     told = f"log density {one.value:.2f} +- {one.error:.2f}, by reweighting {before:.2f}"
     return told if one.fine else f"{told}; not used (R-hat {one.r_hat:.2f})"
-
-
-def _each(
-    made: Callable[[int], Refit | None], places: list[int], workers: int
-) -> Iterator[Refit | None]:
-    """Return refits in order; with one worker on this thread, where Ctrl-C ends them at once."""
-    if workers == 1:
-        yield from map(made, places)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield from pool.map(made, places)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _key(fit: Fit, score: Score, label: str, seed: int) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["available_cores", "free_memory", "single_threaded"]
+__all__ = ["available_cores", "free_memory", "side_by_side", "single_threaded"]
 
 _ENTERED = threading.Lock()
 _limits: list[threadpool_limits] = []
@@ -33,6 +34,23 @@ def free_memory() -> int | None:
         except (AttributeError, OSError, ValueError):
             return None
     return free
+
+
+def side_by_side[Item, Made](
+    make: Callable[[Item], Made], items: Iterable[Item], workers: int
+) -> Iterator[Made]:
+    """Yield what is made of each item, in order; one worker is this thread.
+
+    There Ctrl-C ends the work at once. Threads finish what they have begun, and begin nothing more.
+    """
+    if workers == 1:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from pool.map(make, items)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -148,8 +148,7 @@ def with_curve_sd(model: Model, factor: float) -> Model:
             for label in curve.labels:
                 column = f"{curve.text}[{label}]"
                 prior = model.prior_of(name, "effect", column)
-                other = Prior(prior.family, prior.location, factor * prior.scale)
-                priors[f"{name}_effect[{column}]"] = other
+                priors[f"{name}_effect[{column}]"] = replace(prior, scale=factor * prior.scale)
     return replace(model, priors={**model.priors, **priors}) if priors else model
 
 

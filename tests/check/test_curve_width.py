@@ -11,7 +11,7 @@ from dopafit.check import curve_width as module
 from dopafit.check.curve_width import curve_width
 from dopafit.core.prior import Prior
 from dopafit.model.claim import Model
-from dopafit.model.nuisance import curves, with_curve_sd, with_nuisance
+from dopafit.model.nuisance import with_curve_sd, with_nuisance
 from dopafit.model.play import simulate
 from dopafit.model.schedule import timetable
 from dopafit.report.controlled import any_curve
@@ -100,12 +100,6 @@ def test_events_that_do_nothing_lead_under_no_curve_and_those_that_do_under_both
             name: with_nuisance(Model(drive=name, channels=[Choice()], name=name), study)
             for name in ("no_drive", "peak", "trough")
         }
-        assert curves_in(models["trough"])
+        assert with_curve_sd(models["trough"], 2.0) != models["trough"]  # it has a curve
         table = curve_width(models, study)
         assert (table["events"] > 4.0).all() == leads == (table["events"] > 4.0).any()
-
-
-def curves_in(model: Model) -> list:
-    from dopafit.model.formula.parse import parse
-
-    return curves(parse(model.effects["choice_rest"], "effects: choice_rest"))

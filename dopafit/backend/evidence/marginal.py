@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dopafit.backend.evidence.first_draws import draw_shared
-from dopafit.backend.evidence.maximum import locate_maxima
+from dopafit.backend.evidence.maximum import Located, locate_maxima
 from dopafit.backend.evidence.scores import importance_weights
 from dopafit.backend.geometry.search import starting_points
 from dopafit.backend.sampler.compiled import Density
@@ -22,7 +22,7 @@ from dopafit.core.seed import generator
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 
-__all__ = ["STARTS", "Marginal", "coordinate_names", "log_marginal"]
+__all__ = ["STARTS", "Marginal", "coordinate_names", "located_marginal", "log_marginal"]
 
 STARTS = 5
 """Points from which searches start: the prior's median, and kernels all over their prior."""
@@ -67,6 +67,16 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
         Draws of the shared coordinates by which the approximation is corrected and judged; none
         unless given.
     """
+    return located_marginal(layout, known, draws=draws)[0]
+
+
+def located_marginal(
+    layout: Layout, known: Mapping[str, float], *, draws: int = 0
+) -> tuple[Marginal, Located]:
+    """Return the same with the maxima, for whoever draws from around them.
+
+    The parameters are those of `log_marginal`.
+    """
     coordinates, density = layout.coordinates, Density(layout)
     names = coordinate_names(coordinates)
     points = starting_points(coordinates, 0, STARTS)
@@ -84,7 +94,7 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
         tail = importance_weights(shared.log_weight)[1]
         found = Marginal(value, {}, shared.log_mass + constant, shared.error, tail)
     point = located.change.to_model(nested.full(best.inner.shared, best.inner.own))
-    return replace(found, mode=dict(zip(names, point, strict=True)))
+    return replace(found, mode=dict(zip(names, point, strict=True))), located
 
 
 def coordinate_names(coordinates: Coordinates) -> list[str]:

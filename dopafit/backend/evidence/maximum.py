@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from dopafit.backend.evidence.nested import Inner, Nested
 from dopafit.backend.geometry.reparametrisation import Reparametrisation, scaled_gains
 from dopafit.backend.geometry.search import find_optima, threads
+from dopafit.core.machine import side_by_side
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 
@@ -95,8 +95,9 @@ def locate_maxima(
     change = Reparametrisation(coordinates, gains=_shared_gains(layout))
     nested = Nested(layout, density.changed(change))
     found = find_optima(coordinates, nested.joint, points, scout=SCOUT, most=followed)
-    with ThreadPoolExecutor(threads(coordinates)) as pool:
-        maxima = list(pool.map(lambda one: find_maximum(nested, coordinates, one[0]), found))
+    maxima = side_by_side(
+        lambda one: find_maximum(nested, coordinates, one[0]), found, threads(coordinates)
+    )
     return Located(nested, change, sorted(maxima, key=lambda one: -one.log_mass))
 
 

@@ -40,9 +40,8 @@ ROOT_STEP = 0.01
 FOLLOW_STEP = 1e-3
 """Of the difference along which modes follow, in prior standard deviations."""
 
-CLOSE, NEARLY = 1e-9, 1e-6
-"""Rise still to come, of any subject's log density, at which a climb to its mode ends: where the
-slope is wanted, and where the value alone is."""
+CLOSE = 1e-9
+"""Rise still to come, of any subject's log density, at which a climb to its mode ends."""
 
 LEAST = 0.2
 """Least precision of any direction; the prior alone gives 1."""
@@ -148,7 +147,7 @@ class Nested:
         slope : bool
             Whether the gradient is wanted as well, at twice the price.
         """
-        own, value, gradient = self._climb(shared, near, CLOSE if slope else NEARLY)
+        own, value, gradient = self._climb(shared, near)
         if not np.isfinite(value):
             return Inner(shared, near.own, near.precision, -np.inf, np.zeros(shared.size))
         precision = self.curvature(shared, own, gradient)
@@ -206,9 +205,7 @@ class Nested:
             return found
         return (vector * np.maximum(value, LEAST)[:, None, :]) @ vector.transpose(0, 2, 1)
 
-    def _climb(
-        self, shared: np.ndarray, near: Inner, close: float
-    ) -> tuple[np.ndarray, float, np.ndarray]:
+    def _climb(self, shared: np.ndarray, near: Inner) -> tuple[np.ndarray, float, np.ndarray]:
         """Return the modes of all blocks, and the joint log density and gradient there."""
         own, precision, left = near.own, near.precision, np.inf
         value, gradient = self.joint(self.full(shared, own))
@@ -217,7 +214,7 @@ class Nested:
             step = _solved(precision, block)
             with np.errstate(over="ignore", invalid="ignore"):  # off the map
                 rise = (step * block).sum(axis=1)
-            if not np.isfinite(value) or rise.max() < close:
+            if not np.isfinite(value) or rise.max() < CLOSE:
                 break
             if turn and rise.sum() > CHANGED * left:
                 precision = self.curvature(shared, own, gradient)

@@ -14,14 +14,13 @@ Moore & Hoffman (2020), recalled, not re-read.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dopafit.backend.geometry.curvature import Arrowhead
 from dopafit.backend.geometry.reparametrisation import Density, Reparametrisation, best_landmark
-from dopafit.core.machine import available_cores
+from dopafit.core.machine import available_cores, side_by_side
 from dopafit.model.layout.coordinates import Coordinates
 
 __all__ = [
@@ -125,12 +124,12 @@ def find_optima(
         Optima, from the best, that are followed to the end.
     """
     free, population = _free(coordinates), population_values(coordinates)
-    with ThreadPoolExecutor(threads(coordinates)) as pool:
-        scouts = list(pool.map(lambda start: _climb(density, start, free, scout), points))
-        top = max(value for _, value in scouts)
-        best = [one for one in _distinct(scouts, population)[:most] if top - one[1] < FAR]
-        followed = list(pool.map(lambda one: _climb(density, one[0], free), best))
-    return _distinct(followed, population)
+    workers = threads(coordinates)
+    scouts = [*side_by_side(lambda start: _climb(density, start, free, scout), points, workers)]
+    top = max(value for _, value in scouts)
+    best = [one for one in _distinct(scouts, population)[:most] if top - one[1] < FAR]
+    followed = side_by_side(lambda one: _climb(density, one[0], free), best, workers)
+    return _distinct(list(followed), population)
 
 
 def threads(coordinates: Coordinates) -> int:
