@@ -49,6 +49,11 @@ class Shared:
     inner: list[Inner]
     log_weight: np.ndarray
 
+    def joined(self, more: Shared) -> Shared:
+        """Return these draws with more of the same proposal."""
+        both = np.concatenate([self.log_weight, more.log_weight])
+        return Shared([*self.inner, *more.inner], both)
+
     @property
     def log_mass(self) -> float:
         """Log of the integral of the density, over (2 pi)^(size / 2)."""

@@ -27,6 +27,9 @@ __all__ = ["STARTS", "Marginal", "coordinate_names", "located_marginal", "log_ma
 STARTS = 5
 """Points from which searches start: the prior's median, and kernels all over their prior."""
 
+POOR, MOST = 0.7, 8
+"""Where the tail of the weights is heavier than this there are more draws, up to so many times."""
+
 
 @dataclass(frozen=True)
 class Marginal:
@@ -65,7 +68,7 @@ def log_marginal(layout: Layout, known: Mapping[str, float], *, draws: int = 0) 
         this one.
     draws : int
         Draws of the shared coordinates by which the approximation is corrected and judged; none
-        unless given.
+        unless given. Doubled, up to three times, while k is above 0.7.
     """
     return located_marginal(layout, known, draws=draws)[0]
 
@@ -92,6 +95,9 @@ def located_marginal(
         rng = generator(0, f"marginal/{layout.program.model.hypothesis}")
         shared = draw_shared(located, rng, draws)
         tail = importance_weights(shared.log_weight)[1]
+        while tail > POOR and len(shared.inner) < MOST * draws:
+            shared = shared.joined(draw_shared(located, rng, len(shared.inner)))
+            tail = importance_weights(shared.log_weight)[1]
         found = Marginal(value, {}, shared.log_mass + constant, shared.error, tail)
     point = located.change.to_model(nested.full(best.inner.shared, best.inner.own))
     return replace(found, mode=dict(zip(names, point, strict=True))), located
