@@ -2,8 +2,9 @@
 
 The response is a sum of smooth bumps over the log of the time since an event (Pillow et al. 2008,
 Nature 454:995; recalled). Each bump, summed over the events before a row, is a column of the rows;
-its coefficient is the response at that time, on the predictor's scale. So the claim is linear in
-what is learned, and its posterior nearly normal.
+its coefficient is the response at that time, on the predictor's scale. Where the trace follows
+columns of the study, so does each bump. So the claim is linear in what is learned, and its
+posterior nearly normal.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from dataclasses import replace
 import numpy as np
 
 from dopafit.core.errors import SpecError
+from dopafit.core.prior import Prior
 from dopafit.model.claim import Model
 from dopafit.model.formula import used_columns
 from dopafit.model.layout.events import in_unit_events, moving_events
+from dopafit.model.layout.layout import build_layout
 from dopafit.study.sessions import KEYS
 from dopafit.study.study import Study
 from dopafit.study.tables import DURATION
 
-__all__ = ["ANY_SHAPE", "PAIRS", "any_shape", "basis", "pair_terms"]
+__all__ = ["AFTER", "ANY_SHAPE", "PAIRS", "any_shape", "basis", "pair_terms"]
 
 ANY_SHAPE, PAIRS = "any_shape", "any_shape_pairs"
+
+AFTER = "after_"
+"""Beginning of the names of the columns whose coefficients are the response."""
 
 REACH = 5.0
 """Longest time since an event, over the typical spacing of events."""
@@ -45,7 +51,8 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
     """Return a claim moved by a response of any shape that adds up, and the study with its columns.
 
     A smooth bump over the log of the time since an event, summed over events by their magnitudes,
-    is a column; its coefficient is the response at that time, on the predictor's scale.
+    is a column; its coefficient is the response at that time, on the predictor's scale. Each effect
+    of a column on the peak or on the kernel's times adds that column times each bump.
 
     Parameters
     ----------
@@ -57,7 +64,7 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
     Raises
     ------
     SpecError
-        A channel has no rows of its own, events last, or the trace follows columns.
+        A channel has no rows of its own, or events last.
     """
     acts = [channel.prefix for channel in model.channels if channel.table != "observations"]
     if acts:
@@ -73,14 +80,7 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
             todo="nothing: the rest of the run stands",
         )
     own = {name for name, channel in model.owners.items() if channel} - {*model.gains}
-    moving = [name for name in model.formulas if name not in own and model.formulas[name].terms]
-    if moving:
-        raise SpecError(
-            f"{', '.join(moving)} follows columns, which a response of any shape does not",
-            allowed="a trace that differs between groups of rows, such as subjects, alone",
-            todo="nothing: the rest of the run stands",
-        )
-    columns, _ = _columns(model, study)
+    columns, varied, _ = _columns(model, study)
     kept = [{k: v for k, v in m.items() if _about(k) in own} for m in (model.effects, model.priors)]
     fixed = {name: value for name, value in model.fixed.items() if name in own}
     used = set().union(*(used_columns(text) for text in kept[0].values()))
@@ -90,12 +90,19 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
         fixed=fixed, reference=reference,
     )  # fmt: skip
     told = " + ".join(columns)
-    found, wider = _with_columns(idle, study, columns, f"{told} + (0 + {told} | subject)")
-    priors = {
-        f"{channel.prefix}_{channel.moves}_effect[{column}]": channel.gain.prior
-        for channel in model.channels
-        for column in columns
-    }
+    all_terms = " + ".join([*columns, *varied])
+    terms = f"{all_terms} + (0 + {told} | subject)"
+    found, wider = _with_columns(
+        idle, study, columns | {k: v for k, (v, _) in varied.items()}, terms
+    )
+    priors = {}
+    for channel in model.channels:
+        effect, gain = f"{channel.prefix}_{channel.moves}_effect", channel.gain.prior
+        priors |= {f"{effect}[{column}]": gain for column in columns}
+        priors |= {
+            f"{effect}[{column}]": Prior.normal(0.0, gain.scale * scale)
+            for column, (_, scale) in varied.items()
+        }
     return replace(found, priors={**found.priors, **priors}), wider
 
 
@@ -117,7 +124,7 @@ def pair_terms(model: Model, study: Study, claim: Model) -> tuple[Model, Study]:
     SpecError
         No event follows another within reach.
     """
-    _, columns = _columns(claim, study)
+    *_, columns = _columns(claim, study)
     if not columns:
         raise SpecError(
             "no event follows another soon enough",
@@ -160,31 +167,74 @@ def _centres(reach: float, count: int) -> np.ndarray:
     return reach * np.geomspace(1 / RANGE, 1.0, count + 1)[:-1]
 
 
-def _columns(model: Model, study: Study) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return what single events and what pairs of them add to each row, by column name, (row,)."""
+_Columns = dict[str, np.ndarray]
+
+
+def _columns(
+    model: Model, study: Study
+) -> tuple[_Columns, dict[str, tuple[np.ndarray, float]], _Columns]:
+    """Return what events add to each row, by column name, (row,).
+
+    First of single events; then of single events times what the trace follows, each with the
+    prior scale of that effect; then of pairs.
+    """
     events = moving_events(model, study)
     events = events.assign(magnitude=in_unit_events(model.unit_magnitude, events)[1])
+    follows = _follows(model, study)
+    weights = np.column_stack([np.ones(len(events)), *(values for values, _ in follows)])
     reach, rows = _reach(model), study.observations
     single, double = _centres(reach, BUMPS), _centres(reach, PAIR_BUMPS)
-    sums = np.zeros((len(rows), BUMPS))
+    sums = np.zeros((len(rows), BUMPS, weights.shape[1]))
     pairs = np.zeros((len(rows), PAIR_BUMPS, PAIR_BUMPS))
     places = rows.groupby(KEYS, sort=False).indices
-    for key, own in events.groupby(KEYS, sort=False):
-        at = places.get(key)
+    for key, mine in events.groupby(KEYS, sort=False).indices.items():
+        at, own = places.get(key), events.iloc[mine]
         if at is None:
             continue
         time, size = own["time"].to_numpy(float), own["magnitude"].to_numpy(float)
         lag = rows["time"].to_numpy(float)[at, None] - time
-        sums[at] = np.einsum("rja,j->ra", _bumps(lag, single, reach), size)
+        each = size[:, None] * weights[mine]
+        sums[at] = np.einsum("rja,jc->rac", _bumps(lag, single, reach), each)
         between = _bumps(time[None, :] - time[:, None], double, reach)
         before = np.einsum("i,ija->ja", size, between)
         pairs[at] = np.einsum("rjb,ja->rab", _bumps(lag, double, reach), size[:, None] * before)
     flat = pairs.reshape(len(rows), -1)
     spread = flat.std(axis=0)
     kept = np.flatnonzero(spread > FAINT * spread.max(initial=0.0))
-    return {f"after_{k + 1}": sums[:, k] for k in range(BUMPS)}, {
-        f"pairs_{i // PAIR_BUMPS + 1}_{i % PAIR_BUMPS + 1}": flat[:, i] / spread[i] for i in kept
+    main = {f"{AFTER}{k + 1}": sums[:, k, 0] for k in range(BUMPS)}
+    varied = {
+        f"{AFTER}{k + 1}_by_{c}": (sums[:, k, c], scale)
+        for c, (_, scale) in enumerate(follows, start=1)
+        for k in range(BUMPS)
     }
+    return (
+        main,
+        varied,
+        {f"pairs_{i // PAIR_BUMPS + 1}_{i % PAIR_BUMPS + 1}": flat[:, i] / spread[i] for i in kept},
+    )
+
+
+def _follows(model: Model, study: Study) -> list[tuple[np.ndarray, float]]:
+    """Return the columns that the trace follows, (event,), each with its effect's prior scale."""
+    names = [name for name, owner in model.owners.items() if owner is None]
+    if not any(name in model.formulas and model.formulas[name].terms for name in names):
+        return []
+    layout = build_layout(model, study)
+    found: dict[bytes, tuple[np.ndarray, float]] = {}
+    for name in names:
+        design = layout.designs.get(name)
+        if design is None:
+            continue
+        of_session = model.homes[name] != "by event"
+        for label, column in zip(design.columns, design.fixed.T, strict=True):
+            values = column[layout.arrays["event_session"]] if of_session else column
+            # the peak and a time that follow the same column bend the same response
+            known = found.get(values.tobytes(), (values, 0.0))[1]
+            found[values.tobytes()] = (
+                values,
+                max(known, model.prior_of(name, "effect", label).scale),
+            )
+    return list(found.values())
 
 
 def _bumps(lag: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:

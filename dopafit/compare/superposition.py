@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dopafit.backend.evidence.scores import loo
-from dopafit.compare.any_shape import ANY_SHAPE, PAIRS, any_shape, basis, pair_terms
+from dopafit.compare.any_shape import AFTER, ANY_SHAPE, PAIRS, any_shape, basis, pair_terms
 from dopafit.compare.difference import difference
 from dopafit.core.arguments import takes
 from dopafit.core.errors import DopafitError
@@ -181,7 +181,8 @@ def response(found: Superposition, fit: Fit, *, draws: int = 500) -> pd.DataFram
     DataFrame
         `channel`, `words`, `unit`, `source` (``any_shape`` or the hypothesis), `time` [s] since
         one unit event, `median`, `lower_90`, `upper_90`: the typical outcome of a subject in the
-        middle of the population. No row for a channel that has no typical outcome.
+        middle of the population, columns that the trace follows at 0 or their reference. No row
+        for a channel that has no typical outcome.
     """
     time, bumps = basis(fit.model, POINTS)
     free, own = Middle(found.added, found.added.thinned(draws)), Middle(fit, fit.thinned(draws))
@@ -191,11 +192,13 @@ def response(found: Superposition, fit: Fit, *, draws: int = 500) -> pd.DataFram
         design = found.added.layout.designs.get(name)
         if how is None or design is None:
             continue
-        effects = free.effects(name)
-        places = [design.columns.index(f"after_{k + 1}") for k in range(bumps.shape[1])]
-        weights = np.array([effects[design.columns[place]] for place in places])
-        # at rest no event has come; a typical outcome has columns at their means
-        moved = (bumps - design.fixed[:, places].mean(axis=0)) @ weights
+        # at rest no event has come, and what is typical has columns at their means
+        moved = 0.0
+        for label, mean in zip(design.columns, design.fixed.mean(axis=0), strict=True):
+            if label.startswith(AFTER):
+                moved = moved - mean * free.effects(name)[label]
+        for k, bump in enumerate(bumps.T, start=1):
+            moved = moved + bump[:, None] * free.effects(name)[f"{AFTER}{k}"]
         moved = {ANY_SHAPE: (free, moved), fit.hypothesis: (own, own.after(channel, time))}
         for source, (middle, change) in moved.items():
             middling = np.broadcast_to(middle.typical(channel, change), change.shape)

@@ -8,6 +8,8 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import expit
 
+from dopafit.backend.evidence import marginal
+from dopafit.backend.evidence.first_draws import draw_shared
 from dopafit.backend.evidence.marginal import log_marginal
 from dopafit.channel.choice import Choice
 from dopafit.model.claim import Model
@@ -52,6 +54,23 @@ def test_one_parameter_against_quadrature(study) -> None:
     assert found.error < 0.01 and found.k < 0.7
     mode = 1.5 * found.mode["choice_rest"]
     assert expit(mode) == pytest.approx(k / n, abs=0.01)
+
+
+def test_a_heavy_tail_takes_more_draws(study, monkeypatch) -> None:
+    model = Model(drive="no_drive", channels=[Choice()], effects=PLAIN)
+    layout, counts = build_layout(model, study), []
+
+    def counted(located, rng, count):
+        counts.append(count)
+        return draw_shared(located, rng, count)
+
+    monkeypatch.setattr(marginal, "draw_shared", counted)
+    good = log_marginal(layout, {}, draws=200)
+    assert counts == [200] and good.k < 0.7
+    monkeypatch.setattr(marginal, "POOR", -np.inf)  # nothing is good enough
+    more = log_marginal(layout, {}, draws=200)
+    assert counts[1:] == [200, 200, 400, 800]
+    assert more.error < 0.7 * good.error and more.value == good.value
 
 
 def test_a_half_normal_gain_keeps_its_constant(study) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.claims_studies import claims_of, null_study
+from dopafit.channel.choice import Choice
 from dopafit.channel.press import Presses
 from dopafit.compare.any_shape import (
     BUMPS,
@@ -18,6 +21,8 @@ from dopafit.compare.any_shape import (
 )
 from dopafit.compare.superposition import response, superposition
 from dopafit.core.errors import SpecError
+from dopafit.core.prior import Prior
+from dopafit.fit.effects import Middle
 from dopafit.fit.explore import explore
 from dopafit.model.claim import Model
 from dopafit.model.layout.layout import resolved
@@ -100,6 +105,81 @@ def test_it_finds_the_response_that_was_put_in(troughs, models) -> None:
     assert inside[(own.index > 2.0) & (own.index < 60.0)].mean() > 0.7
     bottom = free["median"].idxmax()
     assert 8.0 < bottom < 35.0 and free.loc[bottom, "lower_90"] > 0.45
+
+
+@pytest.fixture(scope="module")
+def dosed(base):
+    """Every other session has a drug that raises the peak to 2.7 times what it was."""
+    sessions = base.sessions.assign(
+        drug=np.where(base.sessions["session"] == "2", "active", "placebo")
+    )
+    study = base.with_tables({"sessions": sessions})
+    claims = {
+        name: resolved(
+            replace(
+                claims_of(base)[name],
+                effects={**claims_of(base)[name].effects, "peak": "drug"},
+                priors={"peak_effect": Prior.normal(0.0, 0.5)},
+                reference={"drug": "placebo"},
+            ),
+            study,
+        )
+        for name in ("trough", "peak")
+    }
+    known = {"choice_rest": -0.3, "choice_rest_sd[1|subject]": 0.5, "choice_gain_trough": 1.2}
+    known |= {"peak_effect[drug[active]]": 1.0}
+    return claims, simulate(claims["trough"], study, seed=3, truth=known | DENSE)[0]
+
+
+def test_what_the_trace_follows_bends_the_response(dosed) -> None:
+    claims, study = dosed
+    claim, wide = any_shape(claims["trough"], study)
+    rows = wide.observations.merge(study.sessions, on=["subject", "session"])
+    active = rows["drug"] == "active"
+    for k in range(1, BUMPS + 1):
+        expected = np.where(active, rows[f"after_{k}"], 0.0)
+        assert rows[f"after_{k}_by_1"].to_numpy() == pytest.approx(expected)
+    # its prior is that of the gain times that of the effect
+    gain, name = Choice.gain.prior, "choice_rest_effect[after_3_by_1]"
+    assert claim.priors[name] == Prior.normal(0.0, 0.5 * gain.scale)
+    assert "drug" not in claim.effects["choice_rest"] and "peak" not in claim.effects
+
+    found = superposition({n: explore(m, study, seed=1) for n, m in claims.items()}, seed=1)
+    table = found.table.set_index("hypothesis")
+    assert not table.loc["trough", "behind"] and table.loc["peak", "behind"]
+    # under placebo the response is smaller than where the drug is not told apart
+    weights = Middle(found.added, found.added.thinned(400)).effects("choice_rest")
+    at = [np.median(weights[f"after_{k}"]) for k in (4, 5, 6)]
+    more = [np.median(weights[f"after_{k}_by_1"]) for k in (4, 5, 6)]
+    assert max(at) > 0.2 and sum(more) > 0.3
+    curves = response(found, explore(claims["trough"], study, seed=1)).set_index(["source", "time"])
+    free, own = curves.loc["any_shape"], curves.loc["trough"]
+    inside = (own["median"] >= free["lower_90"]) & (own["median"] <= free["upper_90"])
+    assert inside[(own.index > 2.0) & (own.index < 60.0)].mean() > 0.7
+
+
+def test_an_event_of_its_own_size_bends_the_response(base) -> None:
+    """What a column of events says goes with each event, not with its session."""
+    rng = np.random.default_rng(5)
+    events = base.events.assign(loud=rng.normal(size=len(base.events)))
+    study = base.with_tables({"events": events})
+    model = claims_of(base)["trough"]
+    model = resolved(replace(model, effects={**model.effects, "peak": "loud"}), study)
+    _, wide = any_shape(model, study)
+    # the same sum with magnitudes that are what the column says
+    _, other = any_shape(
+        claims_of(base)["trough"], base.with_tables({"events": events.assign(magnitude=1.0)})
+    )
+    assert wide.observations["after_4"].to_numpy() == pytest.approx(other.observations["after_4"])
+    row = wide.observations.iloc[700]
+    own = events[(events["subject"] == row["subject"]) & (events["session"] == row["session"])]
+    lag = row["time"] - own["time"].to_numpy()
+    reach = REACH * model.typical_spacing
+    knots = np.log(reach / RANGE) + np.log(RANGE) / BUMPS * np.arange(BUMPS)
+    away = (np.log(np.where(lag > 0, lag, np.nan)) - knots[3]) / (np.log(RANGE) / BUMPS)
+    bump = np.where((np.abs(away) < 1) & (lag < reach), 0.5 + 0.5 * np.cos(np.pi * away), 0.0)
+    spread = np.nansum(bump * own["loud"].to_numpy())
+    assert row["after_4_by_1"] == pytest.approx(spread)
 
 
 def test_where_nothing_is_cut_off_nothing_is_tested(base, models) -> None:
