@@ -2,10 +2,10 @@
 
     python -m benchmarks.engine [--hypotheses trough no_drive] [--effort FOLDER]
 
-The bundled study with every rival (``analyses/cue-pursuit/rivals.yaml``): `explore` of 1,000 draws,
-the second of two in a row; then a fit, and its scores by session and by subject. FOLDER is a copy
-of ``analyses/effort`` with its study beside it (see `benchmarks.effort`): `explore` alone. Results
-go to ``benchmarks/results/engine.json``.
+The bundled study with every rival (``analyses/cue-pursuit/analysis.yaml``): `explore` of 1,000
+draws, the second of two in a row; then a fit, and its scores by session and subject. FOLDER is
+a copy of ``analyses/effort`` with its study beside it (see `benchmarks.effort`): `explore` alone.
+Results go to ``benchmarks/results/engine.json``.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def main() -> None:
     parser.add_argument("--hypotheses", nargs="+", default=["trough", "no_drive"])
     parser.add_argument("--effort", type=Path)
     options = parser.parse_args()
-    places = {"cue-pursuit": (ROOT / "analyses/cue-pursuit/rivals.yaml", ROOT / "data/cue-pursuit")}
+    places = {
+        "cue-pursuit": (ROOT / "analyses/cue-pursuit/analysis.yaml", ROOT / "data/cue-pursuit")
+    }
     if options.effort:
         places["effort"] = (options.effort / "analysis.yaml", options.effort / "study")
     found = recorded("engine") | {"command": "python -m benchmarks.engine --effort FOLDER"}

@@ -2,7 +2,7 @@
 
     python -m benchmarks.recovery --seeds 1 2 3 4 5
 
-For every seed a study is simulated as ``analyses/cue-pursuit/analysis.yaml`` says and analysed with
+For every seed a study is simulated as ``analyses/cue-pursuit/made.yaml`` says and analysed with
 the same file. Recorded per seed: verdicts, the share of population truths inside the 90 % interval
 of the fit of the true drive, and the comparison. Results go to
 ``benchmarks/results/recovery.json``.
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.record import ROOT, record
 
-ANALYSIS = ROOT / "analyses" / "cue-pursuit" / "analysis.yaml"
+ANALYSIS = ROOT / "analyses" / "cue-pursuit" / "made.yaml"
 
 
 def one_seed(seed: int, drives: tuple[str, ...]) -> dict[str, Any]:

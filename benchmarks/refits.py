@@ -42,6 +42,7 @@ STUDIES = {
 }
 """Subjects, sessions of each, and whether sessions have intercepts."""
 
+ALL = "all three"
 HYPOTHESES = ("trough", "level", "no_drive")
 ERROR = 0.03
 """Monte Carlo error of a refit's score at which its draws are enough."""
@@ -122,28 +123,35 @@ def held(name: str, drive: str, units: int) -> dict[str, Any]:
 
 
 def summary(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return mean and mean absolute difference by study and unit, over refits that are fine."""
+    """Return mean and mean absolute difference by study and unit, over refits that are fine.
+
+    Of all units, and of those whose score is trusted: `compare` refits the others itself.
+    """
     rows = []
     for unit in ("session", "subject"):
-        for study, drives in found.items():
-            every = [r for one in drives.values() for r in one[unit]["refits"] if r["fine"]]
-            gaps = np.array([r["integrated"] - r["refit"] for r in every])
-            errors = np.array([r["error"] for r in every])
-            if gaps.size:
-                rows.append(
-                    {
-                        "unit": unit,
-                        "study": study,
-                        "refits": int(gaps.size),
-                        "mean": float(gaps.mean()),
-                        "mean_error": float(gaps.std(ddof=1) / np.sqrt(gaps.size)),
-                        "mean_absolute": float(np.abs(gaps).mean()),
-                        "absolute_by_monte_carlo": float(np.sqrt(2 / np.pi) * errors.mean()),
-                        "largest": float(np.abs(gaps).max()),
-                        "bad": sum(one[unit]["bad"] for one in drives.values()),
-                    }
-                )
+        for study in (*found, ALL):
+            cells = [one for name in found if study in (name, ALL) for one in found[name].values()]
+            every = [r for one in cells for r in one[unit]["refits"] if r["fine"]]
+            trusted = [r for r in every if not r["bad"]]
+            if len(trusted) > 1:
+                row = {"unit": unit, "study": study, **_gaps(every)}
+                row |= {"scored": sum(one[unit]["units"] for one in cells)}
+                row |= {"bad": sum(one[unit]["bad"] for one in cells)}
+                rows.append(row | {f"trusted_{k}": v for k, v in _gaps(trusted).items()})
     return rows
+
+
+def _gaps(refits: list[dict[str, Any]]) -> dict[str, Any]:
+    gaps = np.array([r["integrated"] - r["refit"] for r in refits])
+    errors = np.array([r["error"] for r in refits])
+    return {
+        "refits": int(gaps.size),
+        "mean": float(gaps.mean()),
+        "mean_error": float(gaps.std(ddof=1) / np.sqrt(gaps.size)),
+        "mean_absolute": float(np.abs(gaps).mean()),
+        "absolute_by_monte_carlo": float(np.sqrt(2 / np.pi) * errors.mean()),
+        "largest": float(np.abs(gaps).max()),
+    }
 
 
 def main() -> None:
@@ -157,18 +165,25 @@ def main() -> None:
     found = stored.get("studies", {}) if stored.get("command") == command else {}
     for name in options.studies:
         for drive in HYPOTHESES:
-            if drive in found.get(name, {}):
-                continue
-            found.setdefault(name, {})[drive] = held(name, drive, options.units)
-            content = {"command": command, "summary": summary(found), "studies": found}
-            RESULTS.mkdir(exist_ok=True)
-            text = json.dumps(content, indent=1) + "\n"
-            (RESULTS / "refits.json").write_text(text, encoding="utf-8")
+            if drive not in found.get(name, {}):
+                found.setdefault(name, {})[drive] = held(name, drive, options.units)
+                _store(command, found)
+    _store(command, found)
     for row in summary(found):
-        print(
-            f"{row['study']}, by {row['unit']}: {row['refits']} refits, mean {row['mean']:+.3f}, "
-            f"mean absolute {row['mean_absolute']:.3f}, largest {row['largest']:.3f}"
-        )
+        for trusted in ("", "trusted_"):
+            print(
+                f"{row['study']}, by {row['unit']}: {row[trusted + 'refits']} refits"
+                f"{' of trusted scores' if trusted else ''}, mean {row[trusted + 'mean']:+.3f}, "
+                f"mean absolute {row[trusted + 'mean_absolute']:.3f}, "
+                f"largest {row[trusted + 'largest']:.3f}"
+            )
+
+
+def _store(command: str, found: dict[str, Any]) -> None:
+    content = {"command": command, "summary": summary(found), "studies": found}
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(content, indent=1) + "\n"
+    (RESULTS / "refits.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

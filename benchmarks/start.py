@@ -33,7 +33,7 @@ def measure(began: float) -> dict[str, Any]:
     from dopafit.model.analysis import read_analysis
     from dopafit.model.layout.layout import build_layout
 
-    analysis = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
+    analysis = read_analysis(ROOT / "analyses" / "cue-pursuit" / "made.yaml")
     study = dp.read_study(ROOT / "data" / "cue-pursuit")
     model = analysis.models["trough"]
     layout = build_layout(model, study)

@@ -42,7 +42,7 @@ def bundled() -> Iterator[tuple[str, Any, Any]]:
     from dopafit.model.analysis import read_analysis
     from dopafit.study.datasets import load_dataset
 
-    analysis = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
+    analysis = read_analysis(ROOT / "analyses" / "cue-pursuit" / "made.yaml")
     study = load_dataset("cue-pursuit")
     for drive in DRIVES:
         yield f"cue-pursuit, {drive}", analysis.models[drive], study

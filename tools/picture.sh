@@ -1,6 +1,6 @@
 #!/bin/sh
 # The README's picture: the first screen of a run's report, as a browser shows it.
-#   sh tools/picture.sh runs/cue-pursuit-rivals docs/first-screen.png
+#   sh tools/picture.sh runs/cue-pursuit docs/first-screen.png
 set -eu
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
   echo 'no Chromium found: install the package chromium' >&2

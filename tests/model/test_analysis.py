@@ -322,7 +322,7 @@ def test_what_no_drive_uses_is_said(tmp_path) -> None:
 
 def test_the_bundled_analysis_means_what_its_truth_was_made_with() -> None:
     """The typical cue has magnitude 1, as when the truth was written; references are stated."""
-    found = read_analysis(ROOT / "analyses" / "cue-pursuit" / "analysis.yaml")
+    found = read_analysis(ROOT / "analyses" / "cue-pursuit" / "made.yaml")
     events = pd.read_csv(ROOT / "data" / "cue-pursuit" / "events.csv")
     model = found.models["trough"]
     assert in_unit_events(model.unit_magnitude, events)[0] == 1.0 and found.warnings == ()
