@@ -2,8 +2,9 @@
 
     DOPAFIT_DATA_MIRROR=FOLDER python -m benchmarks.presses
 
-The claims of ``analyses/fed3-rebound`` (312,769 rows: presses and quadrature nodes), one fit each
-with the settings given here, or else those below. Results go to ``benchmarks/results/D.json``.
+The claims of ``analyses/fed3-rebound/one-history.yaml`` (312,769 rows: presses and quadrature
+nodes), one fit each with the settings given here, or else those below. Results go to
+``benchmarks/results/D.json``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.timed import parser, timed_fit
 
-ANALYSIS = Path(__file__).resolve().parent.parent / "analyses" / "fed3-rebound" / "analysis.yaml"
+ANALYSIS = Path(__file__).resolve().parent.parent / "analyses" / "fed3-rebound" / "one-history.yaml"
 USUAL = {"draws": 500, "tune": 200, "target_accept": 0.8}
 OWN = {"peak": {"draws": 600, "tune": 250, "target_accept": 0.85}}
 """What is enough to converge; with the usual settings the peak drive had an R-hat of 1.014."""
