@@ -109,7 +109,8 @@ class Expansion:
         bends = np.where(seen[:, None, None], self.bend, 0.0)
         np.add.at(slope, (owner[:, None], at), slopes)
         np.add.at(bend, (owner[:, None, None], at[:, :, None], at[:, None, :]), bends)
-        value -= 0.5 * (self.here**2).sum(axis=1)
+        with np.errstate(over="ignore"):  # off the map
+            value -= 0.5 * (self.here**2).sum(axis=1)
         slope, bend = slope[:, :-1] - self.here, bend[:, :-1, :-1] + np.eye(place)
         usable = np.isfinite(value) & np.isfinite(slope).all(axis=1) & np.isfinite(bend).all((1, 2))
         # from where there is no density the way leads to the prior

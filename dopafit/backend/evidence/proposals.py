@@ -52,7 +52,8 @@ class Proposal:
         kept : array of bool, (subject, place)
             The other places are integrated out of both.
         """
-        prior = -0.5 * (np.where(kept, blocks, 0.0) ** 2).sum(axis=-1)
+        with np.errstate(over="ignore"):  # off the map
+            prior = -0.5 * (np.where(kept, blocks, 0.0) ** 2).sum(axis=-1)
         log_q = [_log_t(peak, blocks, kept) for peak in self.peaks]
         return prior - log_mean(np.array(log_q))
 

@@ -84,7 +84,9 @@ class Subjects:
         total = np.zeros(len(self.sessions))
         for name, values in rows.items():
             first, session = self.runs[name]
-            total += np.bincount(session, np.add.reduceat(values, first), minlength=total.size)
+            with np.errstate(over="ignore"):  # off the map
+                sums = np.add.reduceat(values, first)
+            total += np.bincount(session, sums, minlength=total.size)
         return total
 
     def only(self, subject: int) -> Subjects:
