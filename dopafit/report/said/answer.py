@@ -52,12 +52,13 @@ def answer(folder: RunFolder) -> Answer:
     """
     compared = _comparison(folder)
     readings = folder.reading or (compared.reading if compared is not None else ())
+    estimates = [line for fit in _told(folder, compared) for line in _estimates(folder, fit)]
+    if estimates and folder.unit_event:
+        estimates.append(say(f"One unit event is {folder.unit_event}."))
     return Answer(
         lead=tuple(_lead(folder, compared)),
         readings=tuple(signs(text) for text in readings),
-        estimates=tuple(
-            line for fit in _told(folder, compared) for line in _estimates(folder, fit)
-        ),
+        estimates=tuple(estimates),
         cannot=tuple(limits(folder, compared)),
     )
 
@@ -135,5 +136,3 @@ def _estimates(folder: RunFolder, fit: str) -> Iterator[Line]:
         how = "" if i else ", likewise" if found else f", medians with {interval}s"
         listed = (part for j, one in enumerate(shown) for part in ("; " if j else "", *one))
         yield say(f"{sentence(meaning).rstrip('.')}{how}: ", *listed, ".")
-    if gains and folder.unit_event:
-        yield say(f"One unit event is {folder.unit_event}.")
