@@ -17,17 +17,18 @@ SIZE = 11
 EVERY = Blocks(np.arange(SIZE), ())
 STILL = (np.zeros(0), np.zeros(0), *[np.zeros(0, np.int64)] * 4)
 """Gains of no kind."""
+NO_KNEE = np.zeros(0)
 
 
 def place(shape: Arrowhead, centre: np.ndarray, u: np.ndarray) -> np.ndarray:
     q = np.empty(SIZE)
-    assert forward(u, q, SIZE, centre, *shape.arrays.values(), *STILL) == 0.0
+    assert forward(u, q, SIZE, centre, *shape.arrays.values(), NO_KNEE, *STILL) == 0.0
     return q
 
 
 def back(shape: Arrowhead, slope: np.ndarray) -> np.ndarray:
     found, time = np.empty(SIZE), (np.array([-1, 0]), np.ones(1))
-    parts = (*shape.arrays.values(), *time, *STILL)
+    parts = (*shape.arrays.values(), NO_KNEE, *time, *STILL)
     backward(np.zeros(SIZE), slope.copy(), found, 0.0, SIZE, np.zeros(0), *parts)
     return found
 

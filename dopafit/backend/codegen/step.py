@@ -14,7 +14,7 @@ import numpy as np
 
 __all__ = ["GAINS", "SHAPE", "TIME", "head", "identifier", "tail"]
 
-SHAPE = ("shared", "border", "first", "own", "local", "pull")
+SHAPE = ("shared", "border", "first", "own", "local", "pull", "knee")
 TIME = ("place", "scale", "location")
 GAINS = ("weight", "power", "x", "spread", "half", "free")
 """Arrays of the change of coordinates; see the modules in `dopafit.backend.geometry`."""
@@ -119,6 +119,7 @@ def tail(total: str) -> list[str]:
         "gradient = carray(gradient_, (dim,))",
         f"backward(q, slope, gradient, mean, normals, slopes, {SHAPES}, {TIMED}, {GAINED})",
         f"value = prior + {total} - gains_free.size * mean",
+        "value += bend(q, mean, normals, shape_knee, gains_half)",
         "value_[0] = value",
         "if slot >= 0:",
         "    needed[0] = used",

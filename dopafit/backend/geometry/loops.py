@@ -9,7 +9,10 @@ import numpy as np
 from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, plus
 
-__all__ = ["backward", "forward", "no_clock"]
+__all__ = ["LEAN", "backward", "bend", "forward", "no_clock"]
+
+LEAN = math.log(math.e - 1.0)
+"""Where ln(1 + e^v) is 1."""
 
 
 @kept(nogil=True)
@@ -30,6 +33,7 @@ def forward(
     own,
     local,
     pull,
+    knee,
     weight,
     power,
     x,
@@ -37,7 +41,7 @@ def forward(
     half,
     free,
 ):
-    """Write q = m + L u with the gains' own size; return the mean log peak that they were at.
+    """Write q = m + L u, bent, with the gains' own size; return the mean log peak they were at.
 
     L is an arrowhead (`dopafit.backend.geometry.curvature`).
     """
@@ -63,6 +67,13 @@ def forward(
             for j in range(shared.size):
                 total -= pull[i, j] * step[j]
             q[own[i]] = total
+    for k in range(knee.size):
+        v = q[normals + k] - knee[k] + LEAN
+        if v > 30.0:
+            v = math.log(v)
+        elif v > -30.0:
+            v = math.log(math.log1p(math.exp(v)))
+        q[normals + k] = knee[k] + v
     mean = 0.0
     for k in range(weight.size):
         log_h = q[normals + spread[k] - 1] if spread[k] > 0 else 0.0
@@ -72,6 +83,28 @@ def forward(
     for k in range(free.size):
         q[free[k]] *= math.exp(-mean)
     return mean
+
+
+@kept(**JIT)
+def over_knee(q, mean, normals, knee, half):
+    """Return by half-normal h over its knee, (half,), gains at the mean peak."""
+    found = np.zeros(knee.size)
+    if knee.size > 0:
+        for k in range(half.size):
+            found[half[k] - normals] = mean
+    for k in range(knee.size):
+        found[k] = math.exp(q[normals + k] + found[k] - knee[k])
+    return found
+
+
+@kept(**JIT)
+def bend(q, mean, normals, knee, half):
+    """Return the log volume of the bend at the knees."""
+    total, over = 0.0, over_knee(q, mean, normals, knee, half)
+    for k in range(knee.size):
+        if over[k] > 0.0:
+            total += math.log(-math.expm1(-over[k]) / over[k])
+    return total
 
 
 @kept(**JIT)
@@ -88,6 +121,7 @@ def backward(
     own,
     local,
     pull,
+    knee,
     place,
     scale,
     weight,
@@ -113,6 +147,10 @@ def backward(
         slope[x[k]] += size
         if spread[k] > 0:
             slope[normals + spread[k] - 1] += size * power[k] * q[x[k]]
+    over = over_knee(q, mean, normals, knee, half)
+    for k in range(knee.size):
+        share = -math.expm1(-over[k]) / over[k] if over[k] > 0.0 else 1.0
+        slope[normals + k] = slope[normals + k] * share + math.exp(-over[k]) - share
     if place[0] >= 0:
         for k in range(slopes.size):
             slope[place[2 + k]] -= slope[place[1]] / scale[0] * slopes[k] * scale[1 + k]

@@ -106,12 +106,15 @@ def find_pilot(
     found = find_optima(coordinates, plain, starting_points(coordinates, seed, starts))
     optima = tuple(value for _, value in found)
     near = [(point, value) for point, value in found if optima[0] - value < FAR]
-    size = coordinates.normals + coordinates.halves
+    normals, size = coordinates.normals, coordinates.normals + coordinates.halves
     owners = Blocks(np.arange(size), ())
     if size > LARGEST and blocks is not None:
         owners = blocks()
     if owners.shared.size > LARGEST:  # each keeps its own scale
-        modes = [Mode(value, point, Reparametrisation(coordinates, point)) for point, value in near]
+        modes = [
+            Mode(value, point, Reparametrisation(coordinates, point, knee=point[normals:]))
+            for point, value in near
+        ]
     else:
         measure = functools.partial(Arrowhead.measure, blocks=owners)
         modes, measured = [], []

@@ -3,6 +3,10 @@
 It changes the speed, never the posterior. Its parts touch different coordinates:
 
 * The posterior's own scale (`curvature`).
+* Half-normals (standard deviations of groups, gains of one sign) as their logarithm below the mode
+  and as themselves above it. Where data say little ln h reaches far down, and long steps are
+  right there; upwards the density falls with exp(2 ln h), a cliff that long steps run into. So the
+  sampler moves v in h = k ln(1 + e^v), k being the mode.
 * A landmark's time for the half-life. Behaviour often fixes when the level peaks or is lowest to
   within a few per cent, and says little about onset and recovery apart. Half-life and onset ratio
   then lie on a narrow, curved ridge, which no linear scaling makes round. So the sampler moves the
@@ -29,7 +33,7 @@ import numpy as np
 
 from dopafit.backend.codegen.step import GAINS, SHAPE, TIME
 from dopafit.backend.geometry.curvature import Arrowhead
-from dopafit.backend.geometry.loops import backward, forward
+from dopafit.backend.geometry.loops import LEAN, backward, bend, forward
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
@@ -60,6 +64,9 @@ class Reparametrisation:
     centring : array, (normals,), optional
         Share of centring of each normal coordinate, in the density that the change is for; none
         unless given.
+    knee : array, (half,), optional
+        Logarithms of half-normals at which the sampler's coordinate turns from that into h itself;
+        the logarithm everywhere unless given.
     """
 
     coordinates: Coordinates
@@ -68,6 +75,7 @@ class Reparametrisation:
     clock: str = ""
     gains: Mapping[str, np.ndarray] = field(default_factory=dict)
     centring: np.ndarray | None = None
+    knee: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.centring is None:
@@ -80,6 +88,7 @@ class Reparametrisation:
         none, nowhere = np.zeros(0), np.zeros(0, np.int64)
         found = {"shape.centre": np.zeros(size) if self.centre is None else self.centre}
         found |= (Arrowhead.none() if self.shape is None else self.shape).arrays
+        found["shape.knee"] = none if self.knee is None else self.knee
         found |= dict.fromkeys(("gains.weight", "gains.power"), none)
         found |= {f"gains.{name}": nowhere for name in GAINS[2:]}
         found |= self.gains
@@ -133,6 +142,9 @@ class Reparametrisation:
             mean = weight @ (np.exp(power * log_h[spread]) * point[x])
             point[half] += mean
             point[free] *= np.exp(mean)
+        if self.knee is not None:
+            over = np.exp(point[self.coordinates.normals :] - self.knee)
+            point[self.coordinates.normals :] = self.knee - LEAN + over + np.log(-np.expm1(-over))
         return point
 
     def wrap(self, density: Density) -> Density:
@@ -142,6 +154,7 @@ class Reparametrisation:
         """
         parts = self._parts("shape", SHAPE) + self._parts("time", TIME[:2])
         parts += self._parts("gains", GAINS)
+        bent = self.arrays["shape.knee"], self.arrays["gains.half"]
 
         def wrapped(u: np.ndarray) -> tuple[float, np.ndarray]:
             # a step far off the map ends as infinity, which the sampler turns back from
@@ -151,7 +164,8 @@ class Reparametrisation:
                 gradient = np.empty(u.size)
                 normals = self.coordinates.normals
                 backward(q, slope.copy(), gradient, mean, normals, slopes, *parts)
-                return value - self.arrays["gains.free"].size * mean, gradient
+                value -= self.arrays["gains.free"].size * mean
+                return value + bend(q, mean, normals, *bent), gradient
 
         return wrapped
 

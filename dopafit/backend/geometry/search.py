@@ -288,7 +288,8 @@ def measured_mode(
         here, centre = change.wrap(here), change.unscaled(point)
         shape = measure(here, centre, every)
     mass = float(here(centre)[0]) + shape.log_det
-    return Mode(mass, point, replace(change, centre=centre, shape=shape))
+    knee = centre[coordinates.normals :]
+    return Mode(mass, point, replace(change, centre=centre, shape=shape, knee=knee))
 
 
 def _centring(coordinates: Coordinates, variance: np.ndarray) -> np.ndarray:
