@@ -118,12 +118,20 @@ def test_the_study_is_looked_for_beside_the_file(write, tmp_path):
     assert read_analysis(write(study="other")).study_folder is None
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("analyses/*/analysis.yaml")), ids=str)
+WORKED = sorted(ROOT.glob("analyses/*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", WORKED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_worked_analyses_are_read(path):
+    """Each asks with the default hypotheses; what benchmarks use beside it with five drives."""
     found = read_analysis(path)
-    if path.parent.name == "effort":
+    if path.name == "analysis.yaml":
         assert set(found.models) == set(RIVALS) and found.nuisance == ALL
-        assert found.controls.randomised == "magnitudes"
+        assert found.controls.surrogates == 39
+        if path.parent.name == "effort":
+            assert found.controls.randomised == "magnitudes"
+        if path.parent.name == "fed3-rebound":
+            assert found.controls.earned_by == ("active",)
     else:
         assert set(found.models) == VERSION_1 and (found.nuisance, found.rivals) == (NONE, "drives")
 
