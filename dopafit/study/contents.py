@@ -128,12 +128,21 @@ def _quantities(tables: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, Any]]:
                     )
 
 
+def _mean(values: np.ndarray) -> float:
+    """Return the mean, also of numbers whose sum is out of range; NaN of none."""
+    if not len(values):
+        return np.nan
+    with np.errstate(over="ignore"):
+        found = float(values.mean())
+    return found if np.isfinite(found) else float((values / len(values)).sum())
+
+
 def _one(
     quantity: str, values: pd.Series, rows: int, unit: str, *, missing: int | None = None
 ) -> dict[str, Any]:
     known = values[np.isfinite(values.to_numpy(float))].to_numpy(float)
     found = {name: float(np.quantile(known, q)) if len(known) else np.nan for name, q in _QUANTILES}
-    found["mean"] = float(known.mean()) if len(known) else np.nan
+    found["mean"] = _mean(known)
     lost = rows - len(known) if missing is None else missing
     return {"quantity": quantity, "unit": unit, "rows": rows, "missing": lost, "censored": np.nan,
             **found}  # fmt: skip

@@ -82,3 +82,10 @@ def test_records_are_plain(small: Study) -> None:
     assert '"quantity": "latency"' in text
     empty = contents_of({})
     assert empty.hours == 0 and empty.quantities.empty and "0 subjects" in str(empty)
+
+
+def test_the_mean_of_the_largest_numbers_is_a_number(small: Study) -> None:
+    """Their sum is out of range; the mean is not."""
+    huge = np.full(len(small.observations), -1.7e308)
+    wide = small.with_tables({"observations": small.observations.assign(huge=huge)})
+    assert quantity(wide, "observations", "huge")["mean"] == pytest.approx(-1.7e308)
