@@ -56,13 +56,8 @@ def one_seed(seed: int, folder: Path) -> dict[str, Any]:
     minutes, memory = timed("run", analysis, "--out", out)
     answer = json.loads((out / "answer.json").read_text(encoding="utf-8"))
     verdicts = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
-    truths = json.loads((study / "truth.json").read_text(encoding="utf-8"))["values"]
-    table = pd.read_csv(out / "summary.csv").query("hypothesis == 'trough'").set_index("parameter")
-    inside = {
-        name: bool(table.loc[name, "lower"] <= value <= table.loc[name, "upper"])
-        for name, value in truths.items()
-        if "_group[" not in name and name in table.index
-    }
+    truths = pd.read_csv(out / "truth.csv")
+    truths = truths.query("hypothesis == 'trough' and member_of == 'population'")
     compared = pd.read_csv(out / "comparison.csv")
     return {
         "seed": seed,
@@ -70,7 +65,7 @@ def one_seed(seed: int, folder: Path) -> dict[str, Any]:
         "not_met": [one["name"] for one in answer["conditions"] if not one["met"]],
         "values": {one["name"]: one["value"] for one in answer["conditions"]},
         "converged": {name: one["converged"] for name, one in verdicts.items()},
-        "inside": inside,
+        "inside": dict(zip(truths["parameter"], truths["covered"].astype(bool), strict=True)),
         "comparison": compared.to_dict("records"),
         "minutes": minutes,
         "memory_gb": memory,

@@ -12,13 +12,12 @@ is kept.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any
 
 import numpy as np
 
-from benchmarks.record import RESULTS, recorded
+from benchmarks.record import record, recorded
 
 TRUTH = {
     "trough_ratio": 0.35,
@@ -167,8 +166,8 @@ def main() -> None:
         for drive in HYPOTHESES:
             if drive not in found.get(name, {}):
                 found.setdefault(name, {})[drive] = held(name, drive, options.units)
-                _store(command, found)
-    _store(command, found)
+                record("refits", _told(command, found))
+    record("refits", _told(command, found))
     for row in summary(found):
         for trusted in ("", "trusted_"):
             print(
@@ -179,11 +178,8 @@ def main() -> None:
             )
 
 
-def _store(command: str, found: dict[str, Any]) -> None:
-    content = {"command": command, "summary": summary(found), "studies": found}
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(content, indent=1) + "\n"
-    (RESULTS / "refits.json").write_text(text, encoding="utf-8")
+def _told(command: str, found: dict[str, Any]) -> dict[str, Any]:
+    return {"command": command, "summary": summary(found), "studies": found}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from dopafit.core.errors import SpecError
 from dopafit.core.prior import Prior
@@ -29,7 +30,7 @@ __all__ = ["AFTER", "ANY_SHAPE", "PAIRS", "any_shape", "basis", "pair_terms"]
 ANY_SHAPE, PAIRS = "any_shape", "any_shape_pairs"
 
 AFTER = "after_"
-"""Beginning of the names of the columns whose coefficients are the response."""
+"""Beginning of the names of the columns whose coefficients are the response; a number follows."""
 
 REACH = 5.0
 """Longest time since an event, over the typical spacing of events."""
@@ -64,7 +65,7 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
     Raises
     ------
     SpecError
-        A channel has no rows of its own, or events last.
+        A channel has no rows of its own, events last, or a gain follows columns.
     """
     acts = [channel.prefix for channel in model.channels if channel.table != "observations"]
     if acts:
@@ -80,7 +81,14 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
             todo="nothing: the rest of the run stands",
         )
     own = {name for name, channel in model.owners.items() if channel} - {*model.gains}
-    columns, varied, _ = _columns(model, study)
+    moving = [name for name in model.gains if name in model.formulas and model.formulas[name].terms]
+    if moving:
+        raise SpecError(
+            f"{', '.join(moving)} follows columns, which a response of any shape does not",
+            allowed="a gain that is the same for all, or differs between groups such as subjects",
+            todo="nothing: the rest of the run stands",
+        )
+    columns, varied = _single(model, study)
     kept = [{k: v for k, v in m.items() if _about(k) in own} for m in (model.effects, model.priors)]
     fixed = {name: value for name, value in model.fixed.items() if name in own}
     used = set().union(*(used_columns(text) for text in kept[0].values()))
@@ -89,12 +97,10 @@ def any_shape(model: Model, study: Study) -> tuple[Model, Study]:
         model, drive="no_drive", name=ANY_SHAPE, family="", effects=kept[0], priors=kept[1],
         fixed=fixed, reference=reference,
     )  # fmt: skip
-    told = " + ".join(columns)
-    all_terms = " + ".join([*columns, *varied])
-    terms = f"{all_terms} + (0 + {told} | subject)"
-    found, wider = _with_columns(
-        idle, study, columns | {k: v for k, (v, _) in varied.items()}, terms
-    )
+    own_response = " + ".join(columns)
+    terms = " + ".join([*columns, *varied]) + f" + (0 + {own_response} | subject)"
+    every = columns | {name: column for name, (column, _) in varied.items()}
+    found, wider = _with_columns(idle, study, every, terms)
     priors = {}
     for channel in model.channels:
         effect, gain = f"{channel.prefix}_{channel.moves}_effect", channel.gain.prior
@@ -124,7 +130,7 @@ def pair_terms(model: Model, study: Study, claim: Model) -> tuple[Model, Study]:
     SpecError
         No event follows another within reach.
     """
-    *_, columns = _columns(claim, study)
+    columns = _pairs(claim, study)
     if not columns:
         raise SpecError(
             "no event follows another soon enough",
@@ -167,74 +173,82 @@ def _centres(reach: float, count: int) -> np.ndarray:
     return reach * np.geomspace(1 / RANGE, 1.0, count + 1)[:-1]
 
 
-_Columns = dict[str, np.ndarray]
-
-
-def _columns(
+def _single(
     model: Model, study: Study
-) -> tuple[_Columns, dict[str, tuple[np.ndarray, float]], _Columns]:
-    """Return what events add to each row, by column name, (row,).
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[np.ndarray, float]]]:
+    """Return what single events add to each row, by column name, (row,).
 
-    First of single events; then of single events times what the trace follows, each with the
-    prior scale of that effect; then of pairs.
+    Then the same times each column that the trace follows, with the prior scale of its effect.
     """
-    events = moving_events(model, study)
-    events = events.assign(magnitude=in_unit_events(model.unit_magnitude, events)[1])
+    events, places = _events(model, study)
     follows = _follows(model, study)
-    weights = np.column_stack([np.ones(len(events)), *(values for values, _ in follows)])
-    reach, rows = _reach(model), study.observations
-    single, double = _centres(reach, BUMPS), _centres(reach, PAIR_BUMPS)
-    sums = np.zeros((len(rows), BUMPS, weights.shape[1]))
-    pairs = np.zeros((len(rows), PAIR_BUMPS, PAIR_BUMPS))
-    places = rows.groupby(KEYS, sort=False).indices
-    for key, mine in events.groupby(KEYS, sort=False).indices.items():
-        at, own = places.get(key), events.iloc[mine]
-        if at is None:
-            continue
-        time, size = own["time"].to_numpy(float), own["magnitude"].to_numpy(float)
-        lag = rows["time"].to_numpy(float)[at, None] - time
-        each = size[:, None] * weights[mine]
-        sums[at] = np.einsum("rja,jc->rac", _bumps(lag, single, reach), each)
-        between = _bumps(time[None, :] - time[:, None], double, reach)
+    weights = np.column_stack([np.ones(len(events)), *(column for column, _ in follows)])
+    weights *= events["magnitude"].to_numpy(float)[:, None]
+    reach, time = _reach(model), events["time"].to_numpy(float)
+    sums = np.zeros((len(study.observations), BUMPS, weights.shape[1]))
+    for at, mine in places:
+        lag = study.observations["time"].to_numpy(float)[at, None] - time[mine]
+        bumps = _bumps(lag, _centres(reach, BUMPS), reach)
+        sums[at] = np.einsum("rja,jc->rac", bumps, weights[mine])
+    names = [f"{AFTER}{k + 1}" for k in range(BUMPS)]
+    return {name: sums[:, k, 0] for k, name in enumerate(names)}, {
+        f"{name}_by_{c}": (sums[:, k, c], scale)
+        for c, (_, scale) in enumerate(follows, start=1)
+        for k, name in enumerate(names)
+    }
+
+
+def _pairs(model: Model, study: Study) -> dict[str, np.ndarray]:
+    """Return what pairs of events add to each row, by column name, (row,)."""
+    events, places = _events(model, study)
+    reach = _reach(model)
+    centres = _centres(reach, PAIR_BUMPS)
+    pairs = np.zeros((len(study.observations), PAIR_BUMPS, PAIR_BUMPS))
+    for at, mine in places:
+        time, size = events[["time", "magnitude"]].to_numpy(float)[mine].T
+        between = _bumps(time[None, :] - time[:, None], centres, reach)
         before = np.einsum("i,ija->ja", size, between)
-        pairs[at] = np.einsum("rjb,ja->rab", _bumps(lag, double, reach), size[:, None] * before)
-    flat = pairs.reshape(len(rows), -1)
+        lag = study.observations["time"].to_numpy(float)[at, None] - time
+        pairs[at] = np.einsum("rjb,ja->rab", _bumps(lag, centres, reach), size[:, None] * before)
+    flat = pairs.reshape(len(pairs), -1)
     spread = flat.std(axis=0)
     kept = np.flatnonzero(spread > FAINT * spread.max(initial=0.0))
-    main = {f"{AFTER}{k + 1}": sums[:, k, 0] for k in range(BUMPS)}
-    varied = {
-        f"{AFTER}{k + 1}_by_{c}": (sums[:, k, c], scale)
-        for c, (_, scale) in enumerate(follows, start=1)
-        for k in range(BUMPS)
+    return {
+        f"pairs_{i // PAIR_BUMPS + 1}_{i % PAIR_BUMPS + 1}": flat[:, i] / spread[i] for i in kept
     }
-    return (
-        main,
-        varied,
-        {f"pairs_{i // PAIR_BUMPS + 1}_{i % PAIR_BUMPS + 1}": flat[:, i] / spread[i] for i in kept},
-    )
+
+
+def _events(model: Model, study: Study) -> tuple[pd.DataFrame, list[tuple[np.ndarray, np.ndarray]]]:
+    """Return events in unit events; by session with both, the places of its rows and its events."""
+    events = moving_events(model, study)
+    events = events.assign(magnitude=in_unit_events(model.unit_magnitude, events)[1])
+    rows = study.observations.groupby(KEYS, sort=False).indices
+    mine = events.groupby(KEYS, sort=False).indices
+    return events, [(rows[key], mine[key]) for key in mine if key in rows]
 
 
 def _follows(model: Model, study: Study) -> list[tuple[np.ndarray, float]]:
     """Return the columns that the trace follows, (event,), each with its effect's prior scale."""
-    names = [name for name, owner in model.owners.items() if owner is None]
-    if not any(name in model.formulas and model.formulas[name].terms for name in names):
+    names = [name for name, read in model.formulas.items()
+             if model.owners[name] is None and read.terms]  # fmt: skip
+    if not names:
         return []
     layout = build_layout(model, study)
-    found: dict[bytes, tuple[np.ndarray, float]] = {}
+    columns: list[np.ndarray] = []
+    scales: list[float] = []
     for name in names:
-        design = layout.designs.get(name)
-        if design is None:
-            continue
-        of_session = model.homes[name] != "by event"
-        for label, column in zip(design.columns, design.fixed.T, strict=True):
-            values = column[layout.arrays["event_session"]] if of_session else column
-            # the peak and a time that follow the same column bend the same response
-            known = found.get(values.tobytes(), (values, 0.0))[1]
-            found[values.tobytes()] = (
-                values,
-                max(known, model.prior_of(name, "effect", label).scale),
-            )
-    return list(found.values())
+        design = layout.designs[name]
+        by_event = model.homes[name] == "by event"
+        fixed = design.fixed if by_event else design.fixed[layout.arrays["event_session"]]
+        for label, column in zip(design.columns, fixed.T, strict=True):
+            scale = model.prior_of(name, "effect", label).scale
+            same = [k for k, other in enumerate(columns) if np.array_equal(column, other)]
+            if same:  # the peak and a time that follow one column bend the same response
+                scales[same[0]] = max(scales[same[0]], scale)
+            else:
+                columns.append(column)
+                scales.append(scale)
+    return list(zip(columns, scales, strict=True))
 
 
 def _bumps(lag: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:

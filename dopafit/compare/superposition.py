@@ -186,20 +186,21 @@ def response(found: Superposition, fit: Fit, *, draws: int = 500) -> pd.DataFram
     """
     time, bumps = basis(fit.model, POINTS)
     free, own = Middle(found.added, found.added.thinned(draws)), Middle(fit, fit.thinned(draws))
+    new = found.added.study.observations.columns.difference(fit.study.observations.columns)
     rows = []
     for channel in fit.model.channels:
         how, name = channel.typical_words, f"{channel.prefix}_{channel.moves}"
         design = found.added.layout.designs.get(name)
         if how is None or design is None:
             continue
-        # at rest no event has come, and what is typical has columns at their means
-        moved = 0.0
-        for label, mean in zip(design.columns, design.fixed.mean(axis=0), strict=True):
-            if label.startswith(AFTER):
-                moved = moved - mean * free.effects(name)[label]
-        for k, bump in enumerate(bumps.T, start=1):
-            moved = moved + bump[:, None] * free.effects(name)[f"{AFTER}{k}"]
-        moved = {ANY_SHAPE: (free, moved), fit.hypothesis: (own, own.after(channel, time))}
+        effects, means = free.effects(name), design.fixed.mean(axis=0)
+        weights = np.array([effects[f"{AFTER}{k + 1}"] for k in range(bumps.shape[1])])
+        # at rest no event has come; a typical outcome has columns at their means
+        usual = sum(m * effects[c] for c, m in zip(design.columns, means, strict=True) if c in new)
+        moved = {
+            ANY_SHAPE: (free, bumps @ weights - usual),
+            fit.hypothesis: (own, own.after(channel, time)),
+        }
         for source, (middle, change) in moved.items():
             middling = np.broadcast_to(middle.typical(channel, change), change.shape)
             low, median, high = np.quantile(middling, [0.05, 0.5, 0.95], axis=1)

@@ -182,6 +182,35 @@ def test_an_event_of_its_own_size_bends_the_response(base) -> None:
     assert row["after_4_by_1"] == pytest.approx(spread)
 
 
+def test_what_a_gain_follows_is_of_rows_and_not_of_events(base) -> None:
+    sessions = base.sessions.assign(drug=np.where(base.sessions["session"] == "2", "a", "b"))
+    study = base.with_tables({"sessions": sessions})
+    model = claims_of(base)["trough"]
+    model = replace(model, effects={**model.effects, "choice_gain_trough": "drug"})
+    with pytest.raises(SpecError, match="choice_gain_trough follows columns"):
+        any_shape(resolved(model, study), study)
+
+
+def test_a_column_of_the_study_is_no_part_of_the_response(base, models) -> None:
+    """It keeps its mean at rest, whatever its name begins with."""
+    rows = base.observations
+    rows = rows.assign(after_lunch=2.0 + 0.3 * np.random.default_rng(2).normal(size=len(rows)))
+    claims = {}
+    for name in ("trough", "peak"):
+        effects = dict(models[name].effects)
+        effects["choice_rest"] += " + after_lunch"
+        claims[name] = replace(models[name], effects=effects)
+    known = {"choice_rest": -2.0, "choice_rest_effect[after_lunch]": 1.0}
+    known |= {"choice_rest_sd[1|subject]": 0.3, "choice_gain_trough": 1e-3}
+    wide = base.with_tables({"observations": rows})
+    study = simulate(claims["trough"], wide, seed=3, truth=known | DENSE)[0]
+    fits = {name: explore(claim, study, seed=1) for name, claim in claims.items()}
+    curves = response(superposition(fits, seed=1), fits["trough"]).set_index(["source", "time"])
+    # long after an event it is at rest, where the column has its mean: log odds of 0
+    at_rest = curves.loc["any_shape"].iloc[-1]
+    assert at_rest["lower_90"] < 0.5 < at_rest["upper_90"]
+
+
 def test_where_nothing_is_cut_off_nothing_is_tested(base, models) -> None:
     found = superposition({"level": explore(models["level"], base, seed=1)}, seed=1)
     assert found.added is None and found.table.empty

@@ -6,14 +6,12 @@ import os
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
 from dopafit.core.errors import SpecError
 from dopafit.model.analysis import Sampling, read_analysis
-from dopafit.model.layout.events import in_unit_events
-from dopafit.model.nuisance import ALL, NONE
+from dopafit.model.nuisance import ALL
 from dopafit.model.rivals import RIVALS
 from dopafit.model.schedule import Schedule, timetable
 
@@ -116,24 +114,6 @@ def test_the_study_is_looked_for_beside_the_file(write, tmp_path):
     (tmp_path / "mine").mkdir()
     assert read_analysis(write(study="mine")).study_folder == (tmp_path / "mine").resolve()
     assert read_analysis(write(study="other")).study_folder is None
-
-
-WORKED = sorted(ROOT.glob("analyses/*/*.yaml"))
-
-
-@pytest.mark.parametrize("path", WORKED, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_the_worked_analyses_are_read(path):
-    """Each asks with the default hypotheses; what benchmarks use beside it with five drives."""
-    found = read_analysis(path)
-    if path.name == "analysis.yaml":
-        assert set(found.models) == set(RIVALS) and found.nuisance == ALL
-        assert found.controls.surrogates == 39
-        if path.parent.name == "effort":
-            assert found.controls.randomised == "magnitudes"
-        if path.parent.name == "fed3-rebound":
-            assert found.controls.earned_by == ("active",)
-    else:
-        assert set(found.models) == VERSION_1 and (found.nuisance, found.rivals) == (NONE, "drives")
 
 
 def test_the_guides_example_is_read_and_states_the_defaults(write):
@@ -326,15 +306,6 @@ def test_what_no_drive_uses_is_said(tmp_path) -> None:
     both = path.read_text("utf-8").replace("[peak, no_drive]", "[peak, trough]")
     path.write_text(both, encoding="utf-8")
     assert read_analysis(path).warnings == ()
-
-
-def test_the_bundled_analysis_means_what_its_truth_was_made_with() -> None:
-    """The typical cue has magnitude 1, as when the truth was written; references are stated."""
-    found = read_analysis(ROOT / "analyses" / "cue-pursuit" / "made.yaml")
-    events = pd.read_csv(ROOT / "data" / "cue-pursuit" / "events.csv")
-    model = found.models["trough"]
-    assert in_unit_events(model.unit_magnitude, events)[0] == 1.0 and found.warnings == ()
-    assert dict(model.reference) == {"context": "home", "drug": "placebo"}
 
 
 NAMED = """

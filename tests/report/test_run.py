@@ -294,8 +294,7 @@ def test_comparing_nothing(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT is sent the POSIX way")
 def test_ctrl_c_while_sampling(copy):
     """A run stopped in its second fit: status 130, no traceback, the first fit is kept."""
-    slow = {"draws": 20_000, "max_draws": 20_000, "tune": 60, "chains": 2}
-    slow["target_accept"] = 0.999
+    slow = {"draws": 20_000, "max_draws": 20_000, "tune": 60, "chains": 2, "target_accept": 0.999}
     path, out = write(copy.base, sampling=slow), copy.base / "stopped"
     words = ["run", str(path), "--out", str(out), "--progress", "log"]
     child = subprocess.Popen(

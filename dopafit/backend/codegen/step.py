@@ -117,9 +117,9 @@ def tail(total: str) -> list[str]:
     lines = [
         f"slope = pull(by_theta, theta, q, normals, {', '.join(COORDINATES)})",
         "gradient = carray(gradient_, (dim,))",
-        f"backward(q, slope, gradient, mean, normals, slopes, {SHAPES}, {TIMED}, {GAINED})",
-        f"value = prior + {total} - gains_free.size * mean",
-        "value += bend(q, mean, normals, shape_knee, gains_half)",
+        f"volume = backward("
+        f"q, slope, gradient, mean, normals, slopes, {SHAPES}, {TIMED}, {GAINED})",
+        f"value = prior + {total} + volume",
         "value_[0] = value",
         "if slot >= 0:",
         "    needed[0] = used",

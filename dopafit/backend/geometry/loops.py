@@ -9,7 +9,7 @@ import numpy as np
 from dopafit.core.machine_code import kept
 from dopafit.trace._loops import JIT, plus
 
-__all__ = ["LEAN", "backward", "bend", "forward", "no_clock"]
+__all__ = ["LEAN", "backward", "forward", "no_clock"]
 
 LEAN = math.log(math.e - 1.0)
 """Where ln(1 + e^v) is 1."""
@@ -86,28 +86,6 @@ def forward(
 
 
 @kept(**JIT)
-def over_knee(q, mean, normals, knee, half):
-    """Return by half-normal h over its knee, (half,), gains at the mean peak."""
-    found = np.zeros(knee.size)
-    if knee.size > 0:
-        for k in range(half.size):
-            found[half[k] - normals] = mean
-    for k in range(knee.size):
-        found[k] = math.exp(q[normals + k] + found[k] - knee[k])
-    return found
-
-
-@kept(**JIT)
-def bend(q, mean, normals, knee, half):
-    """Return the log volume of the bend at the knees."""
-    total, over = 0.0, over_knee(q, mean, normals, knee, half)
-    for k in range(knee.size):
-        if over[k] > 0.0:
-            total += math.log(-math.expm1(-over[k]) / over[k])
-    return total
-
-
-@kept(**JIT)
 def backward(
     q,
     slope,
@@ -133,8 +111,10 @@ def backward(
 ):
     """Write the gradient by u of density and volume, from `slope`, the density's by q.
 
-    `mean` is from `forward`, `slopes` from the kernel's clock; `slope` is used up.
+    `mean` is from `forward`, `slopes` from the kernel's clock; `slope` is used up. Return the log
+    volume, that of L aside.
     """
+    volume = -free.size * mean
     by_mean = -1.0 * free.size
     for k in range(half.size):
         by_mean -= slope[half[k]]
@@ -147,10 +127,17 @@ def backward(
         slope[x[k]] += size
         if spread[k] > 0:
             slope[normals + spread[k] - 1] += size * power[k] * q[x[k]]
-    over = over_knee(q, mean, normals, knee, half)
+    log_over = np.empty(knee.size)
     for k in range(knee.size):
-        share = -math.expm1(-over[k]) / over[k] if over[k] > 0.0 else 1.0
-        slope[normals + k] = slope[normals + k] * share + math.exp(-over[k]) - share
+        log_over[k] = q[normals + k] - knee[k]
+    if knee.size > 0:
+        for k in range(half.size):
+            log_over[half[k] - normals] += mean
+    for k in range(knee.size):
+        over = math.exp(log_over[k])
+        share = -math.expm1(-over) / over if over > 0.0 else 1.0
+        volume += math.log(share)
+        slope[normals + k] = slope[normals + k] * share + math.exp(-over) - share
     if place[0] >= 0:
         for k in range(slopes.size):
             slope[place[2 + k]] -= slope[place[1]] / scale[0] * slopes[k] * scale[1 + k]
@@ -176,3 +163,4 @@ def backward(
             total[j] += border[i, j] * by_step[i]
     for j in range(shared.size):
         gradient[shared[j]] = total[j]
+    return volume

@@ -33,7 +33,7 @@ import numpy as np
 
 from dopafit.backend.codegen.step import GAINS, SHAPE, TIME
 from dopafit.backend.geometry.curvature import Arrowhead
-from dopafit.backend.geometry.loops import LEAN, backward, bend, forward
+from dopafit.backend.geometry.loops import LEAN, backward, forward
 from dopafit.model.layout.coordinates import Coordinates
 from dopafit.model.layout.layout import Layout
 from dopafit.model.program import MATRIX
@@ -154,7 +154,6 @@ class Reparametrisation:
         """
         parts = self._parts("shape", SHAPE) + self._parts("time", TIME[:2])
         parts += self._parts("gains", GAINS)
-        bent = self.arrays["shape.knee"], self.arrays["gains.half"]
 
         def wrapped(u: np.ndarray) -> tuple[float, np.ndarray]:
             # a step far off the map ends as infinity, which the sampler turns back from
@@ -163,9 +162,8 @@ class Reparametrisation:
                 value, slope = density(q)
                 gradient = np.empty(u.size)
                 normals = self.coordinates.normals
-                backward(q, slope.copy(), gradient, mean, normals, slopes, *parts)
-                value -= self.arrays["gains.free"].size * mean
-                return value + bend(q, mean, normals, *bent), gradient
+                volume = backward(q, slope.copy(), gradient, mean, normals, slopes, *parts)
+                return value + volume, gradient
 
         return wrapped
 
